@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs one part of the proof: the tests of `make test` at full size (POSTERN_PROOF=1), each part under 30 minutes.
+# Without an argument it lists the parts. A part is a line of parts(): name | what it shows | command.
+source "$(dirname "$0")/lib.sh"
+
+parts() { cat <<'TABLE'
+tunnel    | hostile sessions, stalled readers and drains of the tunnel, under the race detector | go test -race ./internal/tunnel/...
+store     | the store's conformance on SQLite and PostgreSQL, and its crash points              | go test ./internal/store/... ./internal/control/...
+transfer  | 5 GiB up and down over HTTP/1.1 and HTTP/2: equal sums, bounded memory              | go test -run TestTransfer ./test/system/...
+crash     | 100 crash points on SQLite and PostgreSQL: no acknowledged change is lost           | go test -run TestCrashPoints ./test/system/...
+system    | 10,000 marked requests, kills, cuts of up to 60 s, restarts: and all else           | go test -skip ^(TestTransfer|TestCrashPoints)$ ./test/system/...
+lab       | network namespaces: inbound counter, cuts of up to 60 s                             | go test ./test/lab/...
+browser   | the pages in a browser                                                              | scripts/test.sh browser
+fuzz      | every fuzz target for FUZZTIME (2m)                                                 | scripts/fuzz.sh
+bench     | tunnel against yamux, whole path beside nginx, many rounds                          | scripts/bench.sh
+TABLE
+}
+
+name=${1:-}
+if [ -z "$name" ]; then
+  say "make proof PART=…"
+  parts | while IFS='|' read -r part shows _; do printf '  %-10s%s\n' "${part// /}" "${shows# }"; done
+  exit 0
+fi
+
+line=$(parts | grep -E "^$name +\|" || true)
+[ -n "$line" ] || die "There is no part $name: make proof lists them."
+command=${line##*| }
+export POSTERN_PROOF=1 FUZZTIME=${FUZZTIME:-2m} ROUNDS=${ROUNDS:-15}
+say "$name: $command"
+case $command in "go test "*)
+  [ "$name" != lab ] || [ "$(id -u)" = 0 ] || die "lab: it needs root, to make network namespaces"
+  command="go test -count=1 -timeout 30m -v ${command#go test }" ;;
+esac
+log=.cache/proof-$name.log
+mkdir -p .cache
+began=$SECONDS
+$command 2>&1 | tee "$log" || die "FAIL: $name after $((SECONDS - began)) s; the output is in $log"
+case $command in "go test "*) # a proof of nothing is no proof
+  grep -qE '^--- PASS' "$log" || die "FAIL: $name ran no test"
+  ! grep -q '^NOT RUN' "$log" || die "FAIL: $name did not run" ;;
+esac
+say "PASS: $name in $((SECONDS - began)) s"

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Runs every test at small size, in parts that run side by side: scripts/test.sh [PART...]
+# A part that cannot run here is reported as "not run"; with CI=true that is a failure.
+source "$(dirname "$0")/lib.sh"
+
+parts=(unit system lab browser)
+[ $# -eq 0 ] || parts=("$@")
+logs=$PWD/.cache/test
+rm -rf "$logs"; mkdir -p "$logs"
+
+# Each part: needs_PART prints why it cannot run, if it cannot; run_PART runs it.
+needs_unit() { needs go gcc initdb nginx h2load openssl curl; }
+run_unit() {
+  go test -race -timeout 20m ./internal/... ./test/size/... ./test/bench/... || return 1
+  [ ! -d cmd ] || go test -timeout 10m ./cmd/...
+}
+
+needs_system() { needs go initdb; has_go_tests test/system || echo "test/system has no tests"; }
+run_system() { go test -count=1 -timeout 20m ./test/system/... ./test/security/...; }
+
+needs_lab() {
+  needs go ip nft curl
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo "it needs root, to make network namespaces"
+}
+run_lab() { # compiled as ourselves, run as root
+  local as=()
+  [ "$(id -u)" = 0 ] || as=(-exec 'sudo -n --preserve-env=CI,PATH,POSTERN_PROOF')
+  go test -count=1 -timeout 20m "${as[@]}" ./test/lab/...
+}
+
+needs_browser() {
+  needs go node npm chromium certutil openssl
+  [ -n "$(find test/browser -maxdepth 1 -name '*.test.mjs' -print -quit 2>/dev/null)" ] || echo "test/browser has no tests"
+}
+run_browser() {
+  export POSTERN_BIN=$PWD/.cache/bin # built once for all files
+  CGO_ENABLED=0 go build -o "$POSTERN_BIN/" ./cmd/... || return 1
+  cd test/browser || return 1
+  [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent || return 1
+  node --test --test-timeout=600000 --test-reporter=spec
+}
+
+# needs COMMAND... prints the missing ones.
+needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing"; done; }
+
+want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
+want curl curl; want openssl openssl; want nginx nginx-light; want h2load nghttp2-client; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
+install_wanted || say "Going on without."
+
+say "Building everything once, so that the parts do not compile the same packages side by side."
+go build ./... || say "The parts will say what that breaks."
+
+# An interrupted run leaves nothing behind.
+stop() { for p in "${pid[@]}"; do kill -TERM -- "-$p" 2>/dev/null || true; done; exit 130; }
+trap stop INT TERM
+
+declare -A pid=() began=() result=()
+for part in "${parts[@]}"; do
+  declare -F "run_$part" >/dev/null || die "There is no part $part; parts are: unit system lab browser"
+  reasons=$("needs_$part" | sort -u | paste -sd';')
+  if [ -n "$reasons" ]; then
+    result[$part]="not run: $reasons"
+    continue
+  fi
+  say "--- $part: started"
+  began[$part]=$SECONDS
+  set -m # a process group of its own, which can be ended as a whole
+  ( "run_$part" ) >"$logs/$part" 2>&1 </dev/null &
+  pid[$part]=$!
+  set +m
+done
+
+failed=0
+beat=$SECONDS
+while [ ${#pid[@]} -gt 0 ]; do
+  for part in "${!pid[@]}"; do
+    kill -0 "${pid[$part]}" 2>/dev/null && continue
+    if wait "${pid[$part]}"; then result[$part]="ok"; else result[$part]="FAILED"; failed=1; fi
+    result[$part]+=" in $((SECONDS - began[$part])) s"
+    unset "pid[$part]"
+    printf '\n=== %s: %s\n' "$part" "${result[$part]}"
+    cat "$logs/$part"
+  done
+  if [ $((SECONDS - beat)) -ge 60 ]; then
+    beat=$SECONDS
+    say "... still running after $SECONDS s: ${!pid[*]}"
+  fi
+  sleep 0.5
+done
+
+skipped=0
+printf '\n=== summary\n'
+for part in "${parts[@]}"; do
+  printf '  %-8s %s\n' "$part" "${result[$part]}"
+  case ${result[$part]} in "not run"*) skipped=$((skipped + 1)); ! strict || failed=1 ;; esac
+done
+[ $failed = 0 ] || { printf 'FAIL\n'; exit 1; }
+[ $skipped = 0 ] || printf 'NOT RUN: %d of %d parts, see above\n' "$skipped" "${#parts[@]}"
+printf 'PASS in %d s\n' "$SECONDS"
