@@ -1,0 +1,122 @@
+package access
+
+import (
+	"time"
+
+	"postern/internal/fault"
+)
+
+// ConnectorGroup is a set of connectors that act as one unit for high availability. Exactly one
+// is the default: new connectors land there and it cannot be deleted.
+type ConnectorGroup struct {
+	Meta
+	Name    string
+	Default bool
+}
+
+// Connector is an outbound-only agent in a private network.
+type Connector struct {
+	Meta
+	Name     string
+	GroupID  ID
+	Disabled bool
+	Host     HostFacts
+	Serial   string    // of the certificate in force, lower-case hex
+	NotAfter time.Time // of that certificate
+	LastSeen time.Time // written in batches, without a new version
+	Address  string    // from where it was last seen
+}
+
+// HostFacts is what a connector tells of its machine when it enrols and when it reports.
+type HostFacts struct {
+	MachineName string
+	OS          string
+	Arch        string
+	Program     string // the connector's own version
+}
+
+// Token is an enrolment token: a one-time secret with which one connector registers.
+type Token struct {
+	Meta
+	Name    string
+	GroupID ID
+	Expires time.Time
+	Used    time.Time // zero while unused
+	UsedBy  ID        // the connector that used it
+	Hash    []byte    // SHA-256 of the secret
+	// KeyHash is the SHA-256 of the public key that used it, so that the same connector may ask
+	// again when the answer was lost.
+	KeyHash []byte
+}
+
+// TokenLifetime is how long an enrolment token may be used when nobody says otherwise, and
+// MaxTokenLifetime what somebody may say at most.
+const (
+	TokenLifetime    = time.Hour
+	MaxTokenLifetime = 30 * 24 * time.Hour
+)
+
+// Key is an API key, with which programs use the admin API. Only a hash of it is kept.
+type Key struct {
+	Meta
+	Name     string
+	Roles    []Role
+	Expires  time.Time // zero: never
+	LastUsed time.Time // written in batches, without a new version
+	Hash     []byte    // SHA-256 of the secret
+}
+
+// PublicCertificate is a certificate that was uploaded for a domain. Its key is a sealed column of
+// its own and not part of this value.
+type PublicCertificate struct {
+	Meta
+	Domain   string // exact name, or "*." and a parent
+	Chain    string // PEM, leaf first
+	NotAfter time.Time
+	Issuer   string
+	SHA256   string // of the leaf, lower-case hex
+}
+
+// Validate says everything that is wrong with the connector group.
+func (g *ConnectorGroup) Validate() error {
+	var p fault.Problems
+	p.Check("name", CheckName(g.Name))
+	return p.Err()
+}
+
+// Validate says everything that is wrong with what an administrator may change of a connector.
+func (c *Connector) Validate() error {
+	var p fault.Problems
+	p.Check("name", CheckName(c.Name))
+	if !c.GroupID.Valid(PrefixConnectorGroup) {
+		p.Add("connectorGroup", "must be the id of a connector group")
+	}
+	return p.Err()
+}
+
+// Validate says everything that is wrong with a new token; now is the time of its creation.
+func (t *Token) Validate(now time.Time) error {
+	var p fault.Problems
+	p.Check("name", CheckName(t.Name))
+	if !t.GroupID.Valid(PrefixConnectorGroup) {
+		p.Add("connectorGroup", "must be the id of a connector group")
+	}
+	if life := t.Expires.Sub(now); life < time.Minute || life > MaxTokenLifetime {
+		p.Add("expires", "must be between one minute and 30 days ahead")
+	}
+	return p.Err()
+}
+
+// Validate says everything that is wrong with a new API key; now is the time of its creation.
+func (k *Key) Validate(now time.Time) error {
+	var p fault.Problems
+	p.Check("name", CheckName(k.Name))
+	if len(k.Roles) == 0 {
+		p.Add("roles", "must not be empty")
+	}
+	checkRoles(&p, k.Roles)
+	if !k.Expires.IsZero() && k.Expires.Before(now.Add(time.Minute)) {
+		p.Add("expires", "must be at least one minute ahead, or left out")
+	}
+	return p.Err()
+}

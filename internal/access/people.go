@@ -1,0 +1,147 @@
+package access
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"postern/internal/fault"
+)
+
+// User is a local user.
+type User struct {
+	Meta
+	Name        string // sign-in name, unique, lower case
+	DisplayName string
+	Email       string
+	Disabled    bool
+	Roles       []Role
+	Groups      []ID      // the groups the user is a member of; read-only here, changed through groups
+	PasswordSet time.Time // zero when the user has no password and cannot sign in with one
+	// RequireSecondFactor lets the user in only with a second factor; one who has none is led through
+	// enrolling one at the next sign-in.
+	RequireSecondFactor bool
+	Factors             []FactorKind // the kinds of factor that the user has; read-only here
+}
+
+// Group is a set of users to whom applications are assigned.
+type Group struct {
+	Meta
+	Name        string
+	Description string
+	Members     []ID
+}
+
+// Assignment lets a user or a group use an application. Exactly one of User and Group is set.
+type Assignment struct {
+	Meta
+	Application ID
+	User        ID
+	Group       ID
+}
+
+// Validate says everything that is wrong with the user. Field names are the admin API's.
+func (u *User) Validate() error {
+	var p fault.Problems
+	p.Check("name", CheckSignInName(u.Name))
+	if u.DisplayName != "" {
+		p.Check("displayName", CheckName(u.DisplayName))
+	}
+	p.Check("email", checkEmail(u.Email))
+	checkRoles(&p, u.Roles)
+	return p.Err()
+}
+
+// CheckSignInName says what is wrong with a sign-in name: 1 to 64 characters from a-z 0-9 . _ - @ +,
+// starting with a letter or digit. Few characters, so that no two names look or sort alike.
+func CheckSignInName(name string) error {
+	if name == "" {
+		return fault.New(fault.KindInvalid, "must not be empty")
+	}
+	if len(name) > 64 {
+		return fault.New(fault.KindInvalid, "must be at most 64 characters long")
+	}
+	for i, c := range []byte(name) {
+		alnum := c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+		if !alnum && (i == 0 || !strings.ContainsRune("._-@+", rune(c))) {
+			return fault.New(fault.KindInvalid, "must consist of a-z, 0-9 and . _ - @ + and start with a letter or digit")
+		}
+	}
+	return nil
+}
+
+func checkEmail(email string) error {
+	if email == "" {
+		return nil
+	}
+	local, domain, ok := strings.Cut(email, "@")
+	if !ok || local == "" || len(email) > 254 || strings.ContainsAny(email, " \t\r\n<>\",;:\\") ||
+		!utf8.ValidString(email) || CheckHost(strings.ToLower(domain)) != nil {
+		return fault.New(fault.KindInvalid, "must be one e-mail address such as ada@example.com")
+	}
+	return nil
+}
+
+func checkRoles(p *fault.Problems, roles []Role) {
+	seen := map[Role]bool{}
+	for _, r := range roles {
+		known := false
+		for _, k := range Roles() {
+			known = known || k == r
+		}
+		if !known {
+			p.Add("roles", "must not contain %q; the roles are %s", r, roleNames())
+		}
+		if seen[r] {
+			p.Add("roles", "contains %q twice", r)
+		}
+		seen[r] = true
+	}
+}
+
+func roleNames() string {
+	var names []string
+	for _, r := range Roles() {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Validate says everything that is wrong with the group.
+func (g *Group) Validate() error {
+	var p fault.Problems
+	p.Check("name", CheckName(g.Name))
+	if utf8.RuneCountInString(g.Description) > 1024 || !utf8.ValidString(g.Description) {
+		p.Add("description", "must be valid text of at most 1024 characters")
+	}
+	seen := map[ID]bool{}
+	for _, m := range g.Members {
+		if !m.Valid(PrefixUser) {
+			p.Add("members", "must be ids of users; %q is none", m)
+		}
+		if seen[m] {
+			p.Add("members", "contains %q twice", m)
+		}
+		seen[m] = true
+	}
+	return p.Err()
+}
+
+// Validate says everything that is wrong with the assignment.
+func (a *Assignment) Validate() error {
+	var p fault.Problems
+	if !a.Application.Valid(PrefixApplication) {
+		p.Add("application", "must be the id of an application")
+	}
+	switch {
+	case a.User == "" && a.Group == "":
+		p.Add("user", "must be given, or group")
+	case a.User != "" && a.Group != "":
+		p.Add("user", "must not be given together with group")
+	case a.User != "" && !a.User.Valid(PrefixUser):
+		p.Add("user", "must be the id of a user")
+	case a.Group != "" && !a.Group.Valid(PrefixGroup):
+		p.Add("group", "must be the id of a group")
+	}
+	return p.Err()
+}

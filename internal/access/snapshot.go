@@ -1,0 +1,119 @@
+package access
+
+import (
+	"crypto/ed25519"
+	"slices"
+	"strings"
+)
+
+// Gateway is one running gateway that connectors may dial.
+type Gateway struct {
+	ID      ID
+	Address string // host:port that it advertises
+}
+
+// Names are the service's own addresses, which no application may take.
+type Names struct {
+	PortalURL string // where people sign in and connectors enrol: https://host[:port]
+	AdminURL  string // the admin center and the admin API
+}
+
+// Content is everything a Snapshot is made of. Users are not in it: a Principal comes with its
+// session.
+type Content struct {
+	Version     uint64 // of the configuration as a whole; every committed change has the next one
+	TrustDomain string // the instance's id
+	Names       Names
+	Roots       []byte // PEM of the roots of our own CA, which agents pin
+	GrantKeys   map[string]ed25519.PublicKey
+	Gateways    []Gateway
+
+	Applications []*Application
+	Groups       []*ConnectorGroup
+	Connectors   []*Connector
+	Assignments  []*Assignment
+}
+
+// Snapshot is the configuration at one version, on which all traffic is decided. It never changes
+// once made, so any number of goroutines may read it.
+type Snapshot struct {
+	Content
+	applications map[ID]*Application
+	groups       map[ID]*ConnectorGroup
+	connectors   map[ID]*Connector
+	members      map[ID][]*Connector // by connector group
+	assigned     map[ID]map[ID]bool  // application → users and groups
+	routes       map[string][]route  // by host, longest path first
+}
+
+type route struct {
+	path string
+	app  *Application
+}
+
+// NewSnapshot indexes the content, which must not be changed afterwards.
+func NewSnapshot(c Content) *Snapshot {
+	s := &Snapshot{
+		Content:      c,
+		applications: make(map[ID]*Application, len(c.Applications)),
+		groups:       make(map[ID]*ConnectorGroup, len(c.Groups)),
+		connectors:   make(map[ID]*Connector, len(c.Connectors)),
+		members:      map[ID][]*Connector{},
+		assigned:     map[ID]map[ID]bool{},
+		routes:       map[string][]route{},
+	}
+	for _, g := range c.Groups {
+		s.groups[g.ID] = g
+	}
+	for _, k := range c.Connectors {
+		s.connectors[k.ID] = k
+		s.members[k.GroupID] = append(s.members[k.GroupID], k)
+	}
+	for _, a := range c.Applications {
+		s.applications[a.ID] = a
+		e := a.External()
+		s.routes[e.Host] = append(s.routes[e.Host], route{e.Path, a})
+	}
+	for _, r := range s.routes {
+		slices.SortStableFunc(r, func(a, b route) int { return len(b.path) - len(a.path) })
+	}
+	for _, a := range c.Assignments {
+		if s.assigned[a.Application] == nil {
+			s.assigned[a.Application] = map[ID]bool{}
+		}
+		s.assigned[a.Application][a.User+a.Group] = true
+	}
+	return s
+}
+
+// Application finds an application by id.
+func (s *Snapshot) Application(id ID) (*Application, bool) { a, ok := s.applications[id]; return a, ok }
+
+// Group finds a connector group by id.
+func (s *Snapshot) Group(id ID) (*ConnectorGroup, bool) { g, ok := s.groups[id]; return g, ok }
+
+// Connector finds a connector by id.
+func (s *Snapshot) Connector(id ID) (*Connector, bool) { c, ok := s.connectors[id]; return c, ok }
+
+// Members lists the connectors of a group. The caller must not change the slice.
+func (s *Snapshot) Members(group ID) []*Connector { return s.members[group] }
+
+// Assigned reports whether the application is assigned to the user or to one of the groups.
+func (s *Snapshot) Assigned(app ID, who *Principal) bool {
+	set := s.assigned[app]
+	return set[who.User] || slices.ContainsFunc(who.Groups, func(g ID) bool { return set[g] })
+}
+
+// Published reports whether any application is published at the host.
+func (s *Snapshot) Published(host string) bool { return len(s.routes[host]) > 0 }
+
+// Route finds the application of a host (lower case, without port) and a path in normal form: the
+// one with the longest external path that contains it. A path "/a" is contained in "/a/".
+func (s *Snapshot) Route(host, path string) (*Application, bool) {
+	for _, r := range s.routes[host] {
+		if strings.HasPrefix(path, r.path) || path+"/" == r.path {
+			return r.app, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,98 @@
+package api
+
+// ConnectorGroupInput is what an administrator writes of a connector group.
+type ConnectorGroupInput struct {
+	Name string `json:"name" doc:"The name for people, unique." example:"Headquarters"`
+}
+
+// ConnectorGroup is a set of connectors that act as one unit.
+type ConnectorGroup struct {
+	Meta
+	ConnectorGroupInput
+	Default bool `json:"default" doc:"New connectors and applications land here when nobody says otherwise. Exactly one group is the default."`
+}
+
+// ConnectorInput is what an administrator may change of a connector.
+type ConnectorInput struct {
+	Name           string `json:"name" doc:"The name for people, unique." example:"hq-1"`
+	ConnectorGroup string `json:"connectorGroup" doc:"The connector group that it is in."`
+	Disabled       bool   `json:"disabled" required:"false" doc:"It carries no traffic."`
+}
+
+// Connector is an outbound-only agent in a private network.
+type Connector struct {
+	Meta
+	ConnectorInput
+	Status      ConnectorStatus      `json:"status" doc:"How it is now."`
+	Certificate ConnectorCertificate `json:"certificate" doc:"The certificate that it proves itself with."`
+	Host        ConnectorHost        `json:"host" doc:"What it tells of its machine."`
+	LastSeen    Time                 `json:"lastSeen,omitzero" doc:"When it was last heard of."`
+	Address     string               `json:"address,omitempty" doc:"From where it was last seen."`
+}
+
+// ConnectorStatus is how a connector is, as the gateways see it.
+type ConnectorStatus struct {
+	Label     string  `json:"label" enum:"active,degraded,inactive,disabled" doc:"In a word: active is only what answered a probe within 30 seconds."`
+	Why       string  `json:"why,omitempty" doc:"Why it is not active, in a sentence."`
+	Tunnels   int     `json:"tunnels" doc:"How many tunnels it has."`
+	Streams   int     `json:"streams" doc:"How many streams they carry."`
+	Echo      Time    `json:"echo,omitzero" doc:"When it last answered a probe."`
+	RoundTrip float64 `json:"roundTrip,omitempty" doc:"How long the last probe took, in milliseconds."`
+}
+
+// ConnectorCertificate is the certificate in force of a connector.
+type ConnectorCertificate struct {
+	Serial   string `json:"serial" doc:"Its serial number, hexadecimal."`
+	NotAfter Time   `json:"notAfter" doc:"When it expires. It is renewed long before."`
+}
+
+// ConnectorHost is what a connector tells of its machine.
+type ConnectorHost struct {
+	MachineName string `json:"machineName" doc:"The machine's own name."`
+	OS          string `json:"os" doc:"Its operating system."`
+	Arch        string `json:"arch" doc:"Its processor architecture."`
+	Version     string `json:"version" doc:"The connector program's version."`
+}
+
+// TokenInput is what an administrator writes of an enrolment token.
+type TokenInput struct {
+	Name           string `json:"name" doc:"What it is for." example:"hq-2"`
+	ConnectorGroup string `json:"connectorGroup,omitempty" doc:"The group that the connector will be in; the default group if left out."`
+	Expires        Time   `json:"expires,omitzero" doc:"Until when it may be used, at most 30 days ahead; in an hour if left out."`
+}
+
+// Token is an enrolment token: with it one connector registers, once.
+type Token struct {
+	Meta
+	Name           string `json:"name" doc:"What it is for."`
+	ConnectorGroup string `json:"connectorGroup" doc:"The group that the connector will be in."`
+	Expires        Time   `json:"expires" doc:"Until when it may be used."`
+	Used           Time   `json:"used,omitzero" doc:"When it was used; absent while it was not."`
+	UsedBy         string `json:"usedBy,omitempty" doc:"The connector that used it."`
+}
+
+// TokenCreated is a new enrolment token with its text.
+type TokenCreated struct {
+	Token
+	Text string `json:"text" doc:"What the connector is given. It is shown once and kept nowhere."`
+}
+
+// KeyInput is what an administrator writes of an API key.
+type KeyInput struct {
+	Name    string   `json:"name" doc:"What it is for." example:"backup job"`
+	Roles   []string `json:"roles" doc:"What it may do."`
+	Expires Time     `json:"expires,omitzero" doc:"Until when it is good; for ever if left out."`
+}
+
+// Key is an API key, with which programs use this API.
+type Key struct {
+	Meta
+	KeyInput
+	LastUsed Time `json:"lastUsed,omitzero" doc:"When it was last used, to the minute; absent when never."`
+}
+
+// KeyCreated is a new API key with its secret.
+type KeyCreated struct {
+	Key
+	Secret string `json:"secret" doc:"What to send as Authorization: Bearer. It is shown once and kept nowhere."`
+}

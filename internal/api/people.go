@@ -1,0 +1,69 @@
+package api
+
+import "encoding/json"
+
+// UserInput is what an administrator writes of a user, except the password.
+type UserInput struct {
+	Name        string   `json:"name" doc:"The sign-in name: a-z, 0-9 and . _ - @ +, unique." example:"ada"`
+	DisplayName string   `json:"displayName" required:"false" doc:"The name for people."`
+	Email       string   `json:"email" required:"false" doc:"The e-mail address."`
+	Disabled    bool     `json:"disabled" required:"false" doc:"May not sign in; what is open is cut."`
+	Roles       []string `json:"roles" required:"false" doc:"What the user may administer; nothing if left out."`
+
+	RequireSecondFactor bool `json:"requireSecondFactor" required:"false" doc:"Let in only with a second factor; one who has none is led through adding one at the next sign-in."`
+}
+
+// UserCreate is a new user.
+type UserCreate struct {
+	UserInput
+	Password string `json:"password,omitempty" doc:"The password; without one the user cannot sign in with one."`
+}
+
+// User is a local user.
+type User struct {
+	Meta
+	UserInput
+	Groups      []string `json:"groups" doc:"The groups that the user is a member of; changed through the groups."`
+	PasswordSet Time     `json:"passwordSet,omitzero" doc:"When the password was set; absent when there is none."`
+	Factors     []string `json:"factors" enum:"totp,passkey" doc:"The kinds of second factor that the user has."`
+}
+
+// PasswordInput is a new password.
+type PasswordInput struct {
+	Password string `json:"password" doc:"The new password. The user's sessions end."`
+}
+
+// GroupInput is what an administrator writes of a group of users.
+type GroupInput struct {
+	Name        string   `json:"name" doc:"The name for people, unique." example:"Staff"`
+	Description string   `json:"description" required:"false" doc:"What the group is for."`
+	Members     []string `json:"members" required:"false" doc:"The users in it."`
+}
+
+// Group is a set of users to whom applications are assigned.
+type Group struct {
+	Meta
+	GroupInput
+}
+
+// AuditEntry tells of one change, or of one that was refused.
+type AuditEntry struct {
+	ID      string          `json:"id" doc:"Names the entry for ever."`
+	Time    Time            `json:"time" doc:"When it was."`
+	Version uint64          `json:"version,omitempty" doc:"The configuration version that the change made; absent when it made none."`
+	Actor   AuditActor      `json:"actor" doc:"Who did it."`
+	Action  string          `json:"action" doc:"What was done." example:"application.create"`
+	Object  string          `json:"object,omitempty" doc:"To which object."`
+	Name    string          `json:"name,omitempty" doc:"The object's name at that time."`
+	Outcome string          `json:"outcome" enum:"done,refused" doc:"Whether it was done."`
+	Detail  json.RawMessage `json:"detail,omitempty" doc:"The changed fields with old and new values, or the reason of the refusal."`
+}
+
+// AuditActor is who did something.
+type AuditActor struct {
+	Kind    string `json:"kind" doc:"What sort of party it was."`
+	ID      string `json:"id,omitempty" doc:"Its id."`
+	Name    string `json:"name,omitempty" doc:"Its name at that time."`
+	Address string `json:"address,omitempty" doc:"The network address it came from."`
+	Request string `json:"request,omitempty" doc:"The reference of the request."`
+}

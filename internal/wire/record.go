@@ -1,0 +1,43 @@
+package wire
+
+import "time"
+
+// Record is one transaction as the gateway saw it: a request and its reply, or a flow. It is what
+// traffic logs keep.
+type Record struct {
+	Time        time.Time     `json:"time"`
+	Request     string        `json:"request"` // the reference id that error pages show
+	Gateway     string        `json:"gateway"`
+	Application string        `json:"application,omitempty"`
+	Connector   string        `json:"connector,omitempty"`
+	User        string        `json:"user,omitempty"`
+	Session     string        `json:"session,omitempty"`
+	Client      string        `json:"client"` // address:port
+	Protocol    string        `json:"protocol"`
+	Method      string        `json:"method"`
+	Host        string        `json:"host"`
+	Path        string        `json:"path"` // without the query, which may hold secrets
+	Status      int           `json:"status"`
+	Action      string        `json:"action"`           // "allow" or "deny"
+	Reason      string        `json:"reason,omitempty"` // stable word of a denial or failure
+	Hop         string        `json:"hop,omitempty"`    // that failed
+	Received    int64         `json:"received"`         // body bytes from the client
+	Sent        int64         `json:"sent"`             // body bytes to the client
+	Open        time.Duration `json:"open"`             // until the stream was there; 0 for a kept one
+	FirstByte   time.Duration `json:"firstByte"`        // until the backend's response header
+	Duration    time.Duration `json:"duration"`
+	Complete    bool          `json:"complete"` // false when the reply was cut
+}
+
+// Presence is what a gateway knows of one connector's tunnels to it.
+type Presence struct {
+	Connector string        `json:"connector"`
+	Instance  string        `json:"instance"` // of the connector's process
+	Gateway   string        `json:"gateway"`
+	Tunnels   int           `json:"tunnels"` // 0: the last one was lost
+	Streams   int           `json:"streams"`
+	Address   string        `json:"address"` // from where the connector dialled
+	Echo      time.Time     `json:"echo"`    // when it last echoed a probe; zero: never
+	RoundTrip time.Duration `json:"roundTrip"`
+	Report    *Report       `json:"report,omitempty"` // the last that it made
+}
