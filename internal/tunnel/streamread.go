@@ -1,0 +1,285 @@
+package tunnel
+
+import (
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// Read reads what the peer sent. It returns io.EOF only after the peer said that it finished; a stream that was cut
+// gives *ResetError, a refused one *RefusedError.
+func (st *Stream) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	st.mu.Lock()
+	n, err := st.readLocked(p)
+	if n == 0 {
+		st.mu.Unlock()
+		return 0, err
+	}
+	due := st.consume(n)
+	empty := st.over && st.unreadBytes() == 0
+	st.mu.Unlock()
+	if due {
+		st.s.out.flush()
+	}
+	if empty {
+		st.s.emptied(st)
+	}
+	return n, nil
+}
+
+func (st *Stream) readLocked(p []byte) (int, error) {
+	for {
+		if st.q.bytes > 0 && !st.closed && !st.readBy.past {
+			n, freed := st.q.read(p)
+			st.s.budget.free(freed)
+			return n, nil
+		}
+		if err := st.readError(); err != nil {
+			return 0, err
+		}
+		if st.want != nil {
+			st.readable.Wait()
+			continue
+		}
+		// The session's reader puts small frames straight into the buffer of whoever waits.
+		st.want = p
+		st.readable.Wait()
+		n := st.got
+		st.want, st.got = nil, 0
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// readError says why nothing can be read when there is nothing to read. st.mu is held.
+func (st *Stream) readError() error {
+	switch {
+	case st.closed:
+		return ErrClosed
+	case st.readBy.past:
+		return os.ErrDeadlineExceeded
+	case st.q.bytes > 0:
+		return nil
+	case st.finIn && !st.dropped:
+		return io.EOF
+	case st.err != nil:
+		return st.err
+	case st.over:
+		return ErrClosed
+	}
+	return nil
+}
+
+// consume counts n bytes as read. It tells whether it gave the peer credit, which the caller flushes. st.mu is held,
+// so that offsets appear on the wire in order.
+func (st *Stream) consume(n int) (gave bool) {
+	st.consumed += uint64(n)
+	st.since = st.s.budget.now()
+	if st.finIn || st.over {
+		return false
+	}
+	left := int(st.credit - st.consumed)
+	if left > st.window/2 {
+		return false
+	}
+	st.tune()
+	if left >= st.window {
+		return false
+	}
+	st.credit = st.consumed + uint64(st.window)
+	// An error means that the session ends.
+	_ = st.s.out.append(nil, func(b []byte) []byte { return appendWindow(b, st.id, st.credit) })
+	return true
+}
+
+// tune fits the window to the consumer. It runs when half the window or less is left, so what is unread is at most that half:
+// the window doubles while it is used up within two round trips by a consumer that has read most of it, and halves
+// when the consumer has hardly read any of it. st.mu is held.
+func (st *Stream) tune() {
+	now := time.Now()
+	elapsed := now.Sub(st.tuned)
+	st.tuned = now
+	unread := int(st.received - st.consumed)
+	switch {
+	case unread > st.window/8*3 && st.window > startWindow:
+		st.window /= 2
+	case st.s.budget.short():
+	case st.window < startWindow:
+		st.window = startWindow
+	case unread <= st.window/4 && elapsed < 2*time.Duration(st.s.rtt.Load()):
+		st.window = min(2*st.window, st.s.limits.Window)
+	}
+}
+
+// maxGather is how many chunks WriteTo hands on at once: a quarter of a MiB at most.
+const maxGather = 16
+
+// WriteTo writes what the peer sends to w until io.EOF, without copying it once more. It holds no buffer while it waits.
+// The end of the stream does not interrupt a Write to w: let it end with Context, by closing w.
+func (st *Stream) WriteTo(w io.Writer) (total int64, err error) {
+	for {
+		first, err := st.takeChunks()
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		n, err := writeChunks(w, first)
+		total += int64(n)
+		st.freeChunks(first)
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// takeChunks waits for data and takes it out of the queue. Credit is given once it is handed on.
+func (st *Stream) takeChunks() (*chunk, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for {
+		if st.q.bytes > 0 && !st.closed && !st.readBy.past {
+			first, held := st.q.take(maxGather)
+			st.lent += held
+			return first, nil
+		}
+		if err := st.readError(); err != nil {
+			return nil, err
+		}
+		st.readable.Wait()
+	}
+}
+
+func writeChunks(w io.Writer, first *chunk) (int, error) {
+	if first.next == nil {
+		return w.Write(first.buf[first.r:first.w])
+	}
+	bufs := make(net.Buffers, 0, maxGather)
+	for c := first; c != nil; c = c.next {
+		bufs = append(bufs, c.buf[c.r:c.w])
+	}
+	n, err := bufs.WriteTo(w)
+	return int(n), err
+}
+
+// freeChunks counts chunks as read and gives them back.
+func (st *Stream) freeChunks(first *chunk) {
+	bytes, held := 0, 0
+	for c := first; c != nil; {
+		next := c.next
+		bytes += c.w - c.r
+		held += len(c.buf)
+		c.free()
+		c = next
+	}
+	st.mu.Lock()
+	held = min(held, st.lent) // nothing is left of it if it was given up
+	st.lent -= held
+	due := st.consume(bytes)
+	empty := st.over && st.unreadBytes() == 0
+	st.mu.Unlock()
+	st.s.budget.free(held)
+	if due {
+		st.s.out.flush()
+	}
+	if empty {
+		st.s.emptied(st)
+	}
+}
+
+// admit checks a DATA frame before its payload is read. late means that the stream is over: drop it.
+func (st *Stream) admit(n int) (late bool, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case st.over:
+		return true, nil
+	case st.opener && !st.answered:
+		return false, broken(CodeProtocol, "DATA before OPENED on stream %d", st.id)
+	case st.finIn:
+		return false, broken(CodeProtocol, "DATA after FIN on stream %d", st.id)
+	case st.received+uint64(n) > st.credit:
+		st.s.stats.limit(limitWindow)
+		return false, broken(CodeFlowControl, "DATA beyond the window of stream %d", st.id)
+	}
+	return false, nil
+}
+
+// deliver takes the payload of a DATA frame that lies in the reader's buffer.
+func (st *Stream) deliver(p []byte) {
+	st.mu.Lock()
+	if st.over {
+		st.mu.Unlock()
+		return
+	}
+	st.received += uint64(len(p))
+	if st.q.bytes == 0 {
+		st.since = st.s.budget.now()
+		if len(st.want) > 0 && st.got == 0 {
+			st.got = copy(st.want, p)
+			p = p[st.got:]
+		}
+	}
+	p = p[st.q.fill(p):]
+	charge := 0
+	if len(p) > 0 {
+		c := newChunk(len(p))
+		c.w = copy(c.buf, p)
+		st.q.push(c)
+		charge = len(c.buf)
+	}
+	st.readable.Broadcast()
+	st.mu.Unlock()
+	st.charge(charge)
+}
+
+// deliverChunk takes a payload that was read straight into a chunk.
+func (st *Stream) deliverChunk(c *chunk) {
+	st.mu.Lock()
+	if st.over {
+		st.mu.Unlock()
+		c.free()
+		return
+	}
+	st.received += uint64(c.w)
+	if st.q.bytes == 0 {
+		st.since = st.s.budget.now()
+	}
+	st.q.push(c)
+	charge := len(c.buf)
+	st.readable.Broadcast()
+	st.mu.Unlock()
+	st.charge(charge)
+}
+
+// charge charges the budget for a chunk that was queued. The caller, the session's reader, holds no lock.
+// A budget can so be exceeded by one frame for each session, no more.
+func (st *Stream) charge(n int) {
+	if n > 0 {
+		st.s.budget.charge(n)
+	}
+}
+
+// unreadSince returns the budget time since when data waits for the consumer.
+func (st *Stream) unreadSince() (since int64, held bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.since, st.unreadBytes() > 0
+}
+
+// holds returns the bytes of memory that wait for the consumer.
+func (st *Stream) holds() int64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	held := st.unreadBytes()
+	if st.grams != nil {
+		held += st.grams.bytes
+	}
+	return int64(held)
+}
