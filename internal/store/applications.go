@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"postern/internal/access"
+)
+
+var applications = table[access.Application]{
+	name: "applications",
+	what: "application",
+	columns: []string{
+		"name", "name_key", "group_id", "external_url", "external_host", "external_path", "internal_url", "pre_authentication",
+		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths",
+	},
+	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled")},
+	search:  "name_key",
+	meta:    func(a *access.Application) *access.Meta { return &a.Meta },
+	values: func(a *access.Application) []any {
+		external := a.External()
+		return []any{
+			a.Name, folded(a.Name), string(a.GroupID), a.ExternalURL, external.Host, external.Path, a.InternalURL, string(a.PreAuthentication),
+			string(a.HostHeader), flag(a.Disabled), flag(a.SkipVerify), a.BackendCA, a.BackendTimeout.Microseconds(), a.IdleTimeout.Microseconds(),
+			flag(a.AllowRawPaths),
+		}
+	},
+	into: func(a *access.Application) ([]any, func() error) {
+		var backend, idle int64
+		var unused string
+		ptrs := []any{
+			&a.Name, &unused, &a.GroupID, &a.ExternalURL, &unused, &unused, &a.InternalURL, &a.PreAuthentication,
+			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths,
+		}
+		return ptrs, func() error {
+			a.BackendTimeout, a.IdleTimeout = time.Duration(backend)*time.Microsecond, time.Duration(idle)*time.Microsecond
+			return nil
+		}
+	},
+}
+
+// Application gives an application.
+func (t *Tx) Application(ctx context.Context, id access.ID) (access.Application, error) {
+	return applications.one(ctx, t, "id", string(id))
+}
+
+// Applications gives a page of the applications and the cursor of the next one.
+func (t *Tx) Applications(ctx context.Context, p access.Page) ([]access.Application, string, error) {
+	return applications.page(ctx, t, p, "", nil)
+}
+
+// AllApplications gives every application, for a snapshot.
+func (t *Tx) AllApplications(ctx context.Context) ([]access.Application, error) {
+	return applications.all(ctx, t)
+}
+
+// InsertApplication stores a new application.
+func (t *Tx) InsertApplication(ctx context.Context, a *access.Application) error {
+	return applications.insert(ctx, t, a)
+}
+
+// UpdateApplication stores an application that is still at the version it was read at.
+func (t *Tx) UpdateApplication(ctx context.Context, a *access.Application) error {
+	return applications.update(ctx, t, a)
+}
+
+// DeleteApplication removes an application with its assignments and sessions.
+func (t *Tx) DeleteApplication(ctx context.Context, id access.ID, version int64) error {
+	return applications.remove(ctx, t, id, version)
+}
+
+// MoveApplications puts all applications of one connector group into another and gives how many.
+func (t *Tx) MoveApplications(ctx context.Context, from, to access.ID, now time.Time) (int64, error) {
+	return t.exec(ctx, "UPDATE applications SET group_id = $1, version = version + 1, updated = $2 WHERE group_id = $3",
+		string(to), micros(now), string(from))
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"postern/internal/access"
+)
+
+var connectorGroups = table[access.ConnectorGroup]{
+	name:    "connector_groups",
+	what:    "connector group",
+	columns: []string{"name", "name_key", "is_default"},
+	search:  "name_key",
+	meta:    func(g *access.ConnectorGroup) *access.Meta { return &g.Meta },
+	values: func(g *access.ConnectorGroup) []any {
+		return []any{g.Name, folded(g.Name), flag(g.Default)}
+	},
+	into: func(g *access.ConnectorGroup) ([]any, func() error) {
+		var unused string
+		return []any{&g.Name, &unused, &g.Default}, nil
+	},
+}
+
+// ConnectorGroup gives a connector group.
+func (t *Tx) ConnectorGroup(ctx context.Context, id access.ID) (access.ConnectorGroup, error) {
+	return connectorGroups.one(ctx, t, "id", string(id))
+}
+
+// DefaultConnectorGroup gives the one that is the default.
+func (t *Tx) DefaultConnectorGroup(ctx context.Context) (access.ConnectorGroup, error) {
+	return connectorGroups.one(ctx, t, "is_default", int64(1))
+}
+
+// ConnectorGroups gives a page of the connector groups and the cursor of the next one.
+func (t *Tx) ConnectorGroups(ctx context.Context, p access.Page) ([]access.ConnectorGroup, string, error) {
+	return connectorGroups.page(ctx, t, p, "", nil)
+}
+
+// AllConnectorGroups gives every connector group, for a snapshot.
+func (t *Tx) AllConnectorGroups(ctx context.Context) ([]access.ConnectorGroup, error) {
+	return connectorGroups.all(ctx, t)
+}
+
+// InsertConnectorGroup stores a new connector group.
+func (t *Tx) InsertConnectorGroup(ctx context.Context, g *access.ConnectorGroup) error {
+	return connectorGroups.insert(ctx, t, g)
+}
+
+// UpdateConnectorGroup stores a connector group that is still at the version it was read at.
+func (t *Tx) UpdateConnectorGroup(ctx context.Context, g *access.ConnectorGroup) error {
+	return connectorGroups.update(ctx, t, g)
+}
+
+// DeleteConnectorGroup removes a connector group. One that still has connectors or applications
+// is fault.KindConflict.
+func (t *Tx) DeleteConnectorGroup(ctx context.Context, id access.ID, version int64) error {
+	return connectorGroups.remove(ctx, t, id, version)
+}
+
+var connectors = table[access.Connector]{
+	name: "connectors",
+	what: "connector",
+	columns: []string{
+		"name", "name_key", "group_id", "disabled", "machine_name", "os", "arch", "program", "serial", "not_after", "last_seen", "address",
+	},
+	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled")},
+	search:  "name_key",
+	meta:    func(c *access.Connector) *access.Meta { return &c.Meta },
+	values: func(c *access.Connector) []any {
+		return []any{
+			c.Name, folded(c.Name), string(c.GroupID), flag(c.Disabled), c.Host.MachineName, c.Host.OS, c.Host.Arch, c.Host.Program,
+			c.Serial, micros(c.NotAfter), micros(c.LastSeen), c.Address,
+		}
+	},
+	into: func(c *access.Connector) ([]any, func() error) {
+		var unused string
+		var notAfter, lastSeen int64
+		ptrs := []any{
+			&c.Name, &unused, &c.GroupID, &c.Disabled, &c.Host.MachineName, &c.Host.OS, &c.Host.Arch, &c.Host.Program,
+			&c.Serial, &notAfter, &lastSeen, &c.Address,
+		}
+		return ptrs, func() error {
+			c.NotAfter, c.LastSeen = moment(notAfter), moment(lastSeen)
+			return nil
+		}
+	},
+}
+
+// Connector gives a connector.
+func (t *Tx) Connector(ctx context.Context, id access.ID) (access.Connector, error) {
+	return connectors.one(ctx, t, "id", string(id))
+}
+
+// Connectors gives a page of the connectors and the cursor of the next one.
+func (t *Tx) Connectors(ctx context.Context, p access.Page) ([]access.Connector, string, error) {
+	return connectors.page(ctx, t, p, "", nil)
+}
+
+// AllConnectors gives every connector, for a snapshot.
+func (t *Tx) AllConnectors(ctx context.Context) ([]access.Connector, error) {
+	return connectors.all(ctx, t)
+}
+
+// InsertConnector stores a new connector.
+func (t *Tx) InsertConnector(ctx context.Context, c *access.Connector) error {
+	return connectors.insert(ctx, t, c)
+}
+
+// UpdateConnector stores a connector that is still at the version it was read at.
+func (t *Tx) UpdateConnector(ctx context.Context, c *access.Connector) error {
+	return connectors.update(ctx, t, c)
+}
+
+// DeleteConnector removes a connector.
+func (t *Tx) DeleteConnector(ctx context.Context, id access.ID, version int64) error {
+	return connectors.remove(ctx, t, id, version)
+}
+
+// Seen is what is written of a connector from time to time, without a new version.
+type Seen struct {
+	ID      access.ID
+	At      time.Time
+	Address string
+	Host    access.HostFacts // left as it is where MachineName is empty
+}
+
+// TouchConnectors writes when and from where connectors were last seen. One that is gone is left
+// out, as is news that is older than what is known.
+func (t *Tx) TouchConnectors(ctx context.Context, seen []Seen) error {
+	last := map[access.ID][]any{}
+	for _, s := range seen {
+		if at := micros(s.At); last[s.ID] == nil || at > last[s.ID][0].(int64) {
+			last[s.ID] = []any{at, s.Address, s.Host.MachineName, s.Host.OS, s.Host.Arch, s.Host.Program}
+		}
+	}
+	fact := func(column, value string) string {
+		return column + " = CASE WHEN new.column4 = '' THEN connectors." + column + " ELSE new." + value + " END"
+	}
+	return t.each(ctx, last, []string{"BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"},
+		"UPDATE connectors SET last_seen = new.column2, address = new.column3, "+fact("machine_name", "column4")+", "+
+			fact("os", "column5")+", "+fact("arch", "column6")+", "+fact("program", "column7")+
+			" FROM %s WHERE connectors.id = new.column1 AND connectors.last_seen < new.column2")
+}

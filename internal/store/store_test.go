@@ -1,0 +1,90 @@
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"postern/internal/fault"
+)
+
+// TestStore holds what the store promises, on both engines.
+func TestStore(t *testing.T) {
+	keepOnBoth(t, []promise{
+		{"applications", applicationsBehave},
+		{"applications move", applicationsMove},
+		{"connector groups", connectorGroupNoun.behaves},
+		{"one default group", oneDefaultGroup},
+		{"groups in use stay", groupsInUseStay},
+		{"connectors", connectorsBehave},
+		{"connectors are seen", connectorsAreSeen},
+		{"users", userNoun.behaves},
+		{"users have passwords", usersHavePasswords},
+		{"users are found by name", usersAreFoundByName},
+		{"users with a role", usersWithRole},
+		{"groups", groupNoun.behaves},
+		{"groups have members", groupsHaveMembers},
+		{"assignments", assignmentsBehave},
+		{"assignments are of a user or a group", assignmentsAreOneOfBoth},
+		{"tokens", tokenNoun.behaves},
+		{"tokens are spent once", tokensAreSpentOnce},
+		{"old tokens go", oldTokensGo},
+		{"keys", keyNoun.behaves},
+		{"keys are found by hash", keysAreFoundByHash},
+		{"public certificates", publicCertificateNoun.behaves},
+		{"public certificates have keys", publicCertificatesHaveKeys},
+		{"certificates of our own", certificatesLive},
+		{"sessions come back", sessionsComeBack},
+		{"sessions end", sessionsEnd},
+		{"sessions expire", sessionsExpire},
+		{"codes are spent once", codesAreSpentOnce},
+		{"deleted things take theirs along", deletedThingsTakeTheirsAlong},
+		{"endings count", endingsCount},
+		{"audit", auditIsRead},
+		{"factors come back", factorsComeBack},
+		{"what is good once", onceOnly},
+		{"links replace each other", linksReplaceEachOther},
+		{"what is taken names the field", takenNamesTheField},
+		{"nasty text comes back", nastyTextComesBack},
+		{"impossible text is refused", impossibleTextIsRefused},
+		{"oversized names", oversizedNames},
+		{"moments come back", momentsComeBack},
+		{"all or nothing", allOrNothing},
+		{"reads cannot write", readsCannotWrite},
+		{"reads see one moment", readsSeeOneMoment},
+		{"waiting ends", waitingEnds},
+		{"secrets come back", secretsComeBack},
+		{"sealed values stay where they are", sealedValuesStay},
+		{"first starts at once", firstStartsAtOnce},
+		{"replicas without the key", replicasWithoutTheKey},
+		{"opens again", opensAgain},
+		{"processes at once", processesAtOnce},
+		{"pings", pings},
+	})
+}
+
+// errUndo undoes a write on purpose.
+var errUndo = errors.New("undo")
+
+func errFirst(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantFields fails the test unless the error names exactly these fields.
+func wantFields(t *testing.T, err error, want ...string) {
+	t.Helper()
+	var got []string
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		for _, f := range e.Fields {
+			got = append(got, f.Name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the error %v names %q, want %q", err, got, want)
+	}
+}

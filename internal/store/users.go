@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+)
+
+// folded gives the form in which names are compared.
+func folded(name string) string { return strings.ToLower(name) }
+
+var users = table[access.User]{
+	name:    "users",
+	what:    "user",
+	columns: []string{"name", "name_key", "display_name", "email", "disabled", "roles", "require_second_factor"},
+	apart:   []string{"password_set"},
+	filters: map[string]condition{
+		"disabled": isTrue("disabled"),
+		"group": func(value string) (string, any) {
+			return "id IN (SELECT user_id FROM user_group_members WHERE group_id = %s)", value
+		},
+		"role": func(value string) (string, any) { return `roles LIKE %s ESCAPE '\'`, `%"` + escapeLike(value) + `"%` },
+	},
+	search: "name_key",
+	meta:   func(u *access.User) *access.Meta { return &u.Meta },
+	values: func(u *access.User) []any {
+		return []any{u.Name, folded(u.Name), u.DisplayName, u.Email, flag(u.Disabled), jsonList(u.Roles), flag(u.RequireSecondFactor)}
+	},
+	into: func(u *access.User) ([]any, func() error) {
+		var unused, roles string
+		var passwordSet int64
+		return []any{&u.Name, &unused, &u.DisplayName, &u.Email, &u.Disabled, &roles, &u.RequireSecondFactor, &passwordSet}, func() error {
+			u.PasswordSet = moment(passwordSet)
+			return readList(roles, &u.Roles)
+		}
+	},
+}
+
+// withGroups adds the groups that the users are members of, and which factors they have.
+func (t *Tx) withGroups(ctx context.Context, list []access.User) error {
+	ids := make([]access.ID, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	groups, err := t.pairs(ctx, "user_id", "group_id", ids)
+	for i := range list {
+		list[i].Groups = groups[list[i].ID]
+	}
+	if err != nil {
+		return err
+	}
+	return t.withFactors(ctx, list)
+}
+
+func (t *Tx) userBy(ctx context.Context, column, value string) (access.User, error) {
+	u, err := users.one(ctx, t, column, value)
+	if err != nil {
+		return u, err
+	}
+	list := []access.User{u}
+	err = t.withGroups(ctx, list)
+	return list[0], err
+}
+
+// User gives a user with its groups.
+func (t *Tx) User(ctx context.Context, id access.ID) (access.User, error) {
+	return t.userBy(ctx, "id", string(id))
+}
+
+// UserByName gives the user with a sign-in name.
+func (t *Tx) UserByName(ctx context.Context, name string) (access.User, error) {
+	return t.userBy(ctx, "name_key", folded(name))
+}
+
+// Users gives a page of the users and the cursor of the next one.
+func (t *Tx) Users(ctx context.Context, p access.Page) ([]access.User, string, error) {
+	list, next, err := users.page(ctx, t, p, "", nil)
+	if err != nil {
+		return nil, "", err
+	}
+	return list, next, t.withGroups(ctx, list)
+}
+
+// UsersWithRole gives the users that have a role and are not disabled, without their groups.
+func (t *Tx) UsersWithRole(ctx context.Context, role access.Role) ([]access.User, error) {
+	return rows(ctx, t, users.scan, users.selected()+` WHERE disabled = 0 AND roles LIKE $1 ESCAPE '\' ORDER BY created, id`, `%"`+escapeLike(string(role))+`"%`)
+}
+
+// InsertUser stores a new user, without a password and in no group.
+func (t *Tx) InsertUser(ctx context.Context, u *access.User) error { return users.insert(ctx, t, u) }
+
+// UpdateUser stores a user that is still at the version it was read at. Groups and password stay.
+func (t *Tx) UpdateUser(ctx context.Context, u *access.User) error { return users.update(ctx, t, u) }
+
+// DeleteUser removes a user with its memberships, assignments and sessions.
+func (t *Tx) DeleteUser(ctx context.Context, id access.ID, version int64) error {
+	return users.remove(ctx, t, id, version)
+}
+
+// SetPassword stores the hash of a user's password, a PHC string, or nothing to remove it.
+func (t *Tx) SetPassword(ctx context.Context, id access.ID, hash string, at time.Time) error {
+	if hash == "" {
+		at = time.Time{}
+	}
+	n, err := t.exec(ctx, "UPDATE users SET password_hash = $1, password_set = $2 WHERE id = $3", hash, micros(at), string(id))
+	if err == nil && n == 0 {
+		return fault.NotFound("there is no such user")
+	}
+	return err
+}
+
+// Password gives the hash of a user's password; empty if there is none.
+func (t *Tx) Password(ctx context.Context, id access.ID) (hash string, err error) {
+	err = t.row(ctx, "there is no such user", "SELECT password_hash FROM users WHERE id = $1", []any{string(id)}, &hash)
+	return hash, err
+}
