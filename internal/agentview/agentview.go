@@ -1,0 +1,88 @@
+// Package agentview says what one agent may know of the service.
+//
+// It is a pure function of the snapshot, so any gateway answers for any agent, also with the
+// database away. The hash changes only with what the agent itself is told, so an agent is woken by
+// nothing else.
+package agentview
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"postern/internal/access"
+	"postern/internal/wire"
+)
+
+// Configuration gives the connector's configuration and whether the connector is known and
+// enabled. If it is not, the configuration has no targets and no grant keys, so that it opens
+// nothing.
+func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configuration, bool) {
+	c := wire.Configuration{
+		Version:    snap.Version,
+		Connector:  string(connector),
+		ServiceURL: snap.Names.PortalURL,
+		Roots:      snap.Roots,
+		Gateways:   gateways(snap),
+		GrantKeys:  map[string][]byte{},
+		Targets:    []wire.Target{},
+	}
+	agent, ok := snap.Connector(connector)
+	ok = ok && !agent.Disabled
+	if ok {
+		c.Name = agent.Name
+		c.Group = string(agent.GroupID)
+		for id, key := range snap.GrantKeys {
+			c.GrantKeys[id] = key
+		}
+		c.Targets = targets(snap, agent.GroupID)
+	}
+	c.Hash = hash(c)
+	return c, ok
+}
+
+func gateways(snap *access.Snapshot) []wire.Gateway {
+	list := make([]wire.Gateway, 0, len(snap.Gateways))
+	for _, g := range snap.Gateways {
+		list = append(list, wire.Gateway{ID: string(g.ID), Address: g.Address})
+	}
+	slices.SortFunc(list, func(a, b wire.Gateway) int { return strings.Compare(a.ID, b.ID) })
+	return list
+}
+
+func targets(snap *access.Snapshot, group access.ID) []wire.Target {
+	list := []wire.Target{}
+	for _, app := range snap.Applications {
+		if app.Disabled || app.GroupID != group {
+			continue
+		}
+		internal := app.Internal()
+		if internal.Host == "" {
+			continue // not a valid application: nothing to dial
+		}
+		t := wire.Target{
+			Application: string(app.ID),
+			Name:        app.Name,
+			Version:     app.Version,
+			Host:        internal.Host,
+			Port:        internal.Port,
+			TLS:         internal.Scheme == "https",
+			SkipVerify:  app.SkipVerify,
+		}
+		if app.BackendCA != "" {
+			t.Roots = []byte(app.BackendCA)
+		}
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b wire.Target) int { return strings.Compare(a.Application, b.Application) })
+	return list
+}
+
+// hash covers everything but Version and Hash. JSON of a struct keeps its order and sorts the keys
+// of maps, so the same content always has the same bytes.
+func hash(c wire.Configuration) string {
+	c.Version, c.Hash = 0, ""
+	sum := sha256.Sum256(wire.Encode(c))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,193 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"postern/internal/fault"
+	"postern/internal/wire"
+)
+
+// Tunnel says how to dial a gateway.
+type Tunnel struct {
+	Gateway wire.Gateway
+	Service string                  // URL of the service; its host is the server name where the gateway's address is an IP
+	TLS     *tls.Config             // from credential.TunnelTLS
+	Wrap    func(net.Conn) net.Conn // optional; goes around the connection below TLS
+}
+
+// Tunnel dials a gateway and gives the connection after the handshake: TLS 1.3, the gateway proven,
+// wire.ProtocolTunnel agreed. Whether the gateway takes our certificate shows with the first read:
+// see Rejected.
+func (d *Dialer) Tunnel(ctx context.Context, t Tunnel) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	s := secured{address: t.Gateway.Address, name: serverName(t.Gateway.Address, t.Service), config: t.TLS, wrap: t.Wrap}
+	if t.TLS != nil && t.TLS.ClientSessionCache != nil {
+		s.config = t.TLS.Clone()
+		s.config.ClientSessionCache = gatewaySessions{t.TLS.ClientSessionCache, t.Gateway.ID + " " + t.Gateway.Address}
+	}
+	return d.secure(ctx, s)
+}
+
+// serverName gives what to send as SNI: the address's own name, or the service's where it is an IP.
+func serverName(address, service string) string {
+	host, _, _ := net.SplitHostPort(address)
+	if _, err := netip.ParseAddr(host); err != nil {
+		return host
+	}
+	if u, err := url.Parse(service); err == nil {
+		return u.Hostname()
+	}
+	return ""
+}
+
+// gatewaySessions keeps the sessions of gateways apart that share a server name: a resumed session
+// tells who issued the ticket, not who took it.
+type gatewaySessions struct {
+	tls.ClientSessionCache
+	gateway string
+}
+
+func (g gatewaySessions) Get(key string) (*tls.ClientSessionState, bool) {
+	return g.ClientSessionCache.Get(g.gateway + " " + key)
+}
+
+func (g gatewaySessions) Put(key string, state *tls.ClientSessionState) {
+	g.ClientSessionCache.Put(g.gateway+" "+key, state)
+}
+
+// Rejected reports whether the error of a connection's first read or write says that the other side
+// did not accept our certificate: in TLS 1.3 it says so only after our handshake is over.
+func Rejected(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "remote error" && e.Err != nil && strings.Contains(e.Err.Error(), "certificate")
+}
+
+// secured is one dial with TLS.
+type secured struct {
+	address string
+	name    string // server name
+	config  *tls.Config
+	wrap    func(net.Conn) net.Conn
+}
+
+// secure dials, shakes hands and checks that the first of the configuration's protocols was agreed.
+func (d *Dialer) secure(ctx context.Context, s secured) (*tls.Conn, error) {
+	if s.config == nil || s.config.VerifyConnection == nil || len(s.config.NextProtos) == 0 {
+		return nil, fault.New(fault.KindInternal, "the check of the service's certificate is not set up")
+	}
+	raw, err := d.dial(ctx, s.address)
+	if err != nil {
+		return nil, err
+	}
+	under := raw
+	if s.wrap != nil {
+		under = s.wrap(raw)
+	}
+	var seen []*x509.Certificate
+	config := s.config.Clone()
+	config.ServerName = s.name
+	config.VerifyConnection = func(cs tls.ConnectionState) error {
+		seen = cs.PeerCertificates
+		return s.config.VerifyConnection(cs)
+	}
+	conn := tls.Client(under, config)
+	err = conn.HandshakeContext(ctx)
+	if err == nil && conn.ConnectionState().NegotiatedProtocol != s.config.NextProtos[0] {
+		err = errProtocol
+	}
+	if err != nil {
+		under.Close()
+		return nil, d.explain(ctx, s, seen, err)
+	}
+	return conn, nil
+}
+
+var errProtocol = errors.New("tls: no application protocol")
+
+// Intercepted says that somebody else than the service answered, with a certificate of another
+// authority: a proxy that opens TLS, or another server.
+type Intercepted struct {
+	Address string // that was dialled
+	Issuer  string // distinguished name
+	Subject string
+	Err     error
+}
+
+// Error names the issuer and says what to do.
+func (e *Intercepted) Error() string {
+	return fmt.Sprintf("%s answered with a certificate for %q issued by %q instead of the service's own: if that is a proxy or firewall "+
+		"that inspects TLS, exempt this address from inspection; otherwise the address leads to another server",
+		e.Address, e.Subject, e.Issuer)
+}
+
+// Unwrap gives what the check said.
+func (e *Intercepted) Unwrap() error { return e.Err }
+
+func intercepted(address string, leaf *x509.Certificate, err error) *Intercepted {
+	subject := leaf.Subject.String()
+	if subject == "" && len(leaf.DNSNames) > 0 {
+		subject = leaf.DNSNames[0]
+	}
+	return &Intercepted{Address: address, Issuer: leaf.Issuer.String(), Subject: subject, Err: err}
+}
+
+// explain says why no TLS session came about.
+func (d *Dialer) explain(ctx context.Context, s secured, seen []*x509.Certificate, err error) error {
+	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign && len(seen) > 0 {
+		return intercepted(s.address, seen[0], err)
+	}
+	e := &Error{Step: StepTLS, Address: s.address}
+	e.Proxy, _ = d.Proxy(s.address)
+	said, isOurs := errors.AsType[*fault.Error](err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
+	switch {
+	case isOurs:
+		e.Fault = fault.New(said.Kind, "%s: %s", s.address, said.Error())
+	case isOp && op.Op == "remote error" || errors.Is(err, errProtocol):
+		if leaf := d.inspect(ctx, s); leaf != nil {
+			return intercepted(s.address, leaf, err)
+		}
+		e.Fault = fault.New(fault.KindUpstream, "%s refused the TLS handshake (%s): is it a Postern service, and does everything before it pass TLS through?",
+			s.address, rootCause(err))
+	case isPlain:
+		e.Fault = fault.New(fault.KindUpstream, "%s does not speak TLS: is it the service, or a page of the network that wants a sign-in first?", s.address)
+	case isTimeout(ctx, err):
+		e.Fault = fault.New(fault.KindTimeout, "%s took the connection but did not finish the TLS handshake within %s", s.address, d.timeout)
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		e.Fault = fault.Unavailable("%s closed the connection during the TLS handshake: does a firewall between here and there inspect TLS?", s.address)
+	default:
+		e.Fault = fault.Unavailable("no TLS session with %s (%s)", s.address, rootCause(err))
+	}
+	e.Fault = e.Fault.Because(err)
+	return e
+}
+
+// inspect asks whoever refused our handshake once more, in the most common way, for nothing but a
+// certificate that tells who it is: those who open TLS rarely pass our protocol on. Nothing is sent
+// and nothing of the answer is trusted.
+func (d *Dialer) inspect(ctx context.Context, s secured) *x509.Certificate {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
+	defer cancel()
+	raw, err := d.dial(ctx, s.address)
+	if err != nil {
+		return nil
+	}
+	defer raw.Close()
+	conn := tls.Client(raw, &tls.Config{ServerName: s.name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
+	if conn.HandshakeContext(ctx) != nil {
+		return nil
+	}
+	return conn.ConnectionState().PeerCertificates[0]
+}
