@@ -1,0 +1,8 @@
+package control
+
+import "postern/internal/access"
+
+// PortalActor makes the actor of a signed-in user.
+func PortalActor(who access.Principal, address, request string) access.Actor {
+	return access.Actor{Kind: access.ActorUser, ID: who.User, Name: who.Name, Roles: who.Roles, Address: address, Request: request}
+}

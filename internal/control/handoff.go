@@ -1,0 +1,191 @@
+package control
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/url"
+	"strings"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+	"postern/internal/policy"
+	"postern/internal/session"
+	"postern/internal/store"
+)
+
+// codeLife is how long the browser has to carry a one-time code from the portal to the application.
+const codeLife = 30 * time.Second
+
+// externalHost gives the application and its external authority if host is its host, with or
+// without the port.
+func (c *Control) externalHost(app access.ID, host string) (*access.Application, string, error) {
+	a, ok := c.current().Application(app)
+	if !ok {
+		return nil, "", fault.NotFound("there is no such application any more")
+	}
+	e := a.External()
+	if host = strings.ToLower(host); host != e.Host && host != e.Authority() && host != e.Address() {
+		return nil, "", fault.Invalid("host", "is not the application's")
+	}
+	return a, e.Authority(), nil
+}
+
+// scopeAt gives the scope of application sessions on a host. A host that is not the application's
+// has none.
+func (c *Control) scopeAt(app access.ID, host string) (session.Scope, error) {
+	_, authority, err := c.externalHost(app, host)
+	if err != nil {
+		return session.Scope{}, fault.Unauthenticated("you are not signed in")
+	}
+	return session.Scope{Kind: access.SessionApplication, Host: authority}, nil
+}
+
+// Session gives who is signed in on the host of an application with the cookie.
+func (c *Control) Session(ctx context.Context, app access.ID, host, cookie string) (access.Principal, error) {
+	scope, err := c.scopeAt(app, host)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	entry, err := c.sessions.Find(ctx, scope, cookie)
+	return entry.Principal, err
+}
+
+// Begin gives the portal URL to send a browser to that is not signed in. Nothing is stored for it.
+func (c *Control) Begin(req access.SignInRequest) (string, error) {
+	a, authority, err := c.externalHost(req.Application, req.Host)
+	if err != nil {
+		return "", err
+	}
+	req.Host = authority
+	if checkReturn(req.Return) != nil || len(req.Return) > session.MaxReturn {
+		req.Return = a.External().Path
+	}
+	if req.Binding == "" || len(req.Binding) > 64 {
+		return "", fault.Invalid("binding", "must be the hash of the browser's binding cookie")
+	}
+	signed, err := c.instance.macs.SignRequest(req, c.now())
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(c.cfg.Names.PortalURL, "/") + "/authorize?request=" + url.QueryEscape(signed), nil
+}
+
+// checkReturn refuses what a browser could read as an address on another host: only a path with its
+// query, on the host that it came from.
+func checkReturn(path string) error {
+	bad := fault.Invalid("return", "must be a path on the application's host")
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.HasPrefix(path, `/\`) {
+		return bad
+	}
+	for _, r := range path {
+		if r < ' ' || r == 0x7f || r == '\\' {
+			return bad
+		}
+	}
+	return nil
+}
+
+// SignInTarget reads a signed request without acting on it.
+func (c *Control) SignInTarget(request string) (access.SignInRequest, error) {
+	return c.instance.macs.ParseRequest(request, c.now())
+}
+
+// Authorize answers an application host's signed SignInRequest with the URL to send the browser to:
+// that host, with a one-time code. Only somebody who may use the application gets one.
+func (c *Control) Authorize(ctx context.Context, who access.Principal, signed string) (redirect string, err error) {
+	by := access.Actor{Kind: access.ActorUser, ID: who.User, Name: who.Name}
+	r := request{by: by, perm: handOff}
+	defer func() {
+		if err != nil {
+			c.refused(ctx, r, err)
+		}
+	}()
+	req, err := c.SignInTarget(signed)
+	if err != nil {
+		return "", err
+	}
+	r.object = req.Application
+	a, authority, err := c.externalHost(req.Application, req.Host)
+	if err != nil {
+		return "", err
+	}
+	if d := policy.Decide(c.current(), a, &who, c.now()); !d.Allow {
+		return "", fault.Forbidden("%s", d.Message)
+	}
+	code := session.Secret()
+	row := access.Code{
+		Hash: session.Hash(code), Parent: who.Session, Application: a.ID, Host: authority,
+		Return: req.Return, Binding: req.Binding, Expires: c.now().Add(codeLife),
+	}
+	if err := c.store.Write(ctx, func(tx *store.Tx) error { return tx.InsertCode(ctx, &row) }); err != nil {
+		return "", err
+	}
+	// The code alone does not tell a gateway which of several applications at one host it is for.
+	return a.External().Origin() + access.CallbackPath + "?code=" + url.QueryEscape(code) + "&application=" + url.QueryEscape(string(a.ID)), nil
+}
+
+// Swap gives an application session for a one-time code. Whatever comes of it, the code is spent:
+// shown at another host, application or browser than it was made for, it is worth nothing to
+// anybody.
+func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, binding string) (cookie, returnTo string, err error) {
+	r := request{by: access.Actor{Kind: access.ActorAnyone}, perm: handOff, object: app}
+	defer func() {
+		if err != nil {
+			c.refused(ctx, r, err)
+		}
+	}()
+	_, authority, err := c.externalHost(app, host)
+	if err != nil {
+		return "", "", err
+	}
+	secret, now := session.Secret(), c.now()
+	child := access.Session{
+		ID: access.NewID(access.PrefixSession, now), Kind: access.SessionApplication, Application: app, Host: authority,
+		Hash: session.Hash(secret), Created: now, LastUsed: now,
+	}
+	var refusal error
+	err = c.store.Write(ctx, func(tx *store.Tx) error {
+		refusal = nil
+		spent, err := tx.SpendCode(ctx, session.Hash(short(code, 128)), now)
+		if err != nil {
+			return orElse(err, fault.KindNotFound, errCode)
+		}
+		if spent.Application != app || spent.Host != authority || subtle.ConstantTimeCompare([]byte(spent.Binding), []byte(binding)) != 1 {
+			refusal = errCode // and the code stays spent
+			return nil
+		}
+		returnTo = spent.Return
+		parent, err := tx.SessionByID(ctx, spent.Parent)
+		if err != nil {
+			return orElse(err, fault.KindNotFound, errCode)
+		}
+		child.Parent, child.User = parent.ID, parent.User
+		child.Authenticated, child.Methods, child.Expires = parent.Authenticated, parent.Methods, parent.Expires
+		child.Address, child.UserAgent = parent.Address, parent.UserAgent
+		return tx.InsertSession(ctx, &child)
+	})
+	if err == nil {
+		err = refusal
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return c.instance.macs.Cookie(session.Of(&child), child.ID, secret), returnTo, nil
+}
+
+var errCode = fault.New(fault.KindGone, "this sign-in was completed already, took too long or began in another browser; please open the application again")
+
+// EndSession ends the portal session behind an application's cookie, with all its children: signing
+// out of one application signs out of all, since the next click would sign in again otherwise.
+func (c *Control) EndSession(ctx context.Context, app access.ID, host, cookie string) error {
+	scope, err := c.scopeAt(app, host)
+	if err != nil {
+		return err
+	}
+	entry, err := c.sessions.Find(ctx, scope, cookie)
+	if err != nil {
+		return orElse(err, fault.KindUnauthenticated, nil) // signed out already
+	}
+	return c.endSession(ctx, entry.Session.User, entry.Session.ID)
+}

@@ -1,0 +1,109 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"postern/internal/store"
+)
+
+// cleanBatch bounds what one transaction deletes, so that nobody waits long for it; cleanRounds how
+// many follow each other in one go.
+const (
+	cleanBatch  = 500
+	cleanRounds = 20
+)
+
+// endingsFor is how long endings are kept: longer than a gateway honours what it remembers.
+const endingsFor = 48 * time.Hour
+
+// tokensFor is how long a used or expired token stays to be looked at.
+const tokensFor = 30 * 24 * time.Hour
+
+// clean deletes what is over. Every replica may do it at once: it is the same for all.
+func (c *Control) clean(ctx context.Context) {
+	now := c.now()
+	jobs := []struct {
+		name string
+		do   func(ctx context.Context, tx *store.Tx) (int64, error)
+	}{
+		{"sessions", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredSessions(ctx, now, cleanBatch)
+		}},
+		{"codes", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredCodes(ctx, now, cleanBatch)
+		}},
+		{"steps", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredSteps(ctx, now, cleanBatch)
+		}},
+		{"links", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredLinks(ctx, now, cleanBatch)
+		}},
+		{"endings", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.TrimEndings(ctx, now.Add(-endingsFor), cleanBatch)
+		}},
+		{"tokens", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteOldTokens(ctx, now.Add(-tokensFor), cleanBatch)
+		}},
+		{"certificates", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredCertificates(ctx, now.Add(-tokensFor), cleanBatch)
+		}},
+		{"audit", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.TrimAudit(ctx, now.Add(-c.cfg.Settings.AuditRetention), cleanBatch)
+		}},
+	}
+	for _, job := range jobs {
+		for range cleanRounds {
+			var deleted int64
+			err := c.write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+				deleted, err = job.do(ctx, tx)
+				return err
+			})
+			if err != nil {
+				c.log.Warn("clean up", "what", job.name, "error", cause(err))
+				return
+			}
+			if deleted < cleanBatch {
+				break
+			}
+		}
+	}
+}
+
+func (c *Control) write(ctx context.Context, do func(ctx context.Context, tx *store.Tx) error) error {
+	within, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	return c.store.Write(within, func(tx *store.Tx) error { return do(within, tx) })
+}
+
+// writeBatches writes when sessions and keys were last used and connectors last seen. What cannot
+// be written is lost: it comes again as long as it is true.
+func (c *Control) writeBatches(ctx context.Context) {
+	var used []store.Used
+	for _, u := range c.sessions.Used() {
+		used = append(used, store.Used{ID: u.ID, At: u.At})
+		if u.Parent != "" { // using an application keeps the portal session alive
+			used = append(used, store.Used{ID: u.Parent, At: u.At})
+		}
+	}
+	keys := c.keysUsed.take()
+	var seen []store.Seen
+	for id, s := range c.presence.take(c.current()) {
+		seen = append(seen, store.Seen{ID: id, At: s.lastSeen, Address: s.address, Host: s.host})
+	}
+	if len(used)+len(keys)+len(seen) == 0 {
+		return
+	}
+	err := c.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.TouchSessions(ctx, used); err != nil {
+			return err
+		}
+		if err := tx.TouchKeys(ctx, keys); err != nil {
+			return err
+		}
+		return tx.TouchConnectors(ctx, seen)
+	})
+	if err != nil {
+		c.log.Warn("write last-used times", "error", cause(err))
+	}
+}

@@ -1,0 +1,141 @@
+package control
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+	"postern/internal/session"
+	"postern/internal/store"
+)
+
+// keyPrefix makes an API key known as one to people and to scanners for leaked secrets.
+const keyPrefix = "postern-key-1."
+
+// Keys lists API keys and gives the cursor of the next page, empty at the end.
+func (c *Control) Keys(ctx context.Context, by access.Actor, page access.Page) (list []access.Key, next string, err error) {
+	err = c.read(ctx, request{by: by, perm: readKey}, func(tx *store.Tx) error {
+		list, next, err = tx.Keys(ctx, page)
+		return err
+	})
+	return list, next, err
+}
+
+// Key gives one API key.
+func (c *Control) Key(ctx context.Context, by access.Actor, id access.ID) (k access.Key, err error) {
+	err = c.read(ctx, request{by: by, perm: readKey, object: id}, func(tx *store.Tx) error {
+		k, err = tx.Key(ctx, id)
+		return err
+	})
+	return k, err
+}
+
+// CreateKey adds an API key and gives its secret, which is shown once and kept nowhere. A key is
+// never stronger, nor longer good, than the key that made it.
+func (c *Control) CreateKey(ctx context.Context, by access.Actor, k access.Key) (access.Key, string, error) {
+	var secret string
+	err := c.act(ctx, request{by: by, perm: createKey, name: k.Name}, func(ch *change) error {
+		if err := mayGive(ch.by, k.Roles); err != nil {
+			return err
+		}
+		if ch.by.Kind == access.ActorKey {
+			maker, err := ch.tx.Key(ctx, ch.by.ID)
+			if err != nil {
+				return err
+			}
+			if !maker.Expires.IsZero() && (k.Expires.IsZero() || k.Expires.After(maker.Expires)) {
+				return fault.Forbidden("an API key cannot make a key that expires later than itself")
+			}
+		}
+		var err error
+		secret, err = ch.insertKey(&k)
+		return err
+	})
+	if err != nil {
+		return access.Key{}, "", err
+	}
+	return k, secret, nil
+}
+
+func (ch *change) insertKey(k *access.Key) (secret string, err error) {
+	secret = keyPrefix + session.Secret()
+	k.Meta = ch.fresh(access.PrefixKey)
+	k.LastUsed = time.Time{}
+	k.Expires = k.Expires.UTC().Truncate(time.Microsecond)
+	k.Hash = session.Hash(secret)
+	if err := k.Validate(ch.now); err != nil {
+		return "", err
+	}
+	if err := ch.tx.InsertKey(ch.ctx, k); err != nil {
+		return "", err
+	}
+	ch.audit(createKey, object{k.Meta, k.Name}, nil, *k)
+	return secret, nil
+}
+
+// DeleteKey deletes an API key; it is refused from then on.
+func (c *Control) DeleteKey(ctx context.Context, by access.Actor, id access.ID, version int64) error {
+	return c.act(ctx, request{by: by, perm: deleteKey, object: id}, func(ch *change) error {
+		old, err := ch.tx.Key(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := outranks(ch.by, old.Roles, "this key"); err != nil {
+			return err
+		}
+		if err := ch.tx.DeleteKey(ctx, id, version); err != nil {
+			return err
+		}
+		ch.audit(deleteKey, object{old.Meta, old.Name}, old, nil)
+		return nil
+	})
+}
+
+// KeyActor finds out whose API key it is. address and request go into the Actor.
+func (c *Control) KeyActor(ctx context.Context, secret, address, request string) (access.Actor, error) {
+	bad := fault.Unauthenticated("the API key is not good: unknown, deleted or expired")
+	if !strings.HasPrefix(secret, keyPrefix) || len(secret) != len(keyPrefix)+43 {
+		return access.Actor{}, bad
+	}
+	hash := session.Hash(secret)
+	var k access.Key
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		k, err = tx.KeyByHash(ctx, hash)
+		return err
+	})
+	if err != nil {
+		return access.Actor{}, orElse(err, fault.KindNotFound, bad)
+	}
+	now := c.now()
+	if !session.SameHash(k.Hash, hash) || expired(k.Expires, now) {
+		return access.Actor{}, bad
+	}
+	c.keysUsed.note(k.ID, now)
+	return access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name, Roles: k.Roles, Address: address, Request: request}, nil
+}
+
+// keysUsed remembers when keys were used until that is written.
+type keysUsed struct {
+	mu sync.Mutex // guards at
+	at map[access.ID]time.Time
+}
+
+func (k *keysUsed) note(id access.ID, at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.at == nil {
+		k.at = map[access.ID]time.Time{}
+	}
+	k.at[id] = at
+}
+
+func (k *keysUsed) take() map[access.ID]time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := k.at
+	k.at = nil
+	return at
+}

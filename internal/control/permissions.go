@@ -1,0 +1,179 @@
+package control
+
+import (
+	"slices"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+)
+
+// permission is what somebody needs to do something: the action's name in the audit log.
+type permission string
+
+// The permissions. What has no row in allowed is for nobody.
+const (
+	readApplication   permission = "application.read"
+	createApplication permission = "application.create"
+	updateApplication permission = "application.update"
+	deleteApplication permission = "application.delete"
+
+	readConnectorGroup   permission = "connector-group.read"
+	createConnectorGroup permission = "connector-group.create"
+	updateConnectorGroup permission = "connector-group.update"
+	deleteConnectorGroup permission = "connector-group.delete"
+
+	readConnector       permission = "connector.read"
+	updateConnector     permission = "connector.update"
+	deleteConnector     permission = "connector.delete"
+	enrolConnector      permission = "connector.enrol"
+	renewConnector      permission = "connector.renew"
+	deregisterConnector permission = "connector.deregister"
+
+	readAssignment   permission = "assignment.read"
+	createAssignment permission = "assignment.create"
+	deleteAssignment permission = "assignment.delete"
+
+	readToken   permission = "token.read"
+	createToken permission = "token.create"
+	deleteToken permission = "token.delete"
+
+	readUser    permission = "user.read"
+	createUser  permission = "user.create"
+	updateUser  permission = "user.update"
+	deleteUser  permission = "user.delete"
+	setPassword permission = "user.set-password"
+	resetFactor permission = "user.reset-factors"
+	linkUser    permission = "user.link"
+	followLink  permission = "user.follow-link"
+
+	readSession   permission = "session.read"
+	revokeSession permission = "session.revoke"
+
+	addFactor      permission = "account.add-factor"
+	removeFactor   permission = "account.remove-factor"
+	renewRecovery  permission = "account.renew-recovery-codes"
+	changePassword permission = "account.change-password"
+
+	readGroup   permission = "group.read"
+	createGroup permission = "group.create"
+	updateGroup permission = "group.update"
+	deleteGroup permission = "group.delete"
+
+	readKey   permission = "key.read"
+	createKey permission = "key.create"
+	deleteKey permission = "key.delete"
+
+	readCertificate   permission = "certificate.read"
+	putCertificate    permission = "certificate.put"
+	deleteCertificate permission = "certificate.delete"
+
+	readAudit permission = "audit.read"
+
+	readConfiguration  permission = "configuration.read"
+	applyConfiguration permission = "configuration.apply"
+
+	setUp   permission = "instance.set-up"
+	signIn  permission = "session.sign-in"
+	handOff permission = "session.hand-off"
+	start   permission = "instance.start"
+
+	renewAuthority permission = "authority.renew"
+)
+
+// who says which roles, and which kinds of actor that have none, have a permission.
+type who struct {
+	roles []access.Role
+	kinds []access.ActorKind
+}
+
+func table() map[permission]who {
+	const (
+		apps   = access.RoleApplicationAdmin
+		people = access.RolePolicyAdmin
+		reader = access.RoleReader
+		logs   = access.RoleLogReader
+	)
+	roles := func(r ...access.Role) who { return who{roles: r} }
+	kinds := func(k ...access.ActorKind) who { return who{kinds: k} }
+	return map[permission]who{
+		readApplication: roles(apps, people, reader), createApplication: roles(apps),
+		updateApplication: roles(apps), deleteApplication: roles(apps),
+
+		readConnectorGroup: roles(apps, people, reader), createConnectorGroup: roles(apps),
+		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
+
+		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps),
+		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector),
+		deregisterConnector: kinds(access.ActorConnector),
+
+		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
+
+		readToken: roles(apps, reader), createToken: roles(apps), deleteToken: roles(apps),
+
+		readUser: roles(apps, people, reader), createUser: roles(people), updateUser: roles(people),
+		deleteUser: roles(people), setPassword: roles(people), resetFactor: roles(people), linkUser: roles(people),
+		followLink: kinds(access.ActorAnyone), readSession: roles(people, reader), revokeSession: roles(people),
+
+		addFactor: kinds(access.ActorUser), removeFactor: kinds(access.ActorUser),
+		renewRecovery: kinds(access.ActorUser), changePassword: kinds(access.ActorUser),
+
+		readGroup: roles(apps, people, reader), createGroup: roles(people), updateGroup: roles(people), deleteGroup: roles(people),
+
+		readKey: roles(reader), createKey: roles(), deleteKey: roles(),
+
+		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
+
+		readAudit: roles(reader, logs),
+
+		// What a document changes needs the permission of each change, too.
+		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),
+
+		setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
+		start: kinds(), renewAuthority: kinds(),
+	}
+}
+
+// allow says whether the actor, whose roles are its own, has the permission. An Owner has every
+// permission that roles give; the service itself has all.
+func allow(by access.Actor, p permission) error {
+	w, known := table()[p]
+	switch {
+	case !known:
+		return fault.Forbidden("nobody may do this")
+	case by.Kind == access.ActorSystem, slices.Contains(w.kinds, by.Kind):
+		return nil
+	case by.Kind != access.ActorUser && by.Kind != access.ActorKey:
+		return fault.Unauthenticated("sign in, or use an API key, to do this")
+	case len(w.kinds) > 0:
+		return fault.Forbidden("this is not for administrators to do")
+	case slices.ContainsFunc(by.Roles, func(r access.Role) bool { return r == access.RoleOwner || slices.Contains(w.roles, r) }):
+		return nil
+	}
+	return fault.Forbidden("your roles do not allow %s", p)
+}
+
+// holds reports whether the actor may give away the role: it has it, or is an Owner.
+func holds(by access.Actor, r access.Role) bool {
+	return by.Kind == access.ActorSystem || slices.Contains(by.Roles, access.RoleOwner) || slices.Contains(by.Roles, r)
+}
+
+// outranks says whether the actor may touch somebody who has the roles: it must hold all of them,
+// or it could take over who is stronger than itself.
+func outranks(by access.Actor, roles []access.Role, what string) error {
+	for _, r := range roles {
+		if !holds(by, r) {
+			return fault.Forbidden("%s has the role %s, which you do not have", what, r)
+		}
+	}
+	return nil
+}
+
+// mayGive says whether the actor may give the roles away.
+func mayGive(by access.Actor, roles []access.Role) error {
+	for _, r := range roles {
+		if !holds(by, r) {
+			return fault.Forbidden("you cannot give the role %s, which you do not have yourself", r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package control
+
+import (
+	"context"
+
+	"postern/internal/access"
+	"postern/internal/store"
+)
+
+// UserSessions lists where a user is signed in, the newest first.
+func (c *Control) UserSessions(ctx context.Context, by access.Actor, id access.ID) (list []access.Session, err error) {
+	err = c.read(ctx, request{by: by, perm: readSession, object: id}, func(tx *store.Tx) error {
+		if _, err := tx.User(ctx, id); err != nil {
+			return err
+		}
+		list, err = portalSessions(ctx, tx, id)
+		return err
+	})
+	return list, err
+}
+
+// RevokeSessions signs a user out everywhere. What the user has open is cut.
+func (c *Control) RevokeSessions(ctx context.Context, by access.Actor, id access.ID) error {
+	return c.act(ctx, request{by: by, perm: revokeSession, object: id}, func(ch *change) error {
+		u, err := ch.tx.User(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := outranks(ch.by, u.Roles, "this user"); err != nil {
+			return err
+		}
+		ch.audit(revokeSession, object{u.Meta, u.Name}, nil, nil)
+		return ch.endUser(id)
+	})
+}
+
+// ResetFactors removes a user's factors and recovery codes, for one who has lost them, and signs
+// the user out everywhere.
+func (c *Control) ResetFactors(ctx context.Context, by access.Actor, id access.ID) error {
+	err := c.act(ctx, request{by: by, perm: resetFactor, object: id}, func(ch *change) error {
+		u, err := ch.tx.User(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := outranks(ch.by, u.Roles, "this user"); err != nil {
+			return err
+		}
+		if err := ch.tx.DeleteUserFactors(ctx, id); err != nil {
+			return err
+		}
+		ch.audit(resetFactor, object{u.Meta, u.Name}, map[string]any{"factors": u.Factors}, nil)
+		return ch.endUser(id)
+	})
+	if err == nil {
+		c.second.Forget(string(id))
+	}
+	return err
+}

@@ -1,0 +1,159 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+	"postern/internal/store"
+)
+
+// Snapshot waits for a snapshot newer than after; 0 gives the current one at once.
+func (c *Control) Snapshot(ctx context.Context, after uint64) (*access.Snapshot, error) {
+	for {
+		snap, changed := c.snapshot.get()
+		if snap != nil && snap.Version > after {
+			return snap, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (c *Control) current() *access.Snapshot {
+	snap, _ := c.snapshot.get()
+	return snap
+}
+
+// refresh reads what is new in the store: configuration and revocations of a new version, endings.
+// When the store is away, all stays as it was.
+func (c *Control) refresh(ctx context.Context) error {
+	at := c.now()
+	seen := uint64(0)
+	if snap := c.current(); snap != nil {
+		seen = snap.Version
+	}
+	var content *access.Content
+	var keys keyMaterial
+	var news []access.Ending
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		version, err := tx.Version(ctx)
+		if err != nil {
+			return err
+		}
+		if version != seen {
+			if content, err = c.content(ctx, tx, version); err != nil {
+				return err
+			}
+			if keys, err = c.readKeyMaterial(ctx, tx); err != nil {
+				return err
+			}
+		}
+		news, err = c.endings.read(ctx, tx)
+		return err
+	})
+	if err != nil {
+		c.lost(ctx, err)
+		return err
+	}
+	c.found()
+	if content != nil {
+		// Revocations and certificates first: whoever sees the new version must find them in force.
+		c.certs.replace(keys)
+		c.snapshot.set(access.NewSnapshot(*content))
+	}
+	c.tell(news, at)
+	return nil
+}
+
+// lost remembers that the store could not be read, and logs it once.
+func (c *Control) lost(ctx context.Context, err error) {
+	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return // we are being stopped
+	}
+	if c.away.CompareAndSwap(nil, &awayError{err, c.now()}) {
+		c.log.Error("database lost; traffic goes on with the last configuration", "error", cause(err))
+		return
+	}
+	if old := c.away.Load(); old != nil {
+		c.away.CompareAndSwap(old, &awayError{err, old.since})
+	}
+}
+
+// found says that the store can be read again, if it could not.
+func (c *Control) found() {
+	if old := c.away.Swap(nil); old != nil {
+		c.log.Info("database is back", "away", c.now().Sub(old.since).String())
+	}
+}
+
+// content reads all that a snapshot is made of, in one transaction.
+func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*access.Content, error) {
+	out := &access.Content{
+		Version:     version,
+		TrustDomain: c.instance.trustDomain,
+		Names:       c.cfg.Names,
+		Roots:       c.instance.roots,
+		GrantKeys:   map[string]ed25519.PublicKey{c.instance.grantKeyID: c.instance.grantKey.Public().(ed25519.PublicKey)},
+		Gateways:    []access.Gateway{c.cfg.Gateway},
+	}
+	applications, err1 := tx.AllApplications(ctx)
+	groups, err2 := tx.AllConnectorGroups(ctx)
+	connectors, err3 := tx.AllConnectors(ctx)
+	assignments, err4 := tx.AllAssignments(ctx)
+	if err := cmp.Or(err1, err2, err3, err4); err != nil { // not joined: its kind counts
+		return nil, err
+	}
+	out.Applications = pointers(applications)
+	out.Groups = pointers(groups)
+	out.Connectors = pointers(connectors)
+	out.Assignments = pointers(assignments)
+	return out, nil
+}
+
+func pointers[T any](values []T) []*T {
+	out := make([]*T, len(values))
+	for i := range values {
+		out[i] = &values[i]
+	}
+	return out
+}
+
+// Check is one line of Health.
+type Check struct {
+	Name string
+	Err  error // nil: good
+}
+
+// Health says how the control plane is, as far as this process knows it.
+func (c *Control) Health(ctx context.Context) []Check {
+	database := Check{Name: "database", Err: c.store.Ping(ctx)}
+	if old := c.away.Load(); database.Err == nil && old != nil {
+		database.Err = old.err
+	}
+	checks := []Check{database, {Name: "gateway certificate", Err: c.certs.health()}, {Name: "issuing certificate", Err: c.issuingHealth()}}
+	if c.current() == nil {
+		checks = append(checks, Check{Name: "snapshot", Err: fault.Unavailable("there is no configuration yet")})
+	} else {
+		checks = append(checks, Check{Name: "snapshot"})
+	}
+	return checks
+}
+
+// issuingHealth warns long before our own CA can issue nothing any more.
+func (c *Control) issuingHealth() error {
+	left := c.issuer().Cert.NotAfter.Sub(c.now())
+	if left < issuingWarning {
+		return fault.Unavailable("the issuing certificate ends in %d days", int(left.Hours()/24))
+	}
+	return nil
+}
+
+const issuingWarning = 60 * 24 * time.Hour

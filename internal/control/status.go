@@ -1,0 +1,176 @@
+package control
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/wire"
+)
+
+// Label says in a word how a connector is.
+type Label string
+
+// The labels.
+const (
+	LabelActive   Label = "active"   // it echoed a probe within 30 s
+	LabelDegraded Label = "degraded" // Why says why
+	LabelInactive Label = "inactive" // no tunnel for 60 s
+	LabelDisabled Label = "disabled"
+)
+
+// Status is how a connector is, as the gateways know it.
+type Status struct {
+	Label     Label
+	Why       string // a sentence, empty when active
+	Tunnels   int
+	Streams   int
+	Echo      time.Time // last echo of a probe; zero: never
+	RoundTrip time.Duration
+	Address   string
+	LastSeen  time.Time
+}
+
+const (
+	echoFresh     = 30 * time.Second
+	inactiveAfter = 60 * time.Second
+)
+
+// presence is what gateways tell of connectors. It is soft state: it fills again by itself.
+type presence struct {
+	mu    sync.Mutex // guards both
+	seen  map[access.ID]*sighting
+	fresh map[access.ID]bool // seen since the last batch was written
+}
+
+// sighting is what is known of one connector.
+type sighting struct {
+	tunnels  map[string]wire.Presence // by gateway and instance; only with tunnels
+	lost     time.Time                // when the last tunnel was lost
+	lastSeen time.Time
+	address  string
+	host     access.HostFacts
+}
+
+// tunnelsKept bounds the instances of one connector that are remembered.
+const tunnelsKept = 64
+
+// of gives the connector's sighting. The caller holds mu.
+func (p *presence) of(id access.ID) *sighting {
+	if p.seen == nil {
+		p.seen, p.fresh = map[access.ID]*sighting{}, map[access.ID]bool{}
+	}
+	if p.seen[id] == nil {
+		p.seen[id] = &sighting{tunnels: map[string]wire.Presence{}}
+	}
+	return p.seen[id]
+}
+
+// Report takes what a gateway knows of a connector's tunnels to it. It does not block.
+func (c *Control) Report(told wire.Presence) {
+	id := access.ID(told.Connector)
+	if _, known := c.current().Connector(id); !known {
+		return // deleted meanwhile
+	}
+	now := c.now()
+	p := &c.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, key := p.of(id), told.Gateway+"\n"+told.Instance
+	switch {
+	case told.Tunnels <= 0:
+		if _, had := s.tunnels[key]; had {
+			delete(s.tunnels, key)
+			s.lost = now
+		}
+	case len(s.tunnels) < tunnelsKept || s.tunnels[key].Tunnels > 0:
+		s.tunnels[key] = told
+		s.lastSeen, s.address = now, told.Address
+		p.fresh[id] = true
+	}
+}
+
+// reported notes what a connector tells of its machine, which it does over a tunnel.
+func (p *presence) reported(id access.ID, host access.HostFacts, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.of(id)
+	s.lastSeen, s.host = now, host
+	p.fresh[id] = true
+}
+
+// ConnectorStatus says how a connector is.
+func (c *Control) ConnectorStatus(id access.ID) Status {
+	known, ok := c.current().Connector(id)
+	if !ok {
+		return Status{Label: LabelInactive, Why: "There is no such connector."}
+	}
+	c.presence.mu.Lock()
+	defer c.presence.mu.Unlock()
+	s := c.presence.of(id)
+	status := Status{LastSeen: known.LastSeen, Address: known.Address}
+	if s.lastSeen.After(status.LastSeen) {
+		status.LastSeen, status.Address = s.lastSeen, s.address
+	}
+	for _, t := range s.tunnels {
+		status.Tunnels += t.Tunnels
+		status.Streams += t.Streams
+		if t.Echo.After(status.Echo) {
+			status.Echo, status.RoundTrip = t.Echo, t.RoundTrip
+		}
+	}
+	status.Label, status.Why = label(known, status, s.lost, c.now())
+	return status
+}
+
+func label(known *access.Connector, s Status, lost, now time.Time) (Label, string) {
+	silent := now.Sub(s.Echo)
+	switch {
+	case known.Disabled:
+		return LabelDisabled, "An administrator disabled it."
+	case s.Tunnels > 0 && silent <= echoFresh:
+		return LabelActive, ""
+	case s.Tunnels > 0 && s.Echo.IsZero():
+		return LabelDegraded, "It is connected but has not answered a probe yet."
+	case s.Tunnels > 0:
+		return LabelDegraded, fmt.Sprintf("It is connected but has not answered a probe for %s.", silent.Round(time.Second))
+	case !lost.IsZero() && now.Sub(lost) < inactiveAfter:
+		return LabelDegraded, "It has no tunnel: the last one was just lost."
+	case s.LastSeen.IsZero():
+		return LabelInactive, "It has never connected."
+	}
+	return LabelInactive, fmt.Sprintf("It has no tunnel; it was last seen at %s.", s.LastSeen.UTC().Format(time.RFC3339))
+}
+
+// take gives and forgets what was seen since the last time, and drops connectors that are gone.
+func (p *presence) take(snap *access.Snapshot) map[access.ID]sighting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[access.ID]sighting, len(p.fresh))
+	for id := range p.fresh {
+		out[id] = *p.seen[id]
+	}
+	clear(p.fresh)
+	for id, s := range p.seen {
+		if _, known := snap.Connector(id); !known {
+			delete(p.seen, id)
+			delete(out, id)
+		} else if len(s.tunnels) > 0 {
+			p.fresh[id] = true // still there at the next batch
+			s.lastSeen = newest(s)
+		}
+	}
+	return out
+}
+
+// newest gives when a connector with tunnels was last heard of.
+func newest(s *sighting) time.Time {
+	at := s.lastSeen
+	for _, t := range s.tunnels {
+		if t.Echo.After(at) {
+			at = t.Echo
+		}
+	}
+	return at
+}
