@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"postern/internal/fault"
+	"postern/internal/tunnel"
+	"postern/internal/wire"
+)
+
+// accept serves a stream that the connector opened: a question.
+func (l *link) accept(s *tunnel.Stream) {
+	defer s.Close()
+	open, err := wire.Decode[wire.Open](s.Payload())
+	if err != nil || open.Kind != wire.KindAsk || l.g.cfg.Ask == nil {
+		refuse(s, wire.PhaseAsk, "unknown-kind", "this gateway takes only questions from connectors")
+		return
+	}
+	select {
+	case l.asks <- struct{}{}:
+		defer func() { <-l.asks }()
+	default:
+		l.g.metrics.refused.WithLabelValues("asks").Inc()
+		refuse(s, wire.PhaseLimit, "too-many-questions", "this tunnel has as many questions open as it may have")
+		return
+	}
+	_ = s.SetReadDeadline(time.Now().Add(askRead)) // a stream takes any deadline
+	body, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
+	if err != nil || len(body) > wire.MaxAsk {
+		refuse(s, wire.PhaseAsk, "bad-question", "the question is too long or was not finished in time")
+		return
+	}
+	_ = s.SetReadDeadline(time.Time{})
+	ctx, cancel := context.WithTimeout(s.Context(), askTimeout)
+	defer cancel()
+	answer, err := l.g.cfg.Ask(ctx, l.peer, open.Question, body)
+	if err != nil {
+		l.log.Debug("question not answered", "question", open.Question, "error", err)
+		refuse(s, wire.PhaseAsk, fault.KindOf(err).String(), err.Error())
+		return
+	}
+	if err := respond(s, answer); err != nil {
+		s.Reset(tunnel.CodeInternal)
+	}
+}
+
+const (
+	askRead  = 30 * time.Second // for the question to arrive
+	askWrite = 5 * time.Minute  // for the answer to leave
+)
+
+func respond(s *tunnel.Stream, answer []byte) error {
+	_ = s.SetWriteDeadline(time.Now().Add(askWrite))
+	if err := s.Accept(nil); err != nil {
+		return err
+	}
+	if _, err := s.Write(answer); err != nil {
+		return err
+	}
+	return s.CloseWrite()
+}
+
+func refuse(s *tunnel.Stream, phase wire.Phase, code, message string) {
+	// An error means that the stream or its session is over: nobody is left to be told.
+	_ = s.Refuse(wire.Encode(&wire.Refusal{Phase: phase, Code: code, Message: message}))
+}
+
+// ask asks the connector a question and gives its answer.
+func (l *link) ask(ctx context.Context, question string, body []byte) ([]byte, error) {
+	s, err := l.session.Open(ctx, wire.Encode(wire.Open{Kind: wire.KindAsk, Question: question}))
+	if err != nil {
+		return nil, fmt.Errorf("open stream: %w", err)
+	}
+	defer s.Close()
+	stop := context.AfterFunc(ctx, func() { s.Reset(tunnel.CodeCancelled) })
+	defer stop()
+	if _, err := s.Write(body); err != nil {
+		return nil, fmt.Errorf("write question: %w", err)
+	}
+	if err := s.CloseWrite(); err != nil {
+		return nil, fmt.Errorf("write question: %w", err)
+	}
+	if _, err := s.Opened(ctx); err != nil {
+		return nil, refusalOf(err)
+	}
+	answer, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read answer: %w", err)
+	case len(answer) > wire.MaxAsk:
+		return nil, errors.New("the answer is too long")
+	}
+	return answer, nil
+}
+
+// refusalOf gives the refusal that a stream was answered with, or the error itself.
+func refusalOf(err error) error {
+	refused, ok := errors.AsType[*tunnel.RefusedError](err)
+	if !ok {
+		return err
+	}
+	var refusal wire.Refusal
+	if json.Unmarshal(refused.Payload, &refusal) != nil || refusal.Phase == "" {
+		return errors.New("the connector refused the stream without a reason that can be read")
+	}
+	return &refusal
+}

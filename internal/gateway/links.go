@@ -1,0 +1,335 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/credential"
+	"postern/internal/tunnel"
+	"postern/internal/wire"
+)
+
+const (
+	freshConnector = 10 * time.Second // how long a tunnel waits for a snapshot that knows its connector
+	probeEvery     = 10 * time.Second
+	probeTimeout   = 10 * time.Second
+	lookAfter      = time.Second     // a reply that takes longer makes us look at the connector's tunnels
+	refuseFor      = 2 * time.Second // how long a refused tunnel stays, so that it can be told why
+	askTimeout     = 3 * time.Minute // a question for the configuration waits for a change
+)
+
+// A link is one tunnel of a connector.
+type link struct {
+	g         *Gateway
+	connector access.ID
+	serial    string // of the certificate that the tunnel was proven with
+	instance  string
+	address   string
+	peer      wire.Identity
+	session   *tunnel.Session
+	asks      chan struct{}
+	look      chan struct{} // takes one: probe now
+	active    atomic.Int64  // exchanges under way
+	pools     pools
+	shown     shown
+	log       *slog.Logger
+
+	mu        sync.Mutex // guards the fields below
+	echo      time.Time
+	roundTrip time.Duration
+}
+
+// usable reports whether the link takes new streams.
+func (l *link) usable() bool { return !l.session.Draining() }
+
+// links are the tunnels that are open here, by connector.
+type links struct {
+	mu   sync.RWMutex // guards open
+	open map[access.ID][]*link
+	turn atomic.Uint32
+}
+
+func newLinks() *links { return &links{open: map[access.ID][]*link{}} }
+
+func (s *links) add(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[l.connector] = append(slices.Clone(s.open[l.connector]), l)
+}
+
+func (s *links) remove(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rest := slices.DeleteFunc(slices.Clone(s.open[l.connector]), func(other *link) bool { return other == l })
+	if len(rest) == 0 {
+		delete(s.open, l.connector)
+		return
+	}
+	s.open[l.connector] = rest
+}
+
+// of lists the links of a connector. The caller must not change the slice.
+func (s *links) of(connector access.ID) []*link {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.open[connector]
+}
+
+func (s *links) all() []*link {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []*link
+	for _, of := range s.open {
+		all = append(all, of...)
+	}
+	return all
+}
+
+// choose gives the least loaded link of the group's connectors, but for those tried before; nil if
+// there is none. Among equals it takes turns.
+func (s *links) choose(snap *access.Snapshot, group access.ID, tried func(*link) bool) *link {
+	var best *link
+	var load int64
+	members := snap.Members(group)
+	turn := 0
+	if len(members) > 0 {
+		turn = int(s.turn.Add(1)) % len(members)
+	}
+	for i := range members {
+		c := members[(turn+i)%len(members)]
+		if c.Disabled {
+			continue
+		}
+		of := s.of(c.ID)
+		for j := range of {
+			l := of[(turn+j)%len(of)]
+			if n := l.active.Load(); (best == nil || n < load) && l.usable() && !tried(l) {
+				best, load = l, n
+			}
+		}
+	}
+	return best
+}
+
+// tunnel carries a connector's tunnel from its handshake to its end.
+func (g *Gateway) tunnel(ctx context.Context, c *tls.Conn) {
+	peer, serial, err := credential.PeerIdentity(c.ConnectionState())
+	if err != nil || peer.Role != wire.RoleConnector {
+		g.log.Warn("tunnel refused", "client", c.RemoteAddr().String(), "error", err)
+		_ = c.Close()
+		return
+	}
+	connector := access.ID(peer.ID)
+	if why := g.admit(ctx, connector); why != nil {
+		g.turnAway(ctx, c, connector, why)
+		return
+	}
+	l := &link{
+		g: g, connector: connector, serial: serial, peer: peer, address: c.RemoteAddr().String(),
+		asks: make(chan struct{}, g.limits.Asks), look: make(chan struct{}, 1), log: g.log.With("connector", connector),
+	}
+	l.pools.link = l
+	l.session, err = tunnel.New(tunnel.Config{
+		Conn: c, Hello: tunnel.Hello{Instance: g.cfg.ID}, Accept: l.accept, Log: l.log, Budget: g.budget,
+	})
+	if err != nil {
+		g.log.Error("make a tunnel", "connector", connector, "error", err)
+		_ = c.Close()
+		return
+	}
+	var ended sync.WaitGroup
+	ended.Go(l.live)
+	// Not ctx: a tunnel outlives the call to stop until the exchanges in it are done.
+	err = l.session.Run(g.life)
+	ended.Wait()
+	l.log.Info("tunnel closed", "address", l.address, "instance", l.instance, "reason", err)
+}
+
+// admit waits until the connector is known, enabled and within its limit, or says why it is not.
+func (g *Gateway) admit(ctx context.Context, connector access.ID) *wire.Refusal {
+	if len(g.links.of(connector)) >= g.limits.ConnectorTunnels {
+		g.metrics.refused.WithLabelValues("connector-tunnels").Inc()
+		return &wire.Refusal{Phase: wire.PhaseLimit, Code: "too-many-tunnels",
+			Message: "this connector has as many tunnels to this gateway as it may have"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, freshConnector)
+	defer cancel()
+	for {
+		v := g.view.Load()
+		if v != nil {
+			if c, ok := v.snap.Connector(connector); ok && !c.Disabled {
+				return nil
+			} else if ok {
+				return &wire.Refusal{Phase: wire.PhaseGrant, Code: "connector-disabled", Message: "this connector is disabled: an administrator can enable it again"}
+			}
+		}
+		var changed <-chan struct{} = g.first
+		if v != nil {
+			changed = v.changed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return &wire.Refusal{Phase: wire.PhaseGrant, Code: "connector-unknown",
+				Message: "this connector is not registered with this service any more: enrol it again"}
+		}
+	}
+}
+
+// turnAway tells a connector why it may not have this tunnel: each stream that it opens is refused
+// with the reason, and soon the tunnel is closed.
+func (g *Gateway) turnAway(ctx context.Context, c *tls.Conn, connector access.ID, why *wire.Refusal) {
+	g.log.Warn("tunnel refused", "connector", connector, "address", c.RemoteAddr().String(), "reason", why.Code)
+	ctx, cancel := context.WithTimeout(ctx, refuseFor)
+	defer cancel()
+	session, err := tunnel.New(tunnel.Config{
+		Conn: c, Hello: tunnel.Hello{Instance: g.cfg.ID}, Budget: g.budget, Limits: tunnel.Limits{Streams: 4},
+		Accept: func(s *tunnel.Stream) { _ = s.Refuse(wire.Encode(why)); cancel() }, // it cannot be told more than once
+	})
+	if err != nil {
+		_ = c.Close()
+		return
+	}
+	_ = session.Run(ctx) // ends by ctx
+}
+
+// live is a link's life once its peer said HELLO: known to the others, probed, reported.
+func (l *link) live() {
+	hello, err := l.session.Ready(l.g.life)
+	if err != nil {
+		return
+	}
+	l.instance = hello.Instance
+	l.g.links.add(l)
+	l.log.Info("tunnel open", "address", l.address, "instance", l.instance)
+	// What changed between admission and now is seen by whoever comes second.
+	l.g.review(l)
+	l.g.presence(l)
+	defer func() {
+		l.g.links.remove(l)
+		l.pools.retire(nil)
+		l.g.presence(l)
+	}()
+	wait := time.Duration(0)
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-l.session.Done():
+			timer.Stop()
+			return
+		case <-l.look:
+			timer.Stop()
+		case <-timer.C:
+		}
+		l.probe()
+		wait = probeEvery*3/4 + rand.N(probeEvery/2)
+	}
+}
+
+// lookAround probes the connector's tunnels, unless one just answered. If the network between is dark, all of them are found
+// to be lost at the same time, and not each by the request that tries it next.
+func (l *link) lookAround() {
+	for _, other := range l.g.links.of(l.connector) {
+		other.mu.Lock()
+		fresh := l.g.now().Sub(other.echo) < lookAfter
+		other.mu.Unlock()
+		if fresh {
+			continue
+		}
+		select {
+		case other.look <- struct{}{}:
+		default: // it will
+		}
+	}
+}
+
+// probe asks the connector itself to echo, and reports the answer.
+func (l *link) probe() {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	start := time.Now()
+	want := wire.Encode(start.UnixNano())
+	got, err := l.ask(ctx, wire.QuestionProbe, want)
+	if err != nil || string(got) != string(want) {
+		l.log.Debug("probe", "error", err)
+		return
+	}
+	l.mu.Lock()
+	l.echo, l.roundTrip = l.g.now(), time.Since(start)
+	l.mu.Unlock()
+	l.g.presence(l)
+}
+
+// presence reports the tunnels of the link's connector process.
+func (g *Gateway) presence(l *link) {
+	report := wire.Presence{Connector: string(l.connector), Instance: l.instance, Gateway: g.cfg.ID, Address: l.address}
+	of := g.links.of(l.connector)
+	for _, other := range of {
+		if other.instance != l.instance {
+			continue
+		}
+		report.Tunnels++
+		report.Streams += other.session.Streams()
+		report.Address = other.address
+		other.mu.Lock()
+		if other.echo.After(report.Echo) {
+			report.Echo, report.RoundTrip = other.echo, other.roundTrip
+		}
+		other.mu.Unlock()
+	}
+	g.metrics.tunnels.WithLabelValues(string(l.connector)).Set(float64(len(of)))
+	if g.cfg.Presence != nil {
+		g.cfg.Presence.Report(report)
+	}
+}
+
+// review closes the link if the connector may not have it by the view and revocations of this moment.
+func (g *Gateway) review(l *link) {
+	v := g.view.Load()
+	c, ok := v.snap.Connector(l.connector)
+	if !ok || c.Disabled || g.cfg.Keys.Revoked(l.serial) {
+		l.log.Info("tunnel cut: the connector may not have it any more")
+		_ = l.session.Close()
+	}
+}
+
+// sweep retires what draining links keep, so that their drain can end.
+func (g *Gateway) sweep() {
+	for _, l := range g.links.all() {
+		if !l.usable() {
+			l.pools.retire(nil)
+		}
+	}
+}
+
+// drainLinks ends all links without loss, and cuts what is left when ctx ends.
+func (g *Gateway) drainLinks(ctx context.Context) {
+	var each sync.WaitGroup
+	for _, l := range g.links.all() {
+		each.Go(func() {
+			l.pools.retire(nil)
+			if err := l.session.Drain(ctx); err != nil && !errors.Is(err, tunnel.ErrClosed) {
+				l.log.Debug("drain tunnel", "error", err)
+			}
+			_ = l.session.Close()
+		})
+	}
+	each.Wait()
+}
+
+// closeWhere closes every link that a condition is true of.
+func (s *links) closeWhere(condition func(*link) bool) {
+	for _, l := range s.all() {
+		if condition(l) {
+			_ = l.session.Close()
+		}
+	}
+}

@@ -1,0 +1,308 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"postern/internal/match"
+	"postern/internal/tunnel"
+	"postern/internal/wire"
+)
+
+// A conn is one accepted connection: it counts against the limits until it is closed.
+type conn struct {
+	net.Conn
+	census  *census
+	network netip.Prefix // of its peer
+	number  uint64       // unique in this process
+
+	mu     sync.Mutex // guards the fields below
+	closed bool
+	after  []func()           // run when it closes
+	links  map[stickKey]*link // where its private backend connections are
+}
+
+// SyscallConn lets a tunnel gather its writes.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+func (c *conn) Close() error {
+	c.mu.Lock()
+	again, after := c.closed, c.after
+	c.closed, c.after, c.links = true, nil, nil
+	c.mu.Unlock()
+	if !again {
+		c.census.leave(&c.census.open, c.network)
+	}
+	for _, f := range after {
+		f()
+	}
+	return c.Conn.Close()
+}
+
+// onClose runs f when the connection closes, at once if it is closed.
+func (c *conn) onClose(f func()) {
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.after = append(c.after, f)
+	}
+	c.mu.Unlock()
+	if closed {
+		f()
+	}
+}
+
+// abort closes the connection by a reset, past the farewell of TLS.
+func (c *conn) abort() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // best effort: closing is what counts
+	}
+	_ = c.Close()
+}
+
+// trackedConn finds the accepted connection under a TLS connection.
+func trackedConn(c net.Conn) *conn {
+	for c != nil {
+		if tracked, ok := c.(*conn); ok {
+			return tracked
+		}
+		under, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		c = under.NetConn()
+	}
+	return nil
+}
+
+// A census counts open connections and handshakes, in all and by network.
+type census struct {
+	mu      sync.Mutex // guards both
+	open    tally
+	shaking tally
+}
+
+// A tally counts what happens at once, in all and by network.
+type tally struct {
+	most, mostEach   int
+	limit, limitEach string // what the limits are called in metrics
+	all              int
+	each             map[netip.Prefix]int
+}
+
+func newCensus(limits Limits) *census {
+	tallyOf := func(limit string, most, mostEach int) tally {
+		return tally{most: most, mostEach: mostEach, limit: limit, limitEach: "address-" + limit, each: map[netip.Prefix]int{}}
+	}
+	return &census{
+		open:    tallyOf("connections", limits.Connections, limits.AddressConnections),
+		shaking: tallyOf("handshakes", limits.Handshakes, limits.AddressHandshakes),
+	}
+}
+
+// enter counts one more, or names the limit that it met.
+func (c *census) enter(t *tally, network netip.Prefix) (limit string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case t.all >= t.most:
+		return t.limit
+	case t.each[network] >= t.mostEach:
+		return t.limitEach
+	}
+	t.all++
+	t.each[network]++
+	return ""
+}
+
+func (c *census) leave(t *tally, network netip.Prefix) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.all--
+	if t.each[network]--; t.each[network] <= 0 {
+		delete(t.each, network)
+	}
+}
+
+// accept takes connections until the listener is closed, and hands each to serve in a goroutine of
+// its own, so that one that says nothing holds up nobody else. It returns when all of them ended.
+func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
+	var open sync.WaitGroup
+	defer open.Wait()
+	pause := time.Duration(0)
+	for {
+		raw, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// Mostly: no file descriptors left. Others will be closed.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			g.log.Warn("accept connection", "error", err)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		peer, _ := netip.ParseAddrPort(raw.RemoteAddr().String()) // all that cannot be read count as one
+		network := match.Network(peer.Addr())
+		if limit := g.census.enter(&g.census.open, network); limit != "" {
+			g.metrics.refused.WithLabelValues(limit).Inc()
+			_ = raw.Close()
+			continue
+		}
+		c := &conn{Conn: raw, census: g.census, network: network, number: g.conns.Add(1)}
+		open.Go(func() { serve(c) })
+	}
+}
+
+// An entrance is one TLS listener with the faces behind it.
+type entrance struct {
+	g       *Gateway
+	admin   bool // the admin listener: it has the admin host and nothing else
+	public  *feed
+	agent   *feed
+	tunnels func(context.Context, *tls.Conn)
+}
+
+// serve does a connection's handshake and hands it to the face that it chose.
+func (e *entrance) serve(ctx context.Context, raw *conn) {
+	g := e.g
+	if limit := g.census.enter(&g.census.shaking, raw.network); limit != "" {
+		g.metrics.refused.WithLabelValues(limit).Inc()
+		_ = raw.Close()
+		return
+	}
+	c := tls.Server(tunnel.Coalesce(raw), &tls.Config{GetConfigForClient: e.choose, MinVersion: tls.VersionTLS12})
+	within, cancel := context.WithTimeout(ctx, g.limits.Handshake)
+	err := c.HandshakeContext(within)
+	cancel()
+	g.census.leave(&g.census.shaking, raw.network)
+	state := c.ConnectionState()
+	face := faceOf(state.NegotiatedProtocol)
+	if err != nil {
+		g.metrics.handshakes.WithLabelValues(face, "failed").Inc()
+		g.log.Debug("TLS handshake", "client", raw.RemoteAddr().String(), "error", err)
+		_ = c.Close()
+		return
+	}
+	g.metrics.handshakes.WithLabelValues(face, "done").Inc()
+	switch state.NegotiatedProtocol {
+	case wire.ProtocolTunnel:
+		e.tunnels(ctx, c)
+	case wire.ProtocolAgent:
+		e.agent.put(agentConn{c})
+	default:
+		e.public.put(c)
+	}
+}
+
+// agentConn hides from net/http that a connection is TLS: it hangs up on protocols (ALPN) that it
+// does not know.
+type agentConn struct{ net.Conn }
+
+// NetConn gives the TLS connection.
+func (c agentConn) NetConn() net.Conn { return c.Conn }
+
+func faceOf(protocol string) string {
+	switch protocol {
+	case wire.ProtocolTunnel:
+		return "tunnel"
+	case wire.ProtocolAgent:
+		return "agent"
+	}
+	return "public"
+}
+
+// choose selects the face by ALPN and, for browsers, whether the host is served here at all.
+// The server name selects nothing else.
+func (e *entrance) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	faces := e.g.faces
+	switch {
+	case e.admin:
+	case slices.Contains(hello.SupportedProtos, wire.ProtocolTunnel):
+		return faces.tunnel, nil
+	case slices.Contains(hello.SupportedProtos, wire.ProtocolAgent):
+		return faces.agent, nil
+	}
+	name, ok := parseAuthority(hello.ServerName)
+	v := e.g.view.Load()
+	if !ok || v == nil || !e.serves(v.place(name.host)) {
+		return faces.stranger, nil
+	}
+	switch {
+	case e.admin:
+		return faces.admin, nil
+	case e.g.connectionAuth.host(name.host):
+		return faces.http1, nil
+	}
+	return faces.public, nil
+}
+
+// serves reports whether a place is served at this entrance.
+func (e *entrance) serves(p place) bool {
+	if e.admin {
+		return p == placeAdmin
+	}
+	return p == placePortal || p == placeApplication || p == placeAdmin && !e.g.adminApart
+}
+
+// A feed is a listener inside the process: it gives a server connections whose handshake is done.
+type feed struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+	addr   net.Addr
+}
+
+func newFeed(addr net.Addr) *feed {
+	return &feed{conns: make(chan net.Conn), closed: make(chan struct{}), addr: addr}
+}
+
+func (f *feed) put(c net.Conn) {
+	select {
+	case f.conns <- c:
+	case <-f.closed:
+		_ = c.Close()
+	}
+}
+
+func (f *feed) Accept() (net.Conn, error) {
+	select {
+	case c := <-f.conns:
+		return c, nil
+	case <-f.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (f *feed) Close() error   { f.once.Do(func() { close(f.closed) }); return nil }
+func (f *feed) Addr() net.Addr { return f.addr }
+
+// ticketKeys gives a face new keys for its session tickets now and then; the one before stays good.
+// Each face has its own, so that no session of one face resumes on another.
+type ticketKeys struct {
+	config *tls.Config
+	keys   [][32]byte
+}
+
+const ticketLife = 12 * time.Hour
+
+func (t *ticketKeys) rotate() {
+	var key [32]byte
+	rand.Read(key[:]) // never fails
+	t.keys = append([][32]byte{key}, t.keys[:min(len(t.keys), 1)]...)
+	t.config.SetSessionTicketKeys(t.keys)
+}

@@ -1,0 +1,233 @@
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"postern/internal/fault"
+	"postern/internal/tunnel"
+)
+
+const (
+	defaultDrain = 30 * time.Second
+	// lastDrain is how long tunnels may take to say goodbye once nothing is carried any more.
+	lastDrain = 2 * time.Second
+)
+
+// Gateway carries traffic. Make one with New and call Serve once.
+type Gateway struct {
+	cfg        Config
+	log        *slog.Logger
+	now        func() time.Time
+	limits     Limits
+	metrics    *metrics
+	faces      *faces
+	budget     *tunnel.Budget
+	census     *census
+	conns      atomic.Uint64
+	adminApart bool            // the admin host is served on a listener of its own; set before anything is served
+	life       context.Context // ends when nothing is carried any more; set before anything is served
+
+	view  atomic.Pointer[view]
+	first chan struct{} // closed with the first view
+
+	links          *links
+	live           *live
+	sessions       *sessionCache
+	grants         *grantCache
+	connectionAuth *connectionAuth
+}
+
+// New checks the configuration and wires a Gateway. It starts nothing.
+func New(cfg Config) (*Gateway, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Drain == 0 {
+		cfg.Drain = defaultDrain
+	}
+	limits := cfg.Limits.withDefaults()
+	g := &Gateway{
+		cfg: cfg, log: cfg.Log, now: cfg.Now, limits: limits,
+		faces:  newFaces(cfg.Keys, cfg.Now),
+		budget: tunnel.NewBudget(0),
+		census: newCensus(limits),
+		first:  make(chan struct{}),
+		links:  newLinks(), live: newLive(limits),
+		sessions:       newSessionCache(cfg.Sessions, limits, cfg.Now),
+		grants:         newGrantCache(cfg.Grants, cfg.Now),
+		connectionAuth: &connectionAuth{},
+	}
+	var err error
+	g.metrics, err = newMetrics(g, cfg.Registerer)
+	return g, err
+}
+
+func (cfg *Config) check() error {
+	var errs []error
+	need := func(name string, given bool) {
+		if !given {
+			errs = append(errs, fmt.Errorf("gateway: Config.%s is missing", name))
+		}
+	}
+	need("ID", cfg.ID != "")
+	need("Snapshots", cfg.Snapshots != nil)
+	need("Sessions", cfg.Sessions != nil)
+	need("SignIns", cfg.SignIns != nil)
+	need("Grants", cfg.Grants != nil)
+	need("Keys", cfg.Keys != nil)
+	need("Portal", cfg.Portal != nil)
+	need("Admin", cfg.Admin != nil)
+	need("Agent", cfg.Agent != nil)
+	need("Ask", cfg.Ask != nil)
+	return errors.Join(errs...)
+}
+
+// Ready says what is missing for requests to be served: a snapshot, or certificates to present.
+func (g *Gateway) Ready() error {
+	v := g.view.Load()
+	if v == nil {
+		return fault.Unavailable("the gateway has not received its configuration yet")
+	}
+	if _, err := g.cfg.Keys.GatewayCertificate(); err != nil {
+		return fault.Unavailable("the gateway has no certificate to present to connectors").Because(err)
+	}
+	certificate, err := g.cfg.Keys.PublicCertificate(v.portal.Host)
+	if err != nil || certificate == nil {
+		return fault.Unavailable("the gateway has no certificate for the portal's host").Because(err)
+	}
+	if leaf := certificate.Leaf; leaf != nil && g.now().After(leaf.NotAfter) {
+		return fault.Unavailable("the certificate for the portal's host has expired").Because(x509.CertificateInvalidError{Cert: leaf, Reason: x509.Expired})
+	}
+	return nil
+}
+
+// Serve serves the listeners until ctx ends. Then it takes no new connections, lets open requests
+// finish for Config.Drain, cuts what is left, and returns when everything it started has ended.
+// It closes the listeners.
+func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
+	if listeners.TLS == nil {
+		return errors.New("gateway: Listeners.TLS is missing")
+	}
+	g.adminApart = listeners.Admin != nil
+	var die context.CancelFunc
+	g.life, die = context.WithCancel(context.WithoutCancel(ctx))
+	defer die()
+	watching, stopWatching := context.WithCancel(g.life)
+
+	var background, doors sync.WaitGroup
+	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.keep, g.faces.keep} {
+		background.Go(func() { run(watching) })
+	}
+	var servers []*http.Server
+	var open []net.Listener
+	for _, l := range []struct {
+		net.Listener
+		admin bool
+	}{{listeners.TLS, false}, {listeners.Admin, true}} {
+		if l.Listener != nil {
+			open = append(open, l.Listener)
+			servers = append(servers, g.open(ctx, &doors, l.Listener, l.admin)...)
+		}
+	}
+	if listeners.Plain != nil {
+		open = append(open, listeners.Plain)
+		servers = append(servers, g.openPlain(&doors, listeners.Plain))
+	}
+	<-ctx.Done()
+	g.drain(open, servers)
+	die()
+	doors.Wait()
+	stopWatching()
+	background.Wait()
+	return nil
+}
+
+// open serves a TLS listener.
+func (g *Gateway) open(ctx context.Context, doors *sync.WaitGroup, l net.Listener, admin bool) []*http.Server {
+	e := &entrance{g: g, admin: admin, public: newFeed(l.Addr()), agent: newFeed(l.Addr()), tunnels: g.tunnel}
+	public := g.server(http.HandlerFunc(e.handle))
+	agent := g.server(g.cfg.Agent)
+	agent.ReadTimeout, agent.WriteTimeout = time.Minute, time.Minute
+	doors.Go(func() { g.accept(l, func(c *conn) { e.serve(ctx, c) }) })
+	doors.Go(func() { g.serveFeed(public, e.public) })
+	doors.Go(func() { g.serveFeed(agent, e.agent) })
+	return []*http.Server{public, agent}
+}
+
+func (g *Gateway) serveFeed(s *http.Server, f *feed) {
+	if err := s.Serve(f); !errors.Is(err, http.ErrServerClosed) {
+		g.log.Error("serve", "error", err)
+	}
+	_ = f.Close() // frees whoever still hands it a connection
+}
+
+// openPlain serves the listener of port 80.
+func (g *Gateway) openPlain(doors *sync.WaitGroup, l net.Listener) *http.Server {
+	f := newFeed(l.Addr())
+	s := g.server(http.HandlerFunc(g.plain))
+	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = time.Minute, time.Minute, 10*time.Second
+	doors.Go(func() { g.accept(l, func(c *conn) { f.put(c) }) })
+	doors.Go(func() { g.serveFeed(s, f) })
+	return s
+}
+
+// drain ends everything in order: no new connections, then the requests, then what has no end of
+// its own, at last the tunnels, which the requests needed until here.
+func (g *Gateway) drain(open []net.Listener, servers []*http.Server) {
+	for _, l := range open {
+		_ = l.Close() // it is of no use any more, whatever it says
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Drain)
+	defer cancel()
+	g.log.Info("draining", "exchanges", g.live.count())
+	var each sync.WaitGroup
+	for _, s := range servers {
+		each.Go(func() {
+			if s.Shutdown(ctx) != nil {
+				g.cutAll()
+				_ = s.Close()
+			}
+		})
+	}
+	each.Wait()
+	// What is left are WebSockets, which have no end of their own.
+	g.cutAll()
+	last, cancelLast := context.WithTimeout(context.Background(), lastDrain)
+	defer cancelLast()
+	g.settle(last)
+	g.drainLinks(last)
+}
+
+// settle waits until no exchange is under way or ctx ends.
+func (g *Gateway) settle(ctx context.Context) {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for g.live.count() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (g *Gateway) cutAll() {
+	for _, x := range g.live.list(func(*exchange) bool { return true }) {
+		x.cut(errShutdown, closeRestart)
+	}
+}

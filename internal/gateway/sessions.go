@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+)
+
+// lookupTimeout bounds one look-up of a session.
+const lookupTimeout = 5 * time.Second
+
+// isAway reports whether an error says that nobody could answer, as opposed to a no.
+func isAway(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.KindUnavailable, fault.KindTimeout, fault.KindInternal, fault.KindLimited:
+		return true
+	}
+	return false
+}
+
+// A sessionKey is a hash of the application, the host and the cookie: cookies themselves are not kept.
+type sessionKey [sha256.Size]byte
+
+func keyOf(app access.ID, host, cookie string) sessionKey {
+	return sha256.Sum256([]byte(string(app) + "\n" + host + "\n" + cookie))
+}
+
+type knownSession struct {
+	who     access.Principal
+	checked time.Time
+}
+
+// sessionCache remembers who a cookie stood for, for a moment while the control plane is there and
+// for longer while it is away. What ended is forgotten at once, and then only the control plane's
+// word counts.
+type sessionCache struct {
+	source Sessions
+	limits Limits
+	now    func() time.Time
+
+	mu     sync.Mutex // guards the fields below
+	known  map[sessionKey]knownSession
+	ending uint64 // counts what ended, so that an answer from before is not kept
+}
+
+func newSessionCache(source Sessions, limits Limits, now func() time.Time) *sessionCache {
+	return &sessionCache{source: source, limits: limits, now: now, known: map[sessionKey]knownSession{}}
+}
+
+// look gives the principal of a session cookie; anew asks the control plane whatever is known.
+func (c *sessionCache) look(ctx context.Context, x *exchange, anew bool) (*access.Principal, error) {
+	key := keyOf(x.app.ID, x.app.external.Authority(), x.secret)
+	now := c.now()
+	c.mu.Lock()
+	session, ok := c.known[key]
+	ending := c.ending
+	c.mu.Unlock()
+	if ok && !anew && now.Sub(session.checked) < c.limits.SessionFresh {
+		return &session.who, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	who, err := c.source.Session(ctx, x.app.ID, x.app.external.Authority(), x.secret)
+	switch {
+	case err == nil:
+		c.keep(key, knownSession{who, now}, ending)
+		return &who, nil
+	case isAway(err) && c.still(key, now):
+		return &session.who, nil
+	case isAway(err):
+		return nil, fault.Unavailable("Postern cannot check your session at the moment.").After(5 * time.Second).Because(err)
+	}
+	c.mu.Lock()
+	delete(c.known, key)
+	c.mu.Unlock()
+	return nil, fault.Unauthenticated("the session is not good").Because(err)
+}
+
+// still reports whether a session may be honoured without the control plane.
+func (c *sessionCache) still(key sessionKey, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	session, ok := c.known[key]
+	return ok && now.Sub(session.checked) < c.limits.SessionStale
+}
+
+func (c *sessionCache) keep(key sessionKey, session knownSession, ending uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending != ending {
+		return // something ended meanwhile; perhaps this
+	}
+	if _, ok := c.known[key]; !ok && len(c.known) >= c.limits.Sessions {
+		c.evict()
+	}
+	c.known[key] = session
+}
+
+// evict makes room: the oldest of a few, since that is nearly as good as the oldest of all.
+func (c *sessionCache) evict() {
+	var oldest sessionKey
+	var checked time.Time
+	seen := 0
+	for key, session := range c.known {
+		if seen == 0 || session.checked.Before(checked) {
+			oldest, checked = key, session.checked
+		}
+		if seen++; seen == 16 {
+			break
+		}
+	}
+	delete(c.known, oldest)
+}
+
+// end forgets what an ending is about.
+func (c *sessionCache) end(about func(access.Principal) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ending++
+	for key, session := range c.known {
+		if about(session.who) {
+			delete(c.known, key)
+		}
+	}
+}
+
+// endings gives the count that changes whenever something ended.
+func (c *sessionCache) endings() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
