@@ -1,0 +1,277 @@
+package connector
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"postern/internal/match"
+	"postern/internal/wire"
+)
+
+// Resolver finds the addresses of a name. *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+const (
+	resolveTimeout   = 5 * time.Second
+	connectTimeout   = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+	attemptDelay     = 250 * time.Millisecond // before the next address is tried beside the last (RFC 8305, section 5)
+	maxAddresses     = 16                     // of one name that are tried
+)
+
+// backend is an open connection to a target.
+type backend struct {
+	net.Conn
+	tcp     *net.TCPConn
+	watched *watchedConn // below TLS; nil without it
+	opened  wire.Opened
+
+	writeFailed atomic.Bool // the backend took no more
+}
+
+// refuse makes a refusal. Nothing that this package refuses has reached a backend.
+func refuse(phase wire.Phase, code, format string, args ...any) *wire.Refusal {
+	return &wire.Refusal{Phase: phase, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// dialTarget goes from a target to a connection: local rules, look-up, rules again for every address, TCP, TLS.
+func (c *Connector) dialTarget(ctx context.Context, t *target) (*backend, *wire.Refusal) {
+	b := &backend{}
+	started := time.Now()
+	addrs, refusal := c.addresses(ctx, t)
+	b.opened.Resolve = time.Since(started)
+	if refusal != nil {
+		return nil, refusal
+	}
+	started = time.Now()
+	tcp, err := dialAny(ctx, addrs, t.Port)
+	b.opened.Connect = time.Since(started)
+	if err != nil {
+		return nil, connectRefusal(t, err)
+	}
+	b.Conn, b.tcp = tcp, tcp
+	b.opened.Address = tcp.RemoteAddr().String()
+	if t.tls == nil {
+		return b, nil
+	}
+	return b.handshake(ctx, t)
+}
+
+// addresses gives the addresses of the target that the local rules let through. The name is looked up once: what
+// was checked is what is dialled.
+func (c *Connector) addresses(ctx context.Context, t *target) ([]netip.Addr, *wire.Refusal) {
+	rules := c.local.rules()
+	if v := rules.Name(t.host, t.Port); !v.Allow {
+		return nil, localRefusal(t, t.host.String(), v)
+	}
+	if t.host.Addr.IsValid() {
+		return []netip.Addr{t.host.Addr}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	found, err := c.cfg.Resolver.LookupNetIP(ctx, "ip", t.host.String())
+	if err != nil {
+		return nil, resolveRefusal(t, err)
+	}
+	return allowed(rules, t, found)
+}
+
+func allowed(rules *match.Rules, t *target, found []netip.Addr) ([]netip.Addr, *wire.Refusal) {
+	if len(found) == 0 {
+		return nil, refuse(wire.PhaseResolve, "name-not-found", "the connector finds no address of %s", t.Host)
+	}
+	var good []netip.Addr
+	var denied *wire.Refusal
+	for _, addr := range found {
+		addr = addr.Unmap()
+		v := rules.Address(t.host, addr, t.Port)
+		if v.Allow && addr.Zone() == "" {
+			good = append(good, addr)
+		} else if denied == nil {
+			denied = localRefusal(t, fmt.Sprintf("%s (an address of %s)", addr, t.host), v)
+		}
+	}
+	if len(good) == 0 {
+		return nil, denied
+	}
+	return good, nil
+}
+
+func localRefusal(t *target, what string, v match.Verdict) *wire.Refusal {
+	if v.Special != "" && v.Line == 0 {
+		return refuse(wire.PhaseLocal, "address-refused",
+			"%s is %s: the connector goes there only if its local rules allow the address itself", what, v.Special)
+	}
+	return refuse(wire.PhaseLocal, "rule-refused", "%s, port %d, %s of the connector's local rules", what, t.Port, v)
+}
+
+func resolveRefusal(t *target, err error) *wire.Refusal {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return refuse(wire.PhaseResolve, "name-not-found", "the connector's DNS does not know %s", t.Host)
+	case isTimeout(err):
+		r := refuse(wire.PhaseResolve, "resolve-timeout", "the connector's DNS did not answer for %s in time", t.Host)
+		r.Timeout = true
+		return r
+	}
+	return refuse(wire.PhaseResolve, "resolve-failed", "the connector's DNS could not look up %s: %s", t.Host, err)
+}
+
+// dialAny connects to the first address that answers ("happy eyeballs", RFC 8305): the next one starts when the last
+// failed or has been silent for a while.
+func dialAny(ctx context.Context, addrs []netip.Addr, port uint16) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	addrs = interleave(addrs)
+	if len(addrs) == 1 {
+		return dialOne(ctx, netip.AddrPortFrom(addrs[0], port))
+	}
+	type result struct {
+		conn *net.TCPConn
+		err  error
+	}
+	results := make(chan result)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	var first error
+	var won *net.TCPConn
+	for next, running := 0, 0; next < len(addrs) && won == nil || running > 0; {
+		start := pause.C
+		if next == len(addrs) || won != nil {
+			start = nil
+		}
+		select {
+		case <-start:
+			addr := netip.AddrPortFrom(addrs[next], port)
+			next, running = next+1, running+1
+			go func() { // ends with the dial; this loop receives every result
+				conn, err := dialOne(ctx, addr)
+				results <- result{conn, err}
+			}()
+			pause.Reset(attemptDelay)
+		case r := <-results:
+			running--
+			switch {
+			case r.err != nil:
+				first = errors.Join(first, r.err)
+				pause.Reset(0)
+			case won == nil:
+				won = r.conn
+				cancel()
+			default:
+				_ = r.conn.Close() // two answered at once: one is enough
+			}
+		}
+	}
+	if won != nil {
+		return won, nil
+	}
+	return nil, first
+}
+
+// interleave orders addresses so that the families take turns, beginning with the family that the resolver put first.
+func interleave(addrs []netip.Addr) []netip.Addr {
+	var first, second, mixed []netip.Addr
+	for _, a := range addrs {
+		if a.Is4() == addrs[0].Is4() {
+			first = append(first, a)
+		} else {
+			second = append(second, a)
+		}
+	}
+	for i := range max(len(first), len(second)) {
+		mixed = append(append(mixed, first[min(i, len(first)):min(i+1, len(first))]...), second[min(i, len(second)):min(i+1, len(second))]...)
+	}
+	return mixed[:min(len(mixed), maxAddresses)]
+}
+
+func dialOne(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
+}
+
+func connectRefusal(t *target, err error) *wire.Refusal {
+	to := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return refuse(wire.PhaseConnect, "connection-refused", "%s refuses connections: is the application running there?", to)
+	case isTimeout(err):
+		r := refuse(wire.PhaseConnect, "connection-timeout", "%s does not answer", to)
+		r.Timeout = true
+		return r
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return refuse(wire.PhaseConnect, "no-route", "the connector has no route to %s", to)
+	}
+	return refuse(wire.PhaseConnect, "connect-failed", "the connector cannot connect to %s: %s", to, err)
+}
+
+// handshake makes TLS with the backend. It closes the connection if that does not work.
+func (b *backend) handshake(ctx context.Context, t *target) (*backend, *wire.Refusal) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	started := time.Now()
+	b.watched = &watchedConn{TCPConn: b.tcp}
+	conn := tls.Client(b.watched, t.tls)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = b.tcp.Close() // it is of no use any more
+		return nil, tlsRefusal(t, err)
+	}
+	b.Conn = conn
+	b.opened.Handshake = time.Since(started)
+	state := conn.ConnectionState()
+	b.opened.ALPN = state.NegotiatedProtocol
+	b.opened.Unverified = t.SkipVerify
+	if len(state.PeerCertificates) > 0 {
+		sum := sha256.Sum256(state.PeerCertificates[0].Raw)
+		b.opened.CertificateSHA256 = hex.EncodeToString(sum[:])
+	}
+	return b, nil
+}
+
+func tlsRefusal(t *target, err error) *wire.Refusal {
+	to := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var header tls.RecordHeaderError
+	switch {
+	case errors.As(err, &authority):
+		return refuse(wire.PhaseTLS, "certificate-untrusted",
+			"the certificate of %s is of an authority that neither the connector's system nor the application trusts: %s", to, err)
+	case errors.As(err, &name):
+		return refuse(wire.PhaseTLS, "certificate-name", "the certificate of %s is for another name: %s", to, err)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return refuse(wire.PhaseTLS, "certificate-expired", "the certificate of %s is not in force: %s", to, err)
+	case errors.As(err, &invalid):
+		return refuse(wire.PhaseTLS, "certificate-invalid", "the certificate of %s is not acceptable: %s", to, err)
+	case errors.As(err, &header):
+		return refuse(wire.PhaseTLS, "not-tls", "%s does not speak TLS: should the internal URL start with http:// ?", to)
+	case isTimeout(err):
+		r := refuse(wire.PhaseTLS, "tls-timeout", "%s accepted the connection but did not finish TLS in time", to)
+		r.Timeout = true
+		return r
+	}
+	return refuse(wire.PhaseTLS, "tls-failed", "no TLS session with %s: %s", to, err)
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,71 @@
+package connector
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/internal/wire"
+)
+
+// metrics are the connector's series. Applications are not a label: the gateway counts those.
+type metrics struct {
+	refusals   *prometheus.CounterVec
+	dials      prometheus.Counter
+	connect    prometheus.Histogram
+	dialErrors prometheus.Counter
+}
+
+func newMetrics(to prometheus.Registerer, c *Connector) (*metrics, error) {
+	m := &metrics{
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_connector_refusals_total", Help: "Streams refused, by the phase they came to and the reason.",
+		}, []string{"phase", "code"}),
+		dials: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "postern_connector_backend_connections_total", Help: "Backend connections made.",
+		}),
+		connect: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "postern_connector_backend_connect_seconds", Help: "Time to look up, connect and secure a backend connection.",
+			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10},
+		}),
+		dialErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "postern_connector_tunnel_dial_errors_total", Help: "Attempts to make a tunnel that failed.",
+		}),
+	}
+	if to == nil {
+		return m, nil
+	}
+	all := []prometheus.Collector{
+		m.refusals, m.dials, m.connect, m.dialErrors,
+		gauge("tunnels", "Tunnels that take streams.", func() float64 { return float64(len(c.fleet.live())) }),
+		gauge("streams", "Streams that are open.", func() float64 { return float64(c.flows.count()) }),
+		gauge("streams_limit", "Streams that may be open.", func() float64 { return float64(c.cfg.Limits.Streams) }),
+		gauge("dials", "Backend connections under way.", func() float64 { return float64(len(c.dials)) }),
+		gauge("dials_limit", "Backend connections that may be under way.", func() float64 { return float64(cap(c.dials)) }),
+		gauge("buffered_bytes", "Bytes of streams that wait for a backend.", func() float64 { return float64(c.budget.Buffered()) }),
+		gauge("certificate_expiry_seconds", "When the certificate expires, as Unix time.", func() float64 {
+			return float64(c.identity().cred.Leaf.NotAfter.Unix())
+		}),
+		gauge("configuration_confirmed_seconds", "When the service last confirmed the configuration, as Unix time; 0: not yet.", func() float64 {
+			_, confirmed := c.following.times()
+			return float64(max(confirmed.Unix(), 0))
+		}),
+	}
+	for _, collector := range all {
+		if err := to.Register(collector); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func gauge(name, help string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_connector_" + name, Help: help}, value)
+}
+
+func (m *metrics) refused(phase wire.Phase, code string) {
+	m.refusals.WithLabelValues(string(phase), code).Inc()
+}
+
+func (m *metrics) opened(o wire.Opened) {
+	m.dials.Inc()
+	m.connect.Observe((o.Resolve + o.Connect + o.Handshake).Seconds())
+}

@@ -1,0 +1,260 @@
+package connector
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"postern/internal/fault"
+)
+
+// The states of a running connector.
+const (
+	StateOK       = "ok"
+	StateDegraded = "degraded" // it serves, or tries to, and Why says what is wrong
+	StateDraining = "draining" // it was asked to stop and finishes what is open
+)
+
+// Status is what a running connector says of itself. It holds no secrets.
+type Status struct {
+	State         string              `json:"state"`
+	Why           []string            `json:"why,omitempty"`
+	Connector     string              `json:"connector"`
+	Name          string              `json:"name,omitempty"`
+	Group         string              `json:"group,omitempty"`
+	Service       string              `json:"service"`
+	Program       string              `json:"program"`
+	Started       time.Time           `json:"started"`
+	Streams       int                 `json:"streams"`
+	Tunnels       []TunnelStatus      `json:"tunnels"`
+	Configuration ConfigurationStatus `json:"configuration"`
+	Targets       []TargetStatus      `json:"targets"`
+	Certificate   CertificateStatus   `json:"certificate"`
+	Rules         RulesStatus         `json:"rules"`
+	LastError     *lastError          `json:"lastError,omitempty"`
+}
+
+// TunnelStatus is one tunnel.
+type TunnelStatus struct {
+	Gateway   string        `json:"gateway"`
+	Address   string        `json:"address"`
+	Since     time.Time     `json:"since"`
+	RoundTrip time.Duration `json:"roundTrip"` // nanoseconds; 0: not measured yet
+	Streams   int           `json:"streams"`
+	Draining  bool          `json:"draining,omitempty"`
+}
+
+// ConfigurationStatus is what the connector was told last.
+type ConfigurationStatus struct {
+	Version   uint64    `json:"version"` // 0: none yet
+	Hash      string    `json:"hash,omitempty"`
+	Applied   time.Time `json:"applied,omitzero"`
+	Confirmed time.Time `json:"confirmed,omitzero"` // when the service last said that it is the current one
+}
+
+// TargetStatus is where streams of one application go.
+type TargetStatus struct {
+	Application string `json:"application"`
+	Name        string `json:"name"`
+	Address     string `json:"address"`
+	TLS         bool   `json:"tls"`
+	SkipVerify  bool   `json:"skipVerify,omitempty"`
+}
+
+// CertificateStatus is the certificate in force.
+type CertificateStatus struct {
+	Serial     string    `json:"serial"`
+	NotAfter   time.Time `json:"notAfter"`
+	RenewAfter time.Time `json:"renewAfter"`
+}
+
+// RulesStatus is the local allow/deny file.
+type RulesStatus struct {
+	File    string `json:"file,omitempty"` // empty: there is none
+	Rules   int    `json:"rules"`
+	Problem string `json:"problem,omitempty"` // why the file as it is now is not in force
+}
+
+// Status says how the connector is.
+func (c *Connector) Status() Status {
+	cred := c.identity().cred
+	applied, confirmed := c.following.times()
+	s := Status{
+		State: StateOK, Connector: cred.Identity.ID, Service: cred.Connection.ServiceURL, Program: c.cfg.Host.Program, Started: c.started,
+		Streams: c.flows.count(), Tunnels: c.fleet.status(), Targets: []TargetStatus{},
+		Configuration: ConfigurationStatus{Applied: applied, Confirmed: confirmed},
+		Certificate:   CertificateStatus{cred.Serial, cred.Leaf.NotAfter, cred.RenewAfter},
+		Rules:         RulesStatus{File: c.cfg.Rules, Rules: c.local.rules().Len()},
+	}
+	if problem := c.local.problem.Load(); problem != nil {
+		s.Rules.Problem = *problem
+	}
+	if now := c.following.current.Load(); now != nil {
+		s.Name, s.Group, s.Configuration.Version, s.Configuration.Hash = now.Name, now.Group, now.Version, now.Hash
+		for _, t := range now.Targets {
+			s.Targets = append(s.Targets, TargetStatus{t.Application, t.Name, net.JoinHostPort(t.Host, fmt.Sprint(t.Port)), t.TLS, t.SkipVerify})
+		}
+	}
+	s.Why = c.complaints(s)
+	if len(s.Why) > 0 {
+		s.State = StateDegraded
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draining {
+		s.State = StateDraining
+	}
+	if !c.last.Time.IsZero() {
+		last := c.last
+		s.LastError = &last
+	}
+	return s
+}
+
+// complaints says everything that is wrong, in sentences.
+func (c *Connector) complaints(s Status) (why []string) {
+	now := c.cfg.Now()
+	id := c.identity()
+	c.mu.Lock()
+	refused := c.refused
+	c.mu.Unlock()
+	say := func(wrong bool, format string, args ...any) {
+		if wrong {
+			why = append(why, fmt.Sprintf(format, args...))
+		}
+	}
+	gateways := map[string]bool{}
+	for _, t := range s.Tunnels {
+		if !t.Draining {
+			gateways[t.Gateway] = true
+		}
+	}
+	want := min(len(id.cred.Connection.Gateways), c.cfg.Gateways)
+	say(refused != "", "the service refuses to renew: %s", refused)
+	say(len(gateways) == 0, "no tunnel to any gateway")
+	say(len(gateways) > 0 && len(gateways) < want, "tunnels to %d of %d gateways", len(gateways), want)
+	say(s.Configuration.Version == 0 && s.Configuration.Confirmed.IsZero(), "no configuration yet")
+	say(!s.Configuration.Confirmed.IsZero() && now.Sub(s.Configuration.Confirmed) > 2*(pollWait+pollSlack),
+		"the configuration was last confirmed %s ago", now.Sub(s.Configuration.Confirmed).Round(time.Second))
+	notAfter := id.cred.Leaf.NotAfter
+	say(!now.Before(notAfter), "the certificate has expired; it can still be renewed when the service is reachable")
+	overdue := id.cred.RenewAfter.Add(notAfter.Sub(id.cred.RenewAfter) / 2)
+	say(now.Before(notAfter) && now.After(overdue), "the certificate should have been renewed by now; it expires %s", notAfter.Format(time.RFC3339))
+	say(s.Rules.Problem != "", "%s", s.Rules.Problem)
+	if settings := c.following.current.Load(); settings != nil {
+		why = append(why, settings.warnings...)
+	}
+	return why
+}
+
+func (f *fleet) status() []TunnelStatus {
+	links := f.all()
+	all := make([]TunnelStatus, 0, len(links))
+	for _, l := range links {
+		all = append(all, TunnelStatus{l.name(), l.address, l.since, l.session.Stats().RTT, l.session.Streams(), l.session.Draining()})
+	}
+	slices.SortFunc(all, func(a, b TunnelStatus) int {
+		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), a.Since.Compare(b.Since))
+	})
+	return all
+}
+
+const (
+	statusSocket  = "status.sock"
+	statusTimeout = 5 * time.Second
+	maxStatus     = 4 << 20 // bytes
+)
+
+// serveStatus answers whoever connects to the status socket with the status, until ctx ends. Without the socket the
+// connector serves all the same.
+func (c *Connector) serveStatus(ctx context.Context) {
+	l, err := listenStatus(c.cfg.State)
+	if err != nil {
+		c.note("offer the status", err)
+		return
+	}
+	defer os.Remove(filepath.Join(c.cfg.State, statusSocket)) // a socket that is left over answers nobody
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	var running sync.WaitGroup
+	defer running.Wait()
+	places := make(chan struct{}, 8)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return // only Close ends a listener on a socket of our own
+		}
+		places <- struct{}{}
+		running.Go(func() {
+			defer func() { <-places }()
+			defer conn.Close() // the reader has had its answer or is gone
+			_ = conn.SetDeadline(time.Now().Add(statusTimeout))
+			_ = json.NewEncoder(conn).Encode(c.Status()) // whoever asked went away: nobody to tell
+		})
+	}
+}
+
+func listenStatus(state string) (net.Listener, error) {
+	path, release, err := socketPath(state, statusSocket)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	// The run lock says that nobody serves it: it was left by a process that died.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // the path may lead nowhere by then
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// ErrNotRunning says that no connector runs on a directory.
+var ErrNotRunning = errors.New("no connector is running here")
+
+// ReadStatus asks the connector that runs on a state directory for its status.
+func ReadStatus(ctx context.Context, state string) (Status, error) {
+	var s Status
+	path, release, err := socketPath(state, statusSocket)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return s, ErrNotRunning
+		}
+		return s, err
+	}
+	defer release()
+	dialer := net.Dialer{Timeout: statusTimeout}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+			return s, ErrNotRunning
+		}
+		return s, fmt.Errorf("ask the connector: %w", err)
+	}
+	defer conn.Close() // only read from
+	_ = conn.SetDeadline(time.Now().Add(statusTimeout))
+	data, err := io.ReadAll(io.LimitReader(conn, maxStatus))
+	if err != nil {
+		return s, fmt.Errorf("ask the connector: %w", err)
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fault.Internal(err, "the connector's answer is not understood")
+	}
+	return s, nil
+}

@@ -1,0 +1,226 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"postern/internal/tunnel"
+	"postern/internal/wire"
+)
+
+const (
+	catchUp    = time.Second      // how long an OPEN that is ahead of our configuration waits for it
+	askTimeout = 10 * time.Second // for a question of the service
+	queueLimit = 5 * time.Second  // how long a dial waits for its turn
+)
+
+// accept answers a stream that the service opened and carries it to its end.
+func (c *Connector) accept(l *link, st *tunnel.Stream) {
+	open, err := wire.Decode[wire.Open](st.Payload())
+	if err != nil {
+		c.refuse(l, st, open, refuse(wire.PhaseAsk, "open-malformed", "the opening message is malformed"))
+		return
+	}
+	switch open.Kind {
+	case wire.KindDial:
+		c.serveDial(l, st, open)
+	case wire.KindAsk:
+		c.serveAsk(l, st, open)
+	default:
+		c.refuse(l, st, open, refuse(wire.PhaseAsk, "kind-unknown", "this connector does not know streams of kind %q", clip(string(open.Kind))))
+	}
+}
+
+func (c *Connector) refuse(l *link, st *tunnel.Stream, open wire.Open, r *wire.Refusal) {
+	level := slog.LevelWarn
+	if r.UnknownGrant {
+		level = slog.LevelDebug // part of the protocol
+	}
+	c.log.Log(context.Background(), level, "stream refused", "request", clip(open.Request), "application", clip(open.Application),
+		"phase", r.Phase, "code", r.Code, "reason", r.Message, "gateway", l.name())
+	c.metrics.refused(r.Phase, r.Code)
+	// An error means that the opener is gone.
+	_ = st.Refuse(wire.Encode(r))
+}
+
+// clip bounds what a peer's word can do to a log.
+func clip(s string) string {
+	const limit = 128
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}
+
+// serveAsk answers a question of the service. The only one so far proves that this process is alive: it echoes.
+func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
+	if open.Question != wire.QuestionProbe {
+		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-unknown", "this connector does not know question %q", clip(open.Question)))
+		return
+	}
+	_ = st.SetDeadline(time.Now().Add(askTimeout)) // fails on a stream that is over, which Read then says
+	question, err := io.ReadAll(io.LimitReader(st, wire.MaxAsk+1))
+	if err != nil || len(question) > wire.MaxAsk || !json.Valid(question) {
+		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-malformed", "the question is no JSON of at most %d bytes", wire.MaxAsk))
+		return
+	}
+	if answer(st, question) != nil {
+		st.Reset(tunnel.CodeCancelled)
+		return
+	}
+	_ = st.Close() // never fails
+}
+
+func answer(st *tunnel.Stream, body []byte) error {
+	if err := st.Accept(nil); err != nil {
+		return err
+	}
+	if _, err := st.Write(body); err != nil {
+		return err
+	}
+	return st.CloseWrite()
+}
+
+// serveDial decides about a stream for an application, dials and copies.
+func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
+	flow, ok := c.flows.enter(l, c.cfg.Limits.Streams)
+	if !ok {
+		c.refuse(l, st, open, refuse(wire.PhaseLimit, "too-many-streams", "the connector carries %d streams, which is its limit", c.cfg.Limits.Streams))
+		return
+	}
+	defer c.flows.leave(flow)
+	ctx := st.Context()
+	t, refusal := c.decide(ctx, l, open)
+	if refusal != nil {
+		c.refuse(l, st, open, refusal)
+		return
+	}
+	b, refusal := c.dialInTurn(ctx, t)
+	if refusal != nil {
+		c.refuse(l, st, open, refusal)
+		return
+	}
+	log := c.log.With("request", clip(open.Request), "application", t.Application)
+	if b.opened.Unverified {
+		log.Warn("backend certificate not verified, as the application says", "address", b.opened.Address, "certificate", b.opened.CertificateSHA256)
+	}
+	c.metrics.opened(b.opened)
+	if err := st.Accept(wire.Encode(b.opened)); err != nil {
+		b.abort()
+		return
+	}
+	log.Debug("stream opened", "address", b.opened.Address, "connect", b.opened.Connect, "gateway", l.name())
+	flow.carry(st, b)
+	why := relay(st, b)
+	log.Debug("stream ended", "how", why)
+}
+
+// decide verifies the grant and finds the target, both by our own configuration. If that may be older than what the
+// opener relies on, it is asked for anew first.
+func (c *Connector) decide(ctx context.Context, l *link, open wire.Open) (*target, *wire.Refusal) {
+	s := c.following.current.Load()
+	if t, refusal := c.decideBy(s, l, open); !behind(s, refusal) {
+		return t, refusal
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	for {
+		next, err := c.following.newer(ctx, s)
+		if err != nil {
+			return c.decideBy(c.following.current.Load(), l, open)
+		}
+		s = next
+		if t, refusal := c.decideBy(s, l, open); !behind(s, refusal) {
+			return t, refusal
+		}
+	}
+}
+
+// The codes of refusals that a newer configuration may turn.
+const (
+	codeTargetUnknown = "target-unknown"
+	codeConfigBehind  = "configuration-behind"
+)
+
+func behind(s *settings, r *wire.Refusal) bool {
+	return s == nil || r != nil && (r.Code == codeTargetUnknown || r.Code == codeConfigBehind || r.Code == codeKeyUnknown)
+}
+
+func (c *Connector) decideBy(s *settings, l *link, open wire.Open) (*target, *wire.Refusal) {
+	if s == nil {
+		return nil, refuse(wire.PhaseTarget, codeConfigBehind, "the connector has no configuration yet")
+	}
+	if refusal := l.grants.check(open, s, c.cfg.Now()); refusal != nil {
+		return nil, refusal
+	}
+	t, known := s.targets[open.Application]
+	switch {
+	case !known:
+		return nil, refuse(wire.PhaseTarget, codeTargetUnknown, "the application is not in this connector's configuration")
+	case t == nil:
+		return nil, refuse(wire.PhaseTarget, "target-unusable", "the application's target cannot be used: see the connector's status")
+	case t.Version < open.Version:
+		return nil, refuse(wire.PhaseTarget, codeConfigBehind,
+			"the connector knows version %d of the application, not yet version %d", t.Version, open.Version)
+	}
+	return t, nil
+}
+
+// dialInTurn dials with a bound on how many dials run at once.
+func (c *Connector) dialInTurn(ctx context.Context, t *target) (*backend, *wire.Refusal) {
+	wait := time.NewTimer(queueLimit)
+	defer wait.Stop()
+	select {
+	case c.dials <- struct{}{}:
+	case <-ctx.Done():
+		return nil, refuse(wire.PhaseLimit, "cancelled", "the opener is gone")
+	case <-wait.C:
+		return nil, refuse(wire.PhaseLimit, "too-many-dials", "the connector has %d connections under way, which is its limit", cap(c.dials))
+	}
+	defer func() { <-c.dials }()
+	return c.dialTarget(ctx, t)
+}
+
+// ask asks the service a question over a tunnel.
+func ask[A any](ctx context.Context, s *tunnel.Session, question string, body any) (A, error) {
+	var none A
+	st, err := s.Open(ctx, wire.Encode(wire.Open{Kind: wire.KindAsk, Question: question}))
+	if err != nil {
+		return none, err
+	}
+	defer context.AfterFunc(ctx, func() { st.Reset(tunnel.CodeCancelled) })()
+	defer st.Close()
+	if _, err := st.Write(wire.Encode(body)); err != nil {
+		return none, refusalIn(err)
+	}
+	if err := st.CloseWrite(); err != nil {
+		return none, refusalIn(err)
+	}
+	data, err := io.ReadAll(io.LimitReader(st, wire.MaxAnswer+1))
+	switch {
+	case ctx.Err() != nil:
+		return none, context.Cause(ctx)
+	case err != nil:
+		return none, refusalIn(err)
+	case len(data) > wire.MaxAnswer:
+		return none, errors.New("the answer is too large")
+	}
+	return wire.Decode[A](data)
+}
+
+// refusalIn gives the service's own words where it refused a question.
+func refusalIn(err error) error {
+	var refused *tunnel.RefusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	r, decodeErr := wire.Decode[wire.Refusal](refused.Payload)
+	if decodeErr != nil {
+		return err
+	}
+	return &r
+}
