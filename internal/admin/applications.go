@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/api"
+	"postern/internal/fault"
+)
+
+func showApplication(a access.Application) api.Application {
+	return api.Application{Meta: meta(a.Meta), ApplicationInput: inputApplication(a)}
+}
+
+func inputApplication(a access.Application) api.ApplicationInput {
+	return api.ApplicationInput{
+		Name: a.Name, ConnectorGroup: string(a.GroupID), ExternalURL: a.ExternalURL, InternalURL: a.InternalURL,
+		PreAuthentication: string(a.PreAuthentication), HostHeader: string(a.HostHeader),
+		Disabled: a.Disabled, SkipVerify: a.SkipVerify, BackendCA: a.BackendCA,
+		BackendTimeout: duration(a.BackendTimeout), IdleTimeout: duration(a.IdleTimeout),
+		AllowRawPaths: a.AllowRawPaths,
+	}
+}
+
+func applyApplication(a *access.Application, in api.ApplicationInput) error {
+	var p fault.Problems
+	a.Name, a.GroupID = in.Name, access.ID(in.ConnectorGroup)
+	a.ExternalURL, a.InternalURL = in.ExternalURL, in.InternalURL
+	a.PreAuthentication, a.HostHeader = access.PreAuthentication(in.PreAuthentication), access.HostHeader(in.HostHeader)
+	a.Disabled, a.SkipVerify, a.BackendCA = in.Disabled, in.SkipVerify, in.BackendCA
+	a.BackendTimeout = parseDuration(&p, "backendTimeout", in.BackendTimeout)
+	a.IdleTimeout = parseDuration(&p, "idleTimeout", in.IdleTimeout)
+	a.AllowRawPaths = in.AllowRawPaths
+	a.Defaults()
+	return p.Err()
+}
+
+func (h *Handler) createApplication(c *call, in api.ApplicationInput) (api.Application, error) {
+	var a access.Application
+	if err := applyApplication(&a, in); err != nil {
+		return api.Application{}, err
+	}
+	var err error
+	if a.GroupID, err = h.orDefaultGroup(c, a.GroupID); err != nil {
+		return api.Application{}, err
+	}
+	made, err := h.cfg.Control.CreateApplication(c, c.by, a)
+	return showApplication(made), err
+}
+
+func (h *Handler) changeApplication() change[access.Application, api.ApplicationInput, api.Application] {
+	return change[access.Application, api.ApplicationInput, api.Application]{
+		prefix: access.PrefixApplication, read: h.cfg.Control.Application, input: inputApplication,
+		apply: applyApplication, write: h.cfg.Control.UpdateApplication, show: showApplication,
+	}
+}
+
+// duration writes a duration as a person would: 1m25s, 5m, 1h.
+func duration(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if len(text) > len(zero) && text[len(text)-len(zero):] == zero {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+func parseDuration(p *fault.Problems, field, text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || len(text) > 32 {
+		p.Add(field, "must be a duration such as 85s, 5m or 1h")
+		return 0
+	}
+	return d
+}
+
+func showAssignment(a access.Assignment) api.Assignment {
+	return api.Assignment{Meta: meta(a.Meta), AssignmentInput: api.AssignmentInput{
+		Application: string(a.Application), User: string(a.User), Group: string(a.Group)}}
+}
+
+func (h *Handler) createAssignment(c *call, in api.AssignmentInput) (api.Assignment, error) {
+	made, err := h.cfg.Control.CreateAssignment(c, c.by, access.Assignment{
+		Application: access.ID(in.Application), User: access.ID(in.User), Group: access.ID(in.Group)})
+	return showAssignment(made), err
+}
+
+func (h *Handler) listAssignments() operation {
+	return operation{out: typeOf[api.List[api.Assignment]](), status: 200,
+		query: append(parameters(paging, []filter{toUser, toGroup}), parameter{"application", "Only assignments of this application.", ""}),
+		run: func(c *call) (reply, error) {
+			page, err := c.filtered([]filter{toUser, toGroup})
+			if err != nil {
+				return reply{}, err
+			}
+			application, err := c.reference("application", access.PrefixApplication)
+			if err != nil {
+				return reply{}, err
+			}
+			found, next, err := h.cfg.Control.Assignments(c, c.by, application, page)
+			return listed(found, next, err, showAssignment)
+		}}
+}

@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"time"
+
+	"postern/internal/access"
+	"postern/internal/api"
+	"postern/internal/control"
+)
+
+func showConnectorGroup(g access.ConnectorGroup) api.ConnectorGroup {
+	return api.ConnectorGroup{Meta: meta(g.Meta), ConnectorGroupInput: inputConnectorGroup(g), Default: g.Default}
+}
+
+func inputConnectorGroup(g access.ConnectorGroup) api.ConnectorGroupInput {
+	return api.ConnectorGroupInput{Name: g.Name}
+}
+
+func (h *Handler) createConnectorGroup(c *call, in api.ConnectorGroupInput) (api.ConnectorGroup, error) {
+	made, err := h.cfg.Control.CreateConnectorGroup(c, c.by, access.ConnectorGroup{Name: in.Name})
+	return showConnectorGroup(made), err
+}
+
+func (h *Handler) changeConnectorGroup() change[access.ConnectorGroup, api.ConnectorGroupInput, api.ConnectorGroup] {
+	return change[access.ConnectorGroup, api.ConnectorGroupInput, api.ConnectorGroup]{
+		prefix: access.PrefixConnectorGroup, read: h.cfg.Control.ConnectorGroup, input: inputConnectorGroup,
+		apply: func(g *access.ConnectorGroup, in api.ConnectorGroupInput) error { g.Name = in.Name; return nil },
+		write: h.cfg.Control.UpdateConnectorGroup, show: showConnectorGroup,
+	}
+}
+
+// showConnector adds what the gateways know of the connector now.
+func (h *Handler) showConnector(k access.Connector) api.Connector {
+	s := h.cfg.Control.ConnectorStatus(k.ID)
+	shown := api.Connector{
+		Meta: meta(k.Meta), ConnectorInput: inputConnector(k),
+		Status: api.ConnectorStatus{Label: string(s.Label), Why: s.Why, Tunnels: s.Tunnels, Streams: s.Streams,
+			Echo: s.Echo, RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000},
+		Certificate: api.ConnectorCertificate{Serial: k.Serial, NotAfter: k.NotAfter},
+		Host: api.ConnectorHost{MachineName: k.Host.MachineName, OS: k.Host.OS,
+			Arch: k.Host.Arch, Version: k.Host.Program},
+		LastSeen: later(k.LastSeen, s.LastSeen), Address: k.Address,
+	}
+	if s.Address != "" {
+		shown.Address = s.Address
+	}
+	if k.Disabled { // the gateways hear of it a moment later
+		shown.Status.Label, shown.Status.Why = string(control.LabelDisabled), "An administrator disabled it."
+	}
+	return shown
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func inputConnector(k access.Connector) api.ConnectorInput {
+	return api.ConnectorInput{Name: k.Name, ConnectorGroup: string(k.GroupID), Disabled: k.Disabled}
+}
+
+func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput, api.Connector] {
+	return change[access.Connector, api.ConnectorInput, api.Connector]{
+		prefix: access.PrefixConnector, read: h.cfg.Control.Connector, input: inputConnector,
+		apply: func(k *access.Connector, in api.ConnectorInput) error {
+			k.Name, k.GroupID, k.Disabled = in.Name, access.ID(in.ConnectorGroup), in.Disabled
+			return nil
+		},
+		write: h.cfg.Control.UpdateConnector, show: h.showConnector,
+	}
+}
+
+func showToken(t access.Token) api.Token {
+	return api.Token{Meta: meta(t.Meta), Name: t.Name, ConnectorGroup: string(t.GroupID),
+		Expires: t.Expires, Used: t.Used, UsedBy: string(t.UsedBy)}
+}
+
+func (h *Handler) createToken(c *call, in api.TokenInput) (api.TokenCreated, error) {
+	if in.Expires.IsZero() {
+		in.Expires = h.cfg.Now().Add(access.TokenLifetime)
+	}
+	group, err := h.orDefaultGroup(c, access.ID(in.ConnectorGroup))
+	if err != nil {
+		return api.TokenCreated{}, err
+	}
+	made, text, err := h.cfg.Control.CreateToken(c, c.by, access.Token{Name: in.Name, GroupID: group, Expires: in.Expires.UTC()})
+	return api.TokenCreated{Token: showToken(made), Text: text}, err
+}
+
+// orDefaultGroup gives the default connector group where none was named.
+func (h *Handler) orDefaultGroup(c *call, group access.ID) (access.ID, error) {
+	if group != "" {
+		return group, nil
+	}
+	var after string
+	for {
+		found, next, err := h.cfg.Control.ConnectorGroups(c, c.by, access.Page{After: after, Limit: api.MaxPage})
+		if err != nil {
+			return "", err
+		}
+		for _, g := range found {
+			if g.Default {
+				return g.ID, nil
+			}
+		}
+		if after = next; next == "" {
+			return "", nil // control says that the field is empty
+		}
+	}
+}
+
+func showKey(k access.Key) api.Key {
+	return api.Key{Meta: meta(k.Meta), KeyInput: api.KeyInput{Name: k.Name, Roles: words(k.Roles), Expires: k.Expires}, LastUsed: k.LastUsed}
+}
+
+func (h *Handler) createKey(c *call, in api.KeyInput) (api.KeyCreated, error) {
+	made, secret, err := h.cfg.Control.CreateKey(c, c.by, access.Key{Name: in.Name, Roles: typed[access.Role](in.Roles), Expires: in.Expires.UTC()})
+	return api.KeyCreated{Key: showKey(made), Secret: secret}, err
+}
