@@ -1,0 +1,238 @@
+// Command postern-connector is the outbound-only agent in a private network: it dials out to a Postern service and
+// opens connections to the applications that are published through it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"postern/internal/daemon"
+	"postern/internal/fault"
+	"postern/internal/uplink"
+	"postern/internal/wire"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// The exit codes.
+const (
+	exitOK       = 0
+	exitError    = 1 // of status: no connector is running
+	exitDegraded = 2 // of status
+	exitEnded    = 3 // of run: the service ended this connector for good; starting it again does not help
+)
+
+// exit carries an exit code other than 1. A text of its own is printed only where err is not nil.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+func main() {
+	ctx, stop := daemon.Signals(context.Background())
+	defer stop()
+	code := execute(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// stdio is where a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// execute runs one command line and gives its exit code.
+func execute(ctx context.Context, args []string, std stdio) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitError
+	special, ok := errors.AsType[*exit](err)
+	if ok {
+		code = special.code
+	}
+	if !ok || special.err != nil {
+		fmt.Fprintf(std.err, "postern-connector: %v\n", err)
+	}
+	return code
+}
+
+// settings are the flags that every command has.
+type settings struct {
+	state     string
+	proxy     string
+	logLevel  string
+	logFormat string
+}
+
+func rootCommand() *cobra.Command {
+	s := &settings{}
+	root := &cobra.Command{
+		Use:   "postern-connector",
+		Short: "Connect a private network to a Postern service, by outbound connections only",
+		Long: `postern-connector runs inside a private network and dials out to a Postern service. People reach the
+applications that are published through it; the network needs no open inbound port.
+
+Every flag can be given by an environment variable too: --log-level is POSTERN_CONNECTOR_LOG_LEVEL.`,
+		Example: `  postern-connector enrol --token-file token.txt
+  postern-connector run
+  postern-connector status`,
+		Args:              noToken,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return s.fill(cmd) },
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&s.state, "state", defaultState(), "`directory` of the credential and the connection settings")
+	f.StringVar(&s.proxy, "proxy", "", "`URL` of an outbound proxy (http, https, socks5), or \"direct\" (default HTTPS_PROXY and NO_PROXY)")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	root.AddCommand(runCommand(s), enrolCommand(s), statusCommand(s), uninstallCommand(s), versionCommand())
+	return root
+}
+
+// fill completes the flags from the environment and checks them.
+func (s *settings) fill(cmd *cobra.Command) error {
+	// An argument can be read by every user of the machine; the environment cannot.
+	if _, rest, ok := strings.Cut(s.proxy, "@"); ok && rest != "" {
+		return fault.Invalid("--proxy", "must not carry a password, which every user of this machine could read: set POSTERN_CONNECTOR_PROXY instead")
+	}
+	return daemon.FlagsFromEnvironment(cmd.Flags(), "POSTERN_CONNECTOR")
+}
+
+func (s *settings) log(out io.Writer) (*slog.Logger, error) {
+	return daemon.NewLog(daemon.LogConfig{Format: s.logFormat, Level: s.logLevel, Output: out})
+}
+
+func (s *settings) dialer() (*uplink.Dialer, error) {
+	return uplink.New(uplink.Config{Proxy: s.proxy})
+}
+
+// noToken refuses every argument, and tells somebody who gave the token as one why that is wrong without repeating it.
+func noToken(cmd *cobra.Command, args []string) error {
+	for _, arg := range args {
+		if wire.IsEnrolmentToken(arg) {
+			return fault.Invalid("token", "must not be an argument, where every user of this machine can read it: "+
+				"put it into a file and say --token-file FILE, or --token-file - for standard input")
+		}
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument %q: see --help", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+const maxToken = 64 << 10 // bytes of a token file
+
+// readToken reads a token from a file or, if that is "-", from in.
+func readToken(path string, in io.Reader, log *slog.Logger) (wire.EnrolmentToken, error) {
+	var none wire.EnrolmentToken
+	if wire.IsEnrolmentToken(path) {
+		return none, fault.Invalid("--token-file", "must name a file, not be the token: arguments can be read by every user of this machine")
+	}
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return none, fault.Invalid("--token-file", "cannot be read: %v", err)
+		}
+		defer file.Close() // only read from
+		warnIfOpen(file, log)
+		in = file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxToken))
+	if err != nil {
+		return none, fault.Invalid("--token-file", "cannot be read: %v", err)
+	}
+	token, err := wire.ParseEnrolmentToken(string(data))
+	if err != nil {
+		return none, fmt.Errorf("--token-file: %w", err)
+	}
+	return token, nil
+}
+
+func warnIfOpen(file *os.File, log *slog.Logger) {
+	info, err := file.Stat()
+	if err == nil && info.Mode().IsRegular() && runtime.GOOS != "windows" && info.Mode().Perm()&0o044 != 0 {
+		log.Warn("the token file can be read by other users of this machine", "file", file.Name())
+	}
+}
+
+func host() wire.Host {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	return wire.Host{MachineName: name, OS: runtime.GOOS, Arch: runtime.GOARCH, Program: version}
+}
+
+// defaultState gives the directory of this system or user for what the program keeps.
+func defaultState() string {
+	dir, err := daemon.StateDir("postern-connector")
+	if err != nil {
+		return "" // the directory must be named then
+	}
+	return dir
+}
+
+// tokenFlag adds the flag that names where the token is.
+func tokenFlag(f *pflag.FlagSet, path *string) {
+	f.StringVar(path, "token-file", "", "`file` with an enrolment token, or - for standard input")
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  postern-connector version",
+		Args:    noToken,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "postern-connector %s %s/%s %s\n", version, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			return err
+		},
+	}
+}
+
+// stateRequired says that no directory is known.
+func (s *settings) stateRequired() error {
+	if s.state == "" {
+		return fault.Invalid("--state", "is required: this user has no home directory")
+	}
+	return nil
+}
+
+// notEnrolled turns the error of a machine without credential into what to do.
+func notEnrolled(err error) error {
+	if !fault.Is(err, fault.KindNotFound) {
+		return err
+	}
+	return fmt.Errorf("this machine is not enrolled: create an enrolment token at the service and run postern-connector enrol --token-file FILE (%w)", err)
+}

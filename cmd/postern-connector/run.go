@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"postern/internal/connector"
+	"postern/internal/credential"
+	"postern/internal/daemon"
+	"postern/internal/fault"
+	"postern/internal/uplink"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	*settings
+	tokenFile string
+	rules     string
+	name      string
+	gateways  int
+	metrics   string
+}
+
+func runCommand(s *settings) *cobra.Command {
+	flags := &runFlags{settings: s}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the connector until it is told to stop",
+		Long: `run connects to the service and serves until SIGTERM or SIGINT; then it finishes what is open and ends. A second
+signal ends it at once. SIGHUP reads the local rules again.
+
+With --token-file it enrols first if this machine is not enrolled yet; otherwise the token is not looked at.
+
+It ends with exit code 3 when the service has deleted this connector: starting it again does not help then.`,
+		Example: `  postern-connector run
+  postern-connector run --token-file /run/secrets/token --rules /etc/postern-connector/rules
+  POSTERN_CONNECTOR_PROXY=http://user:password@proxy:3128 postern-connector run`,
+		Args: noToken,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.run(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	tokenFlag(f, &flags.tokenFile)
+	f.StringVar(&flags.rules, "rules", "", "`file` of destinations that this machine allows or denies, whatever the service says")
+	f.StringVar(&flags.name, "name", "", "`name` of the connector when it enrols (default the machine's)")
+	f.IntVar(&flags.gateways, "gateways", 3, "how many gateways to keep tunnels to")
+	f.StringVar(&flags.metrics, "metrics", "", "`address` to serve Prometheus metrics on, such as 127.0.0.1:9464 (default: nowhere)")
+	return cmd
+}
+
+func (r *runFlags) run(ctx context.Context, in io.Reader, out io.Writer) error {
+	if err := r.stateRequired(); err != nil {
+		return err
+	}
+	if r.gateways < 1 || r.gateways > 16 {
+		return fault.Invalid("--gateways", "must be from 1 to 16")
+	}
+	log, err := r.log(out)
+	if err != nil {
+		return err
+	}
+	dialer, err := r.dialer()
+	if err != nil {
+		return fmt.Errorf("--proxy: %w", err)
+	}
+	if err := r.enrolOnce(ctx, in, dialer, log); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return r.serve(ctx, dialer, log)
+}
+
+// enrolOnce enrols a machine that is not enrolled, for images that are made once and started many times. A service that
+// cannot be reached yet is waited for.
+func (r *runFlags) enrolOnce(ctx context.Context, in io.Reader, dialer *uplink.Dialer, log *slog.Logger) error {
+	if r.tokenFile == "" {
+		return nil
+	}
+	dir, err := credential.Open(r.state)
+	if err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	if cred, err := dir.Load(); !fault.Is(err, fault.KindNotFound) {
+		if err == nil {
+			log.Info("enrolled already: the token file is not used", "connector", cred.Identity.ID, "file", r.tokenFile)
+		}
+		return err
+	}
+	token, err := readToken(r.tokenFile, in, log)
+	if err != nil {
+		return err
+	}
+	var backoff uplink.Backoff
+	for {
+		_, err := connector.Enrol(ctx, connector.Enrolment{State: r.state, Token: token, Name: r.name, Dialer: dialer, Host: host(), Log: log})
+		if ctx.Err() != nil {
+			return nil // told to stop while it waited
+		}
+		if err == nil || !passing(err) {
+			return err
+		}
+		log.Warn("cannot enrol yet", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(backoff.Next(), time.Second)):
+		}
+	}
+}
+
+// passing tells whether an error may be gone by itself: the network or the service is not there, rather than the token
+// or somebody in between being wrong.
+func passing(err error) bool {
+	if _, ok := errors.AsType[*uplink.Intercepted](err); ok {
+		return false
+	}
+	switch fault.KindOf(err) {
+	case fault.KindUnavailable, fault.KindTimeout, fault.KindLimited, fault.KindUpstream:
+		return true
+	case fault.KindInternal:
+		_, network := errors.AsType[net.Error](err)
+		return network
+	}
+	return false
+}
+
+func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.Logger) error {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	cfg := connector.Config{
+		State: r.state, Rules: r.rules, Dialer: dialer, Host: host(), Log: log, Gateways: r.gateways, Reload: reload,
+	}
+	listener, registry, err := r.listenMetrics()
+	if err != nil {
+		return err
+	}
+	if registry != nil {
+		cfg.Registerer = registry
+	}
+	c, err := connector.New(cfg)
+	if err != nil {
+		return notEnrolled(err)
+	}
+	if err := daemon.Ready(); err != nil {
+		log.Warn("systemd was not told", "error", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err = daemon.Run(ctx,
+		func(ctx context.Context) error { defer stop(); return c.Run(ctx) },
+		func(ctx context.Context) error {
+			return daemon.Watchdog(ctx, func(context.Context) error { return nil })
+		},
+		func(ctx context.Context) error { return serveMetrics(ctx, listener, registry) },
+	)
+	if errors.Is(err, connector.ErrEnded) {
+		return &exit{exitEnded, err}
+	}
+	return err
+}
+
+func (r *runFlags) listenMetrics() (net.Listener, *prometheus.Registry, error) {
+	if r.metrics == "" {
+		return nil, nil, nil
+	}
+	l, err := net.Listen("tcp", r.metrics)
+	if err != nil {
+		return nil, nil, fault.Invalid("--metrics", "cannot be listened on: %v", err)
+	}
+	return l, prometheus.NewRegistry(), nil
+}
+
+// serveMetrics serves the registry until ctx ends; it does nothing without a listener.
+func serveMetrics(ctx context.Context, l net.Listener, registry *prometheus.Registry) error {
+	if l == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+	if err := daemon.ServeHTTP(ctx, server, l); err != nil {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return nil
+}

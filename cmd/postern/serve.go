@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/daemon"
+	"postern/internal/service"
+)
+
+func serveCommand() *cobra.Command {
+	var cfg service.Config
+	var logs daemon.LogConfig
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `Run the service: sign-in pages, admin API, gateway. The first start makes the database,
+the master key and the certificate authority in the data directory and prints the set-up link with
+which the first administrator claims the service.
+
+Every flag may be given as an environment variable instead: --admin-url is POSTERN_ADMIN_URL.`,
+		Example: `  postern serve --url https://postern.example.com
+  postern serve --url https://postern.example.com --database postgres://postern@db/postern`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := daemon.FlagsFromEnvironment(cmd.Flags(), "POSTERN"); err != nil {
+				return err
+			}
+			log, err := daemon.NewLog(logs)
+			if err != nil {
+				return err
+			}
+			cfg.Log = log
+			return serve(cmd.Context(), cfg, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&cfg.Data, "data", "", "directory of database, master key and ca.pem (default /var/lib/postern)")
+	f.StringVar(&cfg.Database, "database", "", "postgres://… instead of SQLite in the data directory")
+	f.StringVar(&cfg.KeyFile, "key-file", "", "master key that seals secrets in the database (default DATA/master.key)")
+	f.StringVar(&cfg.URL, "url", "", "where people sign in and connectors enrol (default https:// and this machine's name)")
+	f.StringVar(&cfg.AdminURL, "admin-url", "", `admin center and admin API (default: the URL with "admin." before its host)`)
+	f.StringVar(&cfg.Listen, "listen", "", `address for TLS (default ":443")`)
+	f.StringVar(&cfg.ListenPlain, "listen-plain", "", `address for redirects and the revocation list, or off (default ":80")`)
+	f.StringVar(&cfg.AdminListen, "admin-listen", "", "serve the admin center on this address only, instead of --listen")
+	f.StringVar(&cfg.MetricsListen, "metrics-listen", "", `address for metrics and health, or off (default "127.0.0.1:9600")`)
+	f.StringVar(&cfg.GatewayAddress, "gateway-address", "", "host:port that connectors dial (default: that of the URL)")
+	f.BoolVar(&cfg.SecondFactor, "require-second-factor", false, "let nobody in without a second factor; who has none adds one at the next sign-in")
+	f.DurationVar(&cfg.Drain, "drain", 0, "how long open requests may take when stopping (default 30s)")
+	f.StringVar(&logs.Level, "log-level", "", "debug, info, warn or error (default info)")
+	f.StringVar(&logs.Format, "log-format", "", "text or json (default text)")
+	return cmd
+}
+
+// serve runs the service until ctx ends. The set-up link goes to out, not into the log.
+func serve(ctx context.Context, cfg service.Config, out io.Writer) error {
+	inherited, err := daemon.Inherit()
+	if err != nil {
+		return err
+	}
+	cfg.Listener = inherited.Listen
+	s, err := service.New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := inherited.Close(); err != nil {
+		cfg.Log.Warn("a socket was passed that nothing serves", "error", err)
+	}
+	return daemon.Run(ctx, s.Run, func(ctx context.Context) error {
+		link, err := s.SetupLink(ctx)
+		if err != nil {
+			return err
+		}
+		if link != "" {
+			fmt.Fprintf(out, "This service has no administrator yet. Claim it once, here:\n\n  %s\n\n"+
+				"Browsers and command lines trust it by the authority in %s, until it has public certificates.\n\n", link, s.RootsPath())
+		}
+		cfg.Log.Info("serving", "url", s.URL(), "admin", s.AdminURL(), "address", s.Address().String())
+		return daemon.Ready()
+	})
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/api"
+)
+
+// onUser makes a command about one user.
+func onUser(use, short, example string, do func(c *cobra.Command, how string, client *api.Client, user api.User) error) *cobra.Command {
+	return &cobra.Command{Use: use + " NAME", Short: short, Args: cobra.ExactArgs(1), Example: example,
+		RunE: func(c *cobra.Command, args []string) error {
+			how, client, err := begin(c)
+			if err != nil {
+				return err
+			}
+			found, err := users().find(c.Context(), client, args[0])
+			if err != nil {
+				return err
+			}
+			return do(c, how, client, found)
+		}}
+}
+
+func userLink() *cobra.Command {
+	return onUser("link", "Make a one-time link with which a user sets a password", "  postern users link ada",
+		func(c *cobra.Command, how string, client *api.Client, user api.User) error {
+			link, err := client.Users.Link(c.Context(), user.ID)
+			if err != nil {
+				return err
+			}
+			if how == "json" || how == "yaml" {
+				return encode(c.OutOrStdout(), how, link)
+			}
+			fmt.Fprintln(c.OutOrStdout(), link.URL)
+			fmt.Fprintf(c.ErrOrStderr(), "Give this %s to %s over a way that only they read. It works once, until %s, and is not shown again.\n",
+				link.Kind, cell(user.Name), link.Expires.UTC().Format("2006-01-02 15:04 UTC"))
+			return nil
+		})
+}
+
+func userSessions() *cobra.Command {
+	return onUser("sessions", "List where a user is signed in", "  postern users sessions ada\n  postern users sessions ada -o json",
+		func(c *cobra.Command, how string, client *api.Client, user api.User) error {
+			found, err := client.Users.Sessions(c.Context(), user.ID)
+			if err != nil {
+				return err
+			}
+			switch how {
+			case "json", "yaml":
+				return encode(c.OutOrStdout(), how, found.Items)
+			case "name":
+				for _, s := range found.Items {
+					fmt.Fprintln(c.OutOrStdout(), s.ID)
+				}
+				return nil
+			}
+			if len(found.Items) == 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "%s is not signed in anywhere.\n", cell(user.Name))
+				return nil
+			}
+			v := newView(c, client)
+			rows := make([][]string, len(found.Items))
+			for i, s := range found.Items {
+				rows[i] = []string{v.ago(s.Authenticated), v.ago(s.LastUsed), cell(s.Address), cell(comma(s.Methods)), cell(s.UserAgent)}
+			}
+			return table(c.OutOrStdout(), []string{"SIGNED IN", "LAST USED", "FROM", "METHODS", "BROWSER"}, rows)
+		})
+}
+
+func revokeSessions() *cobra.Command {
+	c := onUser("revoke-sessions", "Sign a user out everywhere; what is open is cut", "  postern users revoke-sessions ada --yes",
+		func(c *cobra.Command, _ string, client *api.Client, user api.User) error {
+			if err := confirm(c, fmt.Sprintf("Sign %s out everywhere?", cell(user.Name))); err != nil {
+				return err
+			}
+			if err := client.Users.RevokeSessions(c.Context(), user.ID); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s is signed out everywhere.\n", cell(user.Name))
+			return nil
+		})
+	c.Flags().Bool("yes", false, "do not ask")
+	return c
+}
+
+func resetFactors() *cobra.Command {
+	c := onUser("reset-factors", "Remove a user's second factors and recovery codes", "  postern users reset-factors ada --yes",
+		func(c *cobra.Command, _ string, client *api.Client, user api.User) error {
+			if err := confirm(c, fmt.Sprintf("Remove all second factors of %s?", cell(user.Name))); err != nil {
+				return err
+			}
+			if err := client.Users.ResetFactors(c.Context(), user.ID); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s has no second factor now and is signed out everywhere.\n", cell(user.Name))
+			return nil
+		})
+	c.Flags().Bool("yes", false, "do not ask")
+	return c
+}

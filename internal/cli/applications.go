@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"iter"
+
+	"postern/internal/access"
+	"postern/internal/api"
+)
+
+func applications() noun[api.Application] {
+	n := noun[api.Application]{
+		use: "applications", single: "application", aliases: []string{"application", "apps", "app"}, prefix: access.PrefixApplication,
+		short: "Published web applications",
+		name:  func(a api.Application) string { return a.Name },
+		columns: []column[api.Application]{
+			{"NAME", func(_ *view, a api.Application) string { return a.Name }},
+			{"EXTERNAL URL", func(_ *view, a api.Application) string { return a.ExternalURL }},
+			{"INTERNAL URL", func(_ *view, a api.Application) string { return a.InternalURL }},
+			{"CONNECTOR GROUP", func(v *view, a api.Application) string { return v.nameOf(a.ConnectorGroup) }},
+			{"PRE-AUTHENTICATION", func(_ *view, a api.Application) string { return a.PreAuthentication }},
+			{"STATE", func(_ *view, a api.Application) string { return state(a.Disabled) }},
+			{"CHANGED", func(v *view, a api.Application) string { return v.ago(a.Updated) }},
+		},
+		fields: []field{
+			{"name", "name", "new name", text, "update"},
+			{"external-url", "externalUrl", "https URL that people use", text, ""},
+			{"internal-url", "internalUrl", "http or https URL that the connectors reach", text, ""},
+			{"connector-group", "connectorGroup", "connector group that serves it; default: the default group", refConnectorGroup, ""},
+			{"pre-authentication", "preAuthentication", "sign-in or passthrough", text, ""},
+			{"host-header", "hostHeader", "which Host the application is shown: internal or external", text, ""},
+			{"disabled", "disabled", "nobody may use it, for maintenance", truth, ""},
+			{"skip-verify", "skipVerify", "do not verify the TLS certificate of the internal URL (a weakness)", truth, ""},
+			{"backend-ca", "backendCa", "PEM `file` with authorities of the internal URL's certificate", content, ""},
+			{"backend-timeout", "backendTimeout", "how long the application's answer may take to begin, such as 85s", text, ""},
+			{"idle-timeout", "idleTimeout", "how long a body or a WebSocket may stand still, such as 5m", text, ""},
+			{"allow-raw-paths", "allowRawPaths", "forward request targets that could be read in two ways (a weakness)", truth, ""},
+		},
+		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text}},
+		examples: map[string]string{
+			"list": "  postern applications list\n  postern apps list --search wiki -o json",
+			"create": "  postern applications create Wiki --external-url https://wiki.example.com/ --internal-url http://wiki.internal:8080/\n" +
+				"  postern assignments create --application Wiki --group Staff",
+			"update": "  postern applications update Wiki --disabled\n  postern applications update Wiki --disabled=false --idle-timeout 30m",
+		},
+		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Application, error] {
+			return c.Applications.All
+		},
+		create: maker(func(c *api.Client) func(context.Context, api.ApplicationInput) (api.Application, error) {
+			return c.Applications.Create
+		}),
+		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Application, error) {
+			return c.Applications.Update
+		},
+		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Applications.Delete },
+		past: &past[api.Application]{
+			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
+				return c.Applications.History
+			},
+			undo: func(c *api.Client) func(context.Context, string, int64, int64) (api.Application, error) {
+				return c.Applications.Undo
+			},
+		},
+	}
+	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Application, error) { return c.Applications.Show })
+	return n
+}
+
+func state(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
+func assignments() noun[api.Assignment] {
+	n := noun[api.Assignment]{
+		use: "assignments", single: "assignment", aliases: []string{"assignment"}, prefix: access.PrefixAssignment,
+		short: "Who may use which application",
+		name:  func(a api.Assignment) string { return a.ID },
+		columns: []column[api.Assignment]{
+			{"APPLICATION", func(v *view, a api.Assignment) string { return v.nameOf(a.Application) }},
+			{"TO", func(v *view, a api.Assignment) string { return v.nameOf(a.User + a.Group) }},
+			{"KIND", func(_ *view, a api.Assignment) string {
+				if a.User != "" {
+					return "user"
+				}
+				return "group"
+			}},
+			{"MADE", func(v *view, a api.Assignment) string { return v.ago(a.Created) }},
+			{"ID", func(_ *view, a api.Assignment) string { return a.ID }},
+		},
+		fields: []field{
+			{"application", "application", "application that may be used", refApplication, ""},
+			{"user", "user", "user who may use it", refUser, ""},
+			{"group", "group", "group whose members may use it", refGroup, ""},
+		},
+		filters: []filter{
+			{"application", "application", "only those of this application", refApplication},
+			{"user", "user", "only those to this user", refUser}, {"group", "group", "only those to this group", refGroup},
+		},
+		examples: map[string]string{
+			"list":   "  postern assignments list --application Wiki",
+			"create": "  postern assignments create --application Wiki --group Staff\n  postern assignments create --application Wiki --user ada",
+			"show":   "  postern assignments show ID",
+			"delete": "  postern assignments delete ID",
+		},
+		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Assignment, error] {
+			return c.Assignments.All
+		},
+		create: maker(func(c *api.Client) func(context.Context, api.AssignmentInput) (api.Assignment, error) {
+			return c.Assignments.Create
+		}),
+		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Assignments.Delete },
+	}
+	n.find = func(ctx context.Context, client *api.Client, id string) (api.Assignment, error) {
+		if !access.ID(id).Valid(access.PrefixAssignment) {
+			return api.Assignment{}, usage("%q is not the id of an assignment; postern assignments list shows them", id)
+		}
+		return client.Assignments.Show(ctx, id)
+	}
+	return n
+}

@@ -1,0 +1,104 @@
+package service
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"postern/internal/wire"
+)
+
+// check is one line of the health report.
+type check struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	Why  string `json:"why,omitempty"`
+}
+
+// health runs every check. The process is ready when it can serve the users it knows, which it can
+// without its database; degraded names what does not work all the same.
+func (s *Service) health(r *http.Request) (ready bool, checks []check) {
+	ready = true
+	if err := s.gateway.Ready(); err != nil {
+		ready = false
+		checks = append(checks, check{"gateway", false, err.Error()})
+	} else {
+		checks = append(checks, check{"gateway", true, ""})
+	}
+	for _, c := range s.control.Health(r.Context()) {
+		line := check{Name: c.Name, OK: c.Err == nil}
+		if c.Err != nil {
+			line.Why = c.Err.Error()
+		}
+		checks = append(checks, line)
+	}
+	return ready, checks
+}
+
+// opsHandler answers metrics and health with all details.
+func (s *Service) opsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ready, checks := s.health(r)
+		status := map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable}[ready]
+		body, _ := json.MarshalIndent(struct {
+			Ready  bool    `json:"ready"`
+			Checks []check `json:"checks"`
+		}{ready, checks}, "", "  ") // strings and booleans: cannot fail
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		w.Write(append(body, '\n'))
+	})
+	return mux
+}
+
+// healthz says that the process lives.
+func (s *Service) healthz(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ok\n"))
+}
+
+// withHealth adds /healthz and /readyz to a face, for load balancers. Strangers read them, so they
+// say no more than yes or no.
+func (s *Service) withHealth(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if s.gateway.Ready() != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		s.healthz(w, r)
+	})
+	mux.Handle("/", next)
+	return mux
+}
+
+// recorder writes one line for each transaction. Its reference id is the one that people see.
+type recorder struct {
+	log *slog.Logger
+}
+
+func newRecorder(log *slog.Logger) recorder { return recorder{log.With("log", "traffic")} }
+
+// Record writes the line.
+func (r recorder) Record(t wire.Record) {
+	attrs := []any{
+		"request", t.Request, "status", t.Status, "action", t.Action, "method", t.Method, "host", t.Host, "path", t.Path,
+		"user", t.User, "client", t.Client, "received", t.Received, "sent", t.Sent, "duration", t.Duration,
+	}
+	if t.Connector != "" {
+		attrs = append(attrs, "connector", t.Connector, "firstByte", t.FirstByte)
+	}
+	if t.Reason != "" {
+		attrs = append(attrs, "reason", t.Reason, "hop", t.Hop)
+	}
+	if !t.Complete {
+		attrs = append(attrs, "complete", false)
+	}
+	r.log.Info("transaction", attrs...)
+}

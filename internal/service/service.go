@@ -1,0 +1,209 @@
+// Package service is the one wiring of the service: store, control plane, gateway and the faces
+// they serve. main, the demo and the tests start this very one.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"postern/internal/access"
+	"postern/internal/admin"
+	"postern/internal/agentapi"
+	"postern/internal/control"
+	"postern/internal/daemon"
+	"postern/internal/disk"
+	"postern/internal/gateway"
+	"postern/internal/portal"
+	"postern/internal/store"
+	"postern/internal/web"
+)
+
+// Service is a whole service in one process.
+type Service struct {
+	cfg       Config
+	log       *slog.Logger
+	listeners gateway.Listeners
+	ops       net.Listener
+	store     *store.Store
+	control   *control.Control
+	gateway   *gateway.Gateway
+	registry  *prometheus.Registry
+}
+
+// New opens the listeners, then the store, and wires everything. It starts nothing. What it opened
+// is closed again when it fails; otherwise by Run.
+func New(ctx context.Context, cfg Config) (*Service, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, log: cfg.Log, registry: prometheus.NewRegistry()}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *Service) open(ctx context.Context) error {
+	// The listeners come first: a port that is taken is told before anything is touched.
+	if err := s.listen(); err != nil {
+		return err
+	}
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	return s.wire(ctx)
+}
+
+func (s *Service) listen() (err error) {
+	open := func(name, address string) net.Listener {
+		if err != nil || address == "" || address == Off {
+			return nil
+		}
+		var l net.Listener
+		if l, err = s.cfg.Listener(name, address); err != nil {
+			err = fmt.Errorf("listen on %s (--%s): %w", address, name, err)
+			return nil
+		}
+		return l
+	}
+	s.listeners.TLS = open("listen", s.cfg.Listen)
+	s.listeners.Plain = open("listen-plain", s.cfg.ListenPlain)
+	s.listeners.Admin = open("admin-listen", s.cfg.AdminListen)
+	s.ops = open("metrics-listen", s.cfg.MetricsListen)
+	return err
+}
+
+func (s *Service) wire(ctx context.Context) error {
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	id := access.NewID(access.PrefixGateway, time.Now())
+	var err error
+	s.control, err = control.New(ctx, control.Config{
+		Store:      s.store,
+		Log:        s.log,
+		Registerer: s.registry,
+		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
+		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress},
+		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor},
+	})
+	if err != nil {
+		return fmt.Errorf("open the control plane: %w", err)
+	}
+	if err := s.writeRoots(ctx); err != nil {
+		return err
+	}
+	agents, err := agentapi.New(agentapi.Config{Enrolments: s.control, Configurations: s.control, Log: s.log})
+	if err != nil {
+		return err
+	}
+	adminHandler, err := admin.New(admin.Config{Control: s.control, Log: s.log, URL: s.cfg.AdminURL, CAFile: filepath.Join(s.cfg.Data, RootsFile)})
+	if err != nil {
+		return err
+	}
+	s.gateway, err = gateway.New(gateway.Config{
+		ID:         string(id),
+		Log:        s.log,
+		Registerer: s.registry,
+		Snapshots:  s.control,
+		Sessions:   s.control,
+		SignIns:    s.control,
+		Grants:     s.control,
+		Keys:       s.control.Certificates(),
+		Recorder:   newRecorder(s.log),
+		Presence:   s.control,
+		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Log: s.log})),
+		Admin:      s.withHealth(adminHandler),
+		Agent:      agents,
+		CRL:        s.control.CRL,
+		Ask:        agents.Ask,
+		Drain:      s.cfg.Drain,
+	})
+	return err
+}
+
+// RootsFile is the file in the data directory with the certificates of our own CA, for browsers and
+// command lines that are to trust it.
+const RootsFile = "ca.pem"
+
+func (s *Service) writeRoots(ctx context.Context) error {
+	snap, err := s.control.Snapshot(ctx, 0)
+	if err != nil {
+		return err
+	}
+	return disk.WriteFile(filepath.Join(s.cfg.Data, RootsFile), snap.Roots, 0o644)
+}
+
+// Run serves until ctx ends, drains, and closes what New opened.
+func (s *Service) Run(ctx context.Context) error {
+	// The control plane outlives the gateway: exchanges that drain still need sessions and grants.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	err := daemon.Run(ctx,
+		func(ctx context.Context) error {
+			defer stop()
+			return s.gateway.Serve(ctx, s.listeners)
+		},
+		func(context.Context) error { return s.control.Run(background) },
+		func(context.Context) error { return s.serveOps(background) },
+	)
+	return errors.Join(err, s.close())
+}
+
+// Control gives the control plane, for the set-up of a demo or a test.
+func (s *Service) Control() *control.Control { return s.control }
+
+// RootsPath gives the file with the certificates of our own CA.
+func (s *Service) RootsPath() string { return filepath.Join(s.cfg.Data, RootsFile) }
+
+// Address gives where the service listens for TLS.
+func (s *Service) Address() net.Addr { return s.listeners.TLS.Addr() }
+
+// URL gives the URL of the portal, where connectors enrol, too.
+func (s *Service) URL() string { return s.cfg.URL }
+
+// AdminURL gives the URL of admin center and admin API.
+func (s *Service) AdminURL() string { return s.cfg.AdminURL }
+
+// SetupLink gives the link with which the first administrator claims the service, or nothing when
+// it is claimed. Each call makes a new one and voids the one before. The code stands in the
+// fragment, which browsers do not send and no log keeps.
+func (s *Service) SetupLink(ctx context.Context) (string, error) {
+	code, pending, err := s.control.SetupCode(ctx)
+	if err != nil || !pending {
+		return "", err
+	}
+	return s.cfg.AdminURL + "/setup#" + code, nil
+}
+
+func (s *Service) close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.listeners.TLS, s.listeners.Plain, s.listeners.Admin, s.ops} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// serveOps answers metrics and health on an address that only the machine itself reaches.
+func (s *Service) serveOps(ctx context.Context) error {
+	if s.ops == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return daemon.ServeHTTP(ctx, web.Server(s.opsHandler(), s.log), s.ops)
+}
