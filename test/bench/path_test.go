@@ -1,0 +1,193 @@
+//go:build linux
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"postern/internal/api"
+	"postern/internal/posterntest"
+	"postern/internal/service"
+)
+
+// BenchmarkPath prints the CPU time that gateway and connector need for a request, sign-in and policy checked and every
+// request logged to a file, beside nginx in two TLS hops before the same backend. ROUNDS says how often the sides take turns.
+func BenchmarkPath(b *testing.B) {
+	nginx, err := StartNginx(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := nginx.Stop(); err != nil {
+			b.Error(err)
+		}
+	}()
+	reference, err := nginx.Side("/1k")
+	if err != nil {
+		b.Fatal(err)
+	}
+	sides := []Side{reference, startPostern(b)}
+	turns, err := strconv.Atoi(os.Getenv("ROUNDS"))
+	if err != nil {
+		turns = 3
+	}
+	for _, load := range []struct {
+		name string
+		Load
+	}{
+		{"h1", Load{Connections: 64, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
+		{"h2", Load{HTTP2: true, Connections: 8, Streams: 8, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
+	} {
+		b.Run(load.name, func(b *testing.B) {
+			for b.Loop() {
+				rounds, err := Compare(b.Context(), load.Load, sides...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				fmt.Println()
+				if err := Print(os.Stdout, sides, rounds); err != nil {
+					b.Fatal(err)
+				}
+				cpu := func(r Round) float64 { return float64(r.CPU) }
+				b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-nginx-cpu")
+				b.ReportMetric(0, "ns/op")
+			}
+		})
+	}
+}
+
+// startPostern starts service and connector as processes of their own, publishes the backend and signs somebody in.
+func startPostern(b *testing.B) Side {
+	b.Helper()
+	dir := b.TempDir()
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "postern/cmd/...")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("build the programs: %v: %s", err, out)
+	}
+	port := freePort(b)
+	system := posterntest.Attach(b, dir, port)
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	served := startProgram(b, dir, "postern", "serve", "--data", filepath.Join(dir, "service"), "--url", system.PortalURL,
+		"--admin-url", system.AdminURL, "--listen", address, "--listen-plain", "off", "--metrics-listen", "off",
+		"--gateway-address", address, "--drain", "1s")
+	claim(b, system, filepath.Join(dir, "postern.out"))
+	connected := connect(b, system)
+
+	system.Assign(system.Publish("bench", Backend+"/"), system.User("ada"))
+	return Side{Name: "postern", URL: system.URL("bench", "/1k"), Address: address, PIDs: []int{served, connected},
+		Headers: []string{"cookie: " + signIn(b, system)}}
+}
+
+// startProgram starts one of our programs, writing to files in dir, and gives its process's id.
+func startProgram(b *testing.B, dir, name string, args ...string) int {
+	b.Helper()
+	cmd := exec.Command(filepath.Join(dir, name), args...)
+	out, err := os.Create(filepath.Join(dir, name+".out"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	log, err := os.Create(filepath.Join(dir, name+".log"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = out, log
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd.Process.Pid
+}
+
+var setupLink = regexp.MustCompile(`https://\S+/setup#(\S+)`)
+
+// claim uses the set-up link that the service printed.
+func claim(b *testing.B, system *posterntest.System, printed string) {
+	b.Helper()
+	var link [][]byte
+	system.Await("the set-up link", func() bool {
+		text, err := os.ReadFile(printed)
+		link = setupLink.FindSubmatch(text)
+		return err == nil && link != nil
+	})
+	roots, err := os.ReadFile(filepath.Join(system.Dir, "service", service.RootsFile))
+	if err != nil {
+		b.Fatal(err)
+	}
+	system.Trust(roots)
+	done, err := system.Client("").Setup(b.Context(), api.SetupRequest{Code: string(link[1]), Name: "owner", Password: posterntest.Password})
+	if err != nil {
+		b.Fatal(err)
+	}
+	system.API = system.Client(done.Key)
+}
+
+// connect starts a connector and waits until the service knows it.
+func connect(b *testing.B, system *posterntest.System) (pid int) {
+	b.Helper()
+	file := func(name, text string) string {
+		path := filepath.Join(system.Dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		return path
+	}
+	pid = startProgram(b, system.Dir, "postern-connector", "run", "--state", filepath.Join(system.Dir, "connector"),
+		"--token-file", file("token", system.Token("bench")+"\n"), "--rules", file("rules", posterntest.Rules), "--name", "bench")
+	system.Await("the connector to be active", func() bool {
+		ctx, cancel := context.WithTimeout(b.Context(), 2*time.Second)
+		defer cancel()
+		list, err := system.API.Connectors.List(ctx, api.ListOptions{})
+		return err == nil && len(list.Items) == 1 && list.Items[0].Status.Label == "active"
+	})
+	return pid
+}
+
+// signIn signs ada in at the application and gives her cookies there.
+func signIn(b *testing.B, system *posterntest.System) string {
+	b.Helper()
+	var browser *posterntest.Browser
+	system.Await("ada to be let in", func() bool {
+		browser = system.Browser()
+		return browser.SignIn(system.URL("bench", "/1k"), "ada").StatusCode == http.StatusOK
+	})
+	at, err := url.Parse(system.URL("bench", "/"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	header := ""
+	for _, cookie := range browser.Jar.Cookies(at) {
+		if header != "" {
+			header += "; "
+		}
+		header += cookie.Name + "=" + cookie.Value
+	}
+	return header
+}
+
+// freePort gives a port that is free now.
+func freePort(b *testing.B) int {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
