@@ -117,7 +117,11 @@ func TestAbortedDownload(t *testing.T) {
 		{name: "backend reset", do: func() { d.end(true) }},
 		// The plain end of a body without a length is its end: nobody could tell.
 		{name: "backend ended", do: func() { d.end(false) }, valid: func(f string) bool { return f == "until the end" }},
-		{name: "connector killed", do: func() { s.connectors[0].kill() }, after: func() { s.connectors[0].start(); s.awaitActive(1) }},
+		{name: "connector killed", do: func() { s.connectors[0].kill() }, after: func() {
+			s.awaitActive(0) // or the old tunnel would pass for the new one
+			s.connectors[0].start()
+			s.awaitActive(1)
+		}},
 		{name: "service killed", do: func() { s.service.kill() }, after: func() { s.service.start(); s.awaitActive(1) }},
 	} {
 		t.Run(end.name, func(t *testing.T) {
