@@ -86,6 +86,23 @@ func TestSpecial(t *testing.T) {
 	}
 }
 
+func TestPrivate(t *testing.T) {
+	tests := map[bool][]string{
+		true: {"10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "100.127.255.255", "198.18.0.1", "192.0.0.8",
+			"fc00::1", "fdff::1", "fec0::1", "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::8.8.8.8", "2002:a00:1::1",
+			"fd00::1%eth0", "2001:db8::5efe:10.0.0.1"},
+		false: {"8.8.8.8", "172.15.0.1", "172.32.0.1", "192.167.1.1", "100.63.0.1", "100.128.0.1", "198.20.0.1", "2606:4700::1111",
+			"64:ff9b::8.8.8.8", "2002:808:808::1", "203.0.113.1"},
+	}
+	for want, addrs := range tests {
+		for _, text := range addrs {
+			if got := Private(netip.MustParseAddr(text)); got != want {
+				t.Errorf("Private(%s) = %v, want %v", text, got, want)
+			}
+		}
+	}
+}
+
 func TestParseRulesRefuses(t *testing.T) {
 	tests := []struct{ text, field, message string }{
 		{"permit 10.0.0.1", "line 1", "not with allow or deny"},

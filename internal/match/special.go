@@ -47,6 +47,26 @@ func Special(addr netip.Addr) string {
 	return ""
 }
 
+// private lists the addresses that are another host in every network (RFC 1918, 6598, 2544, 6890, 4193, 3879, 8215).
+var private = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fec0::/10"), netip.MustParsePrefix("64:ff9b:1::/48"),
+}
+
+// Private tells whether an address belongs to a private network and not to the internet. An IPv6 address that
+// carries an IPv4 address is as private as what it carries.
+func Private(addr netip.Addr) bool {
+	for _, a := range spellings(addr) {
+		for _, p := range private {
+			if p.Contains(a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // within tells whether every address of the prefix is special, so that whoever wrote it meant just that.
 func within(prefix netip.Prefix) bool {
 	for _, s := range special {
