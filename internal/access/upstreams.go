@@ -59,14 +59,16 @@ type LDAPSettings struct {
 	CA               string   // PEM certificates that its chain may end in, beside the system's; optional
 	BaseDN           string   // below which users are
 	BindDN           string   // who looks users up; empty: anonymous
-	UserFilter       string   // with {name}; empty: the usual one of the kind of directory
+	UserFilter       string   // with {name}, as it was typed, or {account}, without our domain; empty: the usual one of the kind of directory
 	SubjectAttribute string   // what never changes; empty: objectGUID or entryUUID
 	Attributes       []string // read beside the usual ones; those that the mapping names are read anyway
 	GroupBase        string   // below which groups are; empty: BaseDN
 	GroupFilter      string   // with {dn} and {name}; empty: the usual one of the kind of directory
 	NestedGroups     bool     // groups of groups count too
 	ActiveDirectory  bool
-	AllowPlain       bool // ldap:// without StartTLS: passwords cross the network for anybody to read
+	Workgroup        string // what comes before the backslash where people write WORKGROUP\name; optional
+	AllowPlain       bool   // ldap:// without StartTLS: passwords cross the network for anybody to read
+	AllowLoopback    bool   // the directory may be this very machine; private addresses may be named anyway
 }
 
 // SAMLSettings say how to reach a SAML identity provider. Exactly one of Metadata and MetadataURL
@@ -134,6 +136,9 @@ func (u *Upstream) Validate() error {
 
 // ServesName reports whether the sign-in name is in one of the upstream's domains.
 func (u *Upstream) ServesName(name string) bool {
+	if workgroup, _, ok := strings.Cut(name, `\`); ok {
+		return u.LDAP != nil && u.LDAP.Workgroup != "" && strings.EqualFold(workgroup, u.LDAP.Workgroup)
+	}
 	_, domain, ok := strings.Cut(name, "@")
 	return ok && slices.Contains(u.Domains, strings.ToLower(domain))
 }
@@ -219,7 +224,8 @@ func (s *LDAPSettings) check(p *fault.Problems) {
 	checkDN(p, "ldap.baseDn", s.BaseDN)
 	checkWord(p, "ldap.bindDn", s.BindDN, 1024) // or user@domain, as Active Directory has it
 	checkDN(p, "ldap.groupBase", s.GroupBase)
-	checkFilter(p, "ldap.userFilter", s.UserFilter, "{name}")
+	checkWorkgroup(p, s.Workgroup)
+	checkFilter(p, "ldap.userFilter", s.UserFilter, "{name}", "{account}")
 	checkFilter(p, "ldap.groupFilter", s.GroupFilter, "{dn}", "{name}")
 	if s.SubjectAttribute != "" && !validAttribute(s.SubjectAttribute) {
 		p.Add("ldap.subjectAttribute", "must be the name of an attribute: letters, digits, - and ;")
@@ -234,6 +240,14 @@ func (s *LDAPSettings) check(p *fault.Problems) {
 		} else if slices.Contains(s.Attributes[:i], name) {
 			p.Add("ldap.attributes", "contains %q twice", name)
 		}
+	}
+}
+
+// checkWorkgroup accepts a NetBIOS name.
+func checkWorkgroup(p *fault.Problems, name string) {
+	checkWord(p, "ldap.workgroup", name, 15)
+	if strings.ContainsAny(name, `\/:*?"<>|@ `) {
+		p.Add("ldap.workgroup", `must be a name such as CORP, the part before the backslash of CORP\alice`)
 	}
 }
 
