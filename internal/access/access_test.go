@@ -176,22 +176,31 @@ func TestRouteTakesTheLongestPath(t *testing.T) {
 }
 
 func TestAssigned(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	soon, later := now.Add(time.Minute), now.Add(time.Hour)
 	snap := access.NewSnapshot(access.Content{Assignments: []*access.Assignment{
 		{Application: "app_1", User: "usr_1"}, {Application: "app_1", Group: "grp_1"},
+		{Application: "app_3", User: "usr_1", Expires: now}, {Application: "app_3", Group: "grp_1", Expires: soon},
+		{Application: "app_3", Group: "grp_2", Expires: later}, {Application: "app_3", Group: "grp_3"},
 	}})
 	for _, test := range []struct {
 		app  access.ID
 		who  access.Principal
 		want bool
+		till time.Time
 	}{
-		{"app_1", access.Principal{User: "usr_1"}, true},
-		{"app_1", access.Principal{User: "usr_2", Groups: []access.ID{"grp_2", "grp_1"}}, true},
-		{"app_1", access.Principal{User: "usr_2"}, false},
-		{"app_2", access.Principal{User: "usr_1"}, false},
-		{"app_1", access.Principal{}, false},
+		{"app_1", access.Principal{User: "usr_1"}, true, time.Time{}},
+		{"app_1", access.Principal{User: "usr_2", Groups: []access.ID{"grp_2", "grp_1"}}, true, time.Time{}},
+		{"app_1", access.Principal{User: "usr_2"}, false, time.Time{}},
+		{"app_2", access.Principal{User: "usr_1"}, false, time.Time{}},
+		{"app_1", access.Principal{}, false, time.Time{}},
+		{"app_3", access.Principal{User: "usr_1"}, false, time.Time{}},
+		{"app_3", access.Principal{User: "usr_1", Groups: []access.ID{"grp_1"}}, true, soon},
+		{"app_3", access.Principal{User: "usr_2", Groups: []access.ID{"grp_1", "grp_2"}}, true, later},
+		{"app_3", access.Principal{User: "usr_2", Groups: []access.ID{"grp_2", "grp_3"}}, true, time.Time{}},
 	} {
-		if got := snap.Assigned(test.app, &test.who); got != test.want {
-			t.Errorf("Assigned(%s, %+v) = %v", test.app, test.who, got)
+		if till, got := snap.Assigned(test.app, &test.who, now); got != test.want || !till.Equal(test.till) {
+			t.Errorf("Assigned(%s, %+v) = %v until %v", test.app, test.who, got, till)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,6 +23,11 @@ type User struct {
 	// enrolling one at the next sign-in.
 	RequireSecondFactor bool
 	Factors             []FactorKind // the kinds of factor that the user has; read-only here
+	// Upstream is where the user proves who they are, and Subject what they are called there: both or
+	// neither. Such a user has no password of ours.
+	Upstream        ID
+	Subject         string
+	UpstreamRefused time.Time // since when the upstream knows the user no more; zero if it does; read-only here
 }
 
 // Group is a set of users to whom applications are assigned.
@@ -29,7 +35,8 @@ type Group struct {
 	Meta
 	Name        string
 	Description string
-	Members     []ID
+	Members     []ID // users
+	Groups      []ID // groups whose members are members, too
 }
 
 // Assignment lets a user or a group use an application. Exactly one of User and Group is set.
@@ -38,7 +45,12 @@ type Assignment struct {
 	Application ID
 	User        ID
 	Group       ID
+	Expires     time.Time // from then on it is none; zero for never
+	Request     ID        // the access request that it was made for; empty for none
 }
+
+// Over reports whether the assignment is none any more.
+func (a *Assignment) Over(now time.Time) bool { return !a.Expires.IsZero() && !now.Before(a.Expires) }
 
 // Validate says everything that is wrong with the user. Field names are the admin API's.
 func (u *User) Validate() error {
@@ -49,7 +61,19 @@ func (u *User) Validate() error {
 	}
 	p.Check("email", checkEmail(u.Email))
 	checkRoles(&p, u.Roles)
+	u.checkUpstream(&p)
 	return p.Err()
+}
+
+func (u *User) checkUpstream(p *fault.Problems) {
+	switch {
+	case u.Upstream == "" && u.Subject != "":
+		p.Add("subject", "must not be given without upstream")
+	case u.Upstream != "" && !u.Upstream.Valid(PrefixUpstream):
+		p.Add("upstream", "must be the id of an upstream")
+	case u.Upstream != "":
+		needWord(p, "subject", u.Subject, 1024)
+	}
 }
 
 // CheckSignInName says what is wrong with a sign-in name: 1 to 64 characters from a-z 0-9 . _ - @ +,
@@ -123,6 +147,17 @@ func (g *Group) Validate() error {
 			p.Add("members", "contains %q twice", m)
 		}
 		seen[m] = true
+	}
+	if len(g.Groups) > MaxGroupGroups {
+		p.Add("groups", "must be at most %d", MaxGroupGroups)
+	}
+	for i, m := range g.Groups {
+		if !m.Valid(PrefixGroup) {
+			p.Add("groups", "must be ids of groups; %q is none", m)
+		}
+		if slices.Contains(g.Groups[:i], m) {
+			p.Add("groups", "contains %q twice", m)
+		}
 	}
 	return p.Err()
 }

@@ -9,6 +9,7 @@ type SessionKind string
 const (
 	SessionPortal      SessionKind = "portal"      // made by signing in; good at the portal and the admin center
 	SessionApplication SessionKind = "application" // its child, good on one host of one application
+	SessionProgram     SessionKind = "program"     // of a program such as the command line, by its tokens; no cookie is good for it
 )
 
 // Session is one signed-in browser at one host. The cookie's secret is not in it, only a hash.
@@ -27,6 +28,8 @@ type Session struct {
 	Created       time.Time
 	LastUsed      time.Time // written in batches
 	Expires       time.Time // whatever happens
+	Client        string    // of SessionProgram: the OAuth client
+	Name          string    // of SessionProgram: what the program calls itself and its machine
 }
 
 // EndingKind says what an Ending ends.
@@ -36,6 +39,7 @@ type EndingKind string
 const (
 	EndingSession     EndingKind = "session"     // this session and its children are over
 	EndingUser        EndingKind = "user"        // the user changed (disabled, deleted, other groups, other password): look again
+	EndingUsers       EndingKind = "users"       // many users changed: look at all again
 	EndingConnector   EndingKind = "connector"   // the connector was disabled or deleted: cut its tunnels
 	EndingCertificate EndingKind = "certificate" // the certificate with this serial is revoked
 )
@@ -56,6 +60,8 @@ type SignInRequest struct {
 	Host        string // the application's external host, with its port if it has one
 	Return      string // path and query to come back to, on that host only
 	Binding     string // hash of the binding cookie of the browser on that host
+	// Continue is set instead of all that when somebody signs in for a page of the portal: its path and query.
+	Continue string `json:",omitempty"`
 }
 
 // Code is the one-time code with which an application host gets its session.

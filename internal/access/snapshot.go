@@ -4,12 +4,15 @@ import (
 	"crypto/ed25519"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Gateway is one running gateway that connectors may dial.
 type Gateway struct {
 	ID      ID
-	Address string // host:port that it advertises
+	Address string    // host:port that it advertises
+	Program string    // its version
+	Started time.Time // when its process began
 }
 
 // Names are the service's own addresses, which no application may take.
@@ -41,9 +44,9 @@ type Snapshot struct {
 	applications map[ID]*Application
 	groups       map[ID]*ConnectorGroup
 	connectors   map[ID]*Connector
-	members      map[ID][]*Connector // by connector group
-	assigned     map[ID]map[ID]bool  // application → users and groups
-	routes       map[string][]route  // by host, longest path first
+	members      map[ID][]*Connector     // by connector group
+	assigned     map[ID]map[ID]time.Time // application → users and groups → until when; zero for ever
+	routes       map[string][]route      // by host, longest path first
 }
 
 type route struct {
@@ -59,7 +62,7 @@ func NewSnapshot(c Content) *Snapshot {
 		groups:       make(map[ID]*ConnectorGroup, len(c.Groups)),
 		connectors:   make(map[ID]*Connector, len(c.Connectors)),
 		members:      map[ID][]*Connector{},
-		assigned:     map[ID]map[ID]bool{},
+		assigned:     map[ID]map[ID]time.Time{},
 		routes:       map[string][]route{},
 	}
 	for _, g := range c.Groups {
@@ -79,9 +82,9 @@ func NewSnapshot(c Content) *Snapshot {
 	}
 	for _, a := range c.Assignments {
 		if s.assigned[a.Application] == nil {
-			s.assigned[a.Application] = map[ID]bool{}
+			s.assigned[a.Application] = map[ID]time.Time{}
 		}
-		s.assigned[a.Application][a.User+a.Group] = true
+		s.assigned[a.Application][a.User+a.Group] = a.Expires
 	}
 	return s
 }
@@ -98,10 +101,27 @@ func (s *Snapshot) Connector(id ID) (*Connector, bool) { c, ok := s.connectors[i
 // Members lists the connectors of a group. The caller must not change the slice.
 func (s *Snapshot) Members(group ID) []*Connector { return s.members[group] }
 
-// Assigned reports whether the application is assigned to the user or to one of the groups.
-func (s *Snapshot) Assigned(app ID, who *Principal) bool {
+// Assigned reports whether the application is assigned, at now, to the user or to one of the groups,
+// and until when it is; zero for ever.
+func (s *Snapshot) Assigned(app ID, who *Principal, now time.Time) (until time.Time, ok bool) {
 	set := s.assigned[app]
-	return set[who.User] || slices.ContainsFunc(who.Groups, func(g ID) bool { return set[g] })
+	if expires, is := set[who.User]; is && (expires.IsZero() || now.Before(expires)) {
+		if expires.IsZero() {
+			return expires, true
+		}
+		until, ok = expires, true
+	}
+	for _, g := range who.Groups {
+		expires, is := set[g]
+		switch {
+		case !is || !expires.IsZero() && !now.Before(expires):
+		case expires.IsZero():
+			return expires, true
+		case expires.After(until):
+			until, ok = expires, true
+		}
+	}
+	return until, ok
 }
 
 // Published reports whether any application is published at the host.

@@ -2,6 +2,9 @@ package control
 
 import (
 	"context"
+	"maps"
+	"strconv"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/fault"
@@ -13,6 +16,11 @@ import (
 func (c *Control) Assignments(
 	ctx context.Context, by access.Actor, application access.ID, page access.Page,
 ) (list []access.Assignment, next string, err error) {
+	if over, given := page.Only["expired"]; given {
+		page.Only = maps.Clone(page.Only)
+		delete(page.Only, "expired")
+		page.Only[map[bool]string{true: "over", false: "good"}[over == "true"]] = strconv.FormatInt(c.now().UnixMicro(), 10)
+	}
 	err = c.read(ctx, request{by: by, perm: readAssignment}, func(tx *store.Tx) error {
 		list, next, err = tx.Assignments(ctx, application, page)
 		return err
@@ -32,18 +40,76 @@ func (c *Control) Assignment(ctx context.Context, by access.Actor, id access.ID)
 // CreateAssignment lets a user or a group use an application.
 func (c *Control) CreateAssignment(ctx context.Context, by access.Actor, a access.Assignment) (access.Assignment, error) {
 	err := c.act(ctx, request{by: by, perm: createAssignment, object: a.Application}, func(ch *change) error {
-		a.Meta = ch.fresh(access.PrefixAssignment)
-		name, err := ch.checkAssignment(&a)
+		a.Request = ""
+		return ch.assign(&a)
+	})
+	return a, err
+}
+
+// assign adds an assignment. One of the same that has ended makes room for it.
+func (ch *change) assign(a *access.Assignment) error {
+	a.Meta = ch.fresh(access.PrefixAssignment)
+	a.Expires = a.Expires.UTC().Truncate(time.Microsecond)
+	name, err := ch.checkAssignment(a)
+	if err != nil {
+		return err
+	}
+	if a.Over(ch.now) {
+		return errPast
+	}
+	old, err := ch.tx.AssignmentOf(ch.ctx, a)
+	switch {
+	case err == nil && old.Over(ch.now):
+		if err := ch.tx.DeleteAssignment(ch.ctx, old.ID, old.Version); err != nil {
+			return err
+		}
+		ch.audit(deleteAssignment, object{old.Meta, name}, old, nil)
+	case err != nil && !fault.Is(err, fault.KindNotFound):
+		return err
+	}
+	if err := ch.tx.InsertAssignment(ch.ctx, a); err != nil {
+		return err
+	}
+	ch.audit(createAssignment, object{a.Meta, name}, nil, *a)
+	return nil
+}
+
+var errPast = fault.Invalid("expires", "must be in the future")
+
+// UpdateAssignment changes when an assignment ends; a.Version is the version that the caller saw.
+// To whom it gives what stays: that would be another assignment.
+func (c *Control) UpdateAssignment(ctx context.Context, by access.Actor, a access.Assignment) (access.Assignment, error) {
+	var out access.Assignment
+	err := c.act(ctx, request{by: by, perm: updateAssignment, object: a.ID}, func(ch *change) error {
+		old, err := ch.tx.Assignment(ctx, a.ID)
 		if err != nil {
 			return err
 		}
-		if err := ch.tx.InsertAssignment(ctx, &a); err != nil {
+		var p fault.Problems
+		for field, same := range map[string]bool{"application": a.Application == old.Application, "user": a.User == old.User, "group": a.Group == old.Group} {
+			if !same {
+				p.Add(field, "cannot be changed; make another assignment instead")
+			}
+		}
+		if err := p.Err(); err != nil {
 			return err
 		}
-		ch.audit(createAssignment, object{a.Meta, name}, nil, a)
+		out = old
+		out.Version, out.Updated, out.Expires = a.Version, ch.now, a.Expires.UTC().Truncate(time.Microsecond)
+		if out.Over(ch.now) && !out.Expires.Equal(old.Expires) {
+			return errPast
+		}
+		name, err := ch.checkAssignment(&out)
+		if err != nil {
+			return err
+		}
+		if err := ch.tx.UpdateAssignment(ctx, &out); err != nil {
+			return err
+		}
+		ch.audit(updateAssignment, object{out.Meta, name}, old, out)
 		return nil
 	})
-	return a, err
+	return out, err
 }
 
 // checkAssignment checks that what it connects exists and gives a name for the audit log.

@@ -38,7 +38,7 @@ func (c *Control) CreateGroup(ctx context.Context, by access.Actor, g access.Gro
 			return err
 		}
 		ch.audit(createGroup, object{g.Meta, g.Name}, nil, g)
-		return ch.changedMembers(nil, g.Members)
+		return ch.changedMembers(membership{after: g})
 	})
 	return g, err
 }
@@ -60,7 +60,7 @@ func (c *Control) UpdateGroup(ctx context.Context, by access.Actor, g access.Gro
 			return err
 		}
 		ch.audit(updateGroup, object{out.Meta, out.Name}, old, out)
-		return ch.changedMembers(old.Members, out.Members)
+		return ch.changedMembers(membership{before: old, after: out})
 	})
 	return out, err
 }
@@ -72,17 +72,25 @@ func (c *Control) DeleteGroup(ctx context.Context, by access.Actor, id access.ID
 		if err != nil {
 			return err
 		}
+		within, err := ch.tx.UsersWithin(ctx, []access.ID{id})
+		if err != nil {
+			return err
+		}
 		if err := ch.tx.DeleteGroup(ctx, id, version); err != nil {
 			return err
 		}
 		ch.audit(deleteGroup, object{old.Meta, old.Name}, old, nil)
-		return ch.changedMembers(old.Members, nil)
+		return ch.endUsers(within)
 	})
 }
 
 func (ch *change) checkGroup(g *access.Group) error {
 	g.Members = slices.Sorted(slices.Values(g.Members))
 	if err := g.Validate(); err != nil {
+		return err
+	}
+	g.Groups = slices.Sorted(slices.Values(g.Groups))
+	if err := ch.checkNesting(g); err != nil {
 		return err
 	}
 	for _, member := range g.Members {
@@ -93,21 +101,44 @@ func (ch *change) checkGroup(g *access.Group) error {
 	return nil
 }
 
-// changedMembers tells that users who came or went are to be looked at again.
-func (ch *change) changedMembers(old, new []access.ID) error {
-	for _, user := range old {
-		if !slices.Contains(new, user) {
-			if err := ch.end(access.EndingUser, string(user)); err != nil {
-				return err
-			}
-		}
+// membership is who was in a group and who is; either may be empty.
+type membership struct{ before, after access.Group }
+
+// differing lists the ids that are in only one of two lists.
+func differing(a, b []access.ID) []access.ID {
+	in := map[access.ID]int{}
+	for _, id := range a {
+		in[id] |= 1
 	}
-	for _, user := range new {
-		if !slices.Contains(old, user) {
-			if err := ch.end(access.EndingUser, string(user)); err != nil {
-				return err
-			}
-		}
+	for _, id := range b {
+		in[id] |= 2
 	}
-	return nil
+	return slices.DeleteFunc(slices.Concat(a, b), func(id access.ID) bool { return in[id] == 3 })
+}
+
+// changedMembers tells that users who came or went, alone or within a group, are to be looked at
+// again.
+func (ch *change) changedMembers(m membership) error {
+	within, err := ch.tx.UsersWithin(ch.ctx, differing(m.before.Groups, m.after.Groups))
+	if err != nil {
+		return err
+	}
+	return ch.endUsers(append(within, differing(m.before.Members, m.after.Members)...))
+}
+
+// maxEndings is how many users are told of one by one. Of more, it is told that they are many: to
+// look at everybody again costs less than to look through so long a list.
+const maxEndings = 1000
+
+// endUsers tells that users are to be looked at again.
+func (ch *change) endUsers(ids []access.ID) error {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	if len(ids) > maxEndings {
+		return ch.end(access.EndingUsers, "")
+	}
+	list := make([]access.Ending, len(ids))
+	for i, id := range ids {
+		list[i] = access.Ending{Kind: access.EndingUser, ID: string(id), Time: ch.now}
+	}
+	return ch.tx.AppendEndings(ch.ctx, list)
 }

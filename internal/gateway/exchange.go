@@ -88,6 +88,7 @@ type exchange struct {
 	moved    atomic.Int64 // when the last byte moved, monotonic nanoseconds since started
 	received atomic.Int64
 	sent     atomic.Int64
+	until    atomic.Int64 // when to decide again, Unix nanoseconds; 0 for never
 	checked  atomic.Int64 // when its session was last looked up, as moved
 
 	mu       sync.Mutex // guards the fields below; held over Abort, which must not meet the next exchange of its connection

@@ -15,13 +15,15 @@ import (
 type live struct {
 	limits Limits
 
-	mu   sync.Mutex // guards the fields below
-	all  map[*exchange]struct{}
-	apps map[access.ID]int
+	mu     sync.Mutex // guards the fields below
+	all    map[*exchange]struct{}
+	apps   map[access.ID]int
+	due    time.Time     // when the first of all must be decided again, since time changes it; zero for never
+	sooner chan struct{} // told when due is earlier than it was
 }
 
 func newLive(limits Limits) *live {
-	return &live{limits: limits, all: map[*exchange]struct{}{}, apps: map[access.ID]int{}}
+	return &live{limits: limits, all: map[*exchange]struct{}{}, apps: map[access.ID]int{}, sooner: make(chan struct{}, 1)}
 }
 
 // enter registers an exchange, or names the limit that it met.
@@ -81,10 +83,18 @@ const (
 func (g *Gateway) decideAgain(v *view) {
 	now := g.now()
 	for _, x := range g.live.list(func(x *exchange) bool { return x.decided.Load() }) {
-		if d := policy.Decide(v.snap, x.app.Application, x.who.Load(), now); !d.Allow {
-			g.deny(x, d)
-		}
+		g.decideOne(v, x, now)
 	}
+}
+
+// decideOne decides an exchange that is under way again.
+func (g *Gateway) decideOne(v *view, x *exchange, now time.Time) {
+	d := policy.Decide(v.snap, x.app.Application, x.who.Load(), now)
+	if !d.Allow {
+		g.deny(x, d)
+		return
+	}
+	g.live.until(x, d.Until)
 }
 
 func (g *Gateway) deny(x *exchange, d policy.Decision) {
@@ -126,6 +136,7 @@ func (g *Gateway) lookOnce(ctx context.Context, same []*exchange) {
 			g.deny(x, d)
 			continue
 		}
+		g.live.until(x, d.Until)
 		x.checked.Store(int64(x.since()))
 	}
 }
@@ -152,6 +163,7 @@ func (g *Gateway) decide(x *exchange) error {
 		if !d.Allow {
 			return &denial{d}
 		}
+		g.live.until(x, d.Until)
 		if g.view.Load() == v && g.sessions.endings() == endings {
 			return nil
 		}

@@ -130,7 +130,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	watching, stopWatching := context.WithCancel(g.life)
 
 	var background, doors sync.WaitGroup
-	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.keep, g.faces.keep} {
+	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.keep, g.faces.keep} {
 		background.Go(func() { run(watching) })
 	}
 	var servers []*http.Server

@@ -109,6 +109,8 @@ func (g *Gateway) ended(ctx context.Context, e access.Ending) {
 		for _, l := range g.links.all() {
 			g.review(l)
 		}
+	case access.EndingUsers:
+		about = func(access.Principal) bool { return true }
 	case access.EndingSession:
 		about = func(who access.Principal) bool { return string(who.Session) == e.ID }
 	case access.EndingUser:

@@ -26,6 +26,8 @@ type Decision struct {
 	SignIn  bool   // signing in may help
 	Reason  string // stable word, empty when allowed
 	Message string // a sentence for the user, empty when allowed
+	// Until is when to decide again, since time alone may change the decision then; zero for never.
+	Until time.Time
 }
 
 // Decide says whether who, nil for nobody signed in, may use the application at now.
@@ -46,10 +48,12 @@ func Decide(snap *access.Snapshot, app *access.Application, who *access.Principa
 		return deny(ReasonUnknownPolicy, "This application asks for a kind of sign-in that this gateway does not know.")
 	case who == nil || who.User == "" || who.Authenticated.After(now.Add(maxSkew)):
 		return Decision{SignIn: true, Reason: ReasonSignInRequired, Message: "Please sign in to use this application."}
-	case !snap.Assigned(current.ID, who):
+	}
+	until, assigned := snap.Assigned(current.ID, who, now)
+	if !assigned {
 		return deny(ReasonNotAssigned, "You are signed in, but this application is not assigned to you. Ask your administrator for access.")
 	}
-	return Decision{Allow: true}
+	return Decision{Allow: true, Until: until}
 }
 
 // maxSkew is how far the clocks of two replicas of the service may be apart before a sign-in that

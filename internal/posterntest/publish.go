@@ -2,6 +2,7 @@ package posterntest
 
 import (
 	"crypto/tls"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/api"
@@ -36,7 +37,10 @@ func (s *System) Assign(app api.Application, user api.User) api.Assignment {
 	s.T.Helper()
 	assignment := must(s.API.Assignments.Create(s.T.Context(), api.AssignmentInput{Application: app.ID, User: user.ID}))(s.T)
 	who := &access.Principal{User: access.ID(user.ID)}
-	s.AwaitSnapshot(func(snap *access.Snapshot) bool { return snap.Assigned(access.ID(app.ID), who) })
+	s.AwaitSnapshot(func(snap *access.Snapshot) bool {
+		_, ok := snap.Assigned(access.ID(app.ID), who, time.Now())
+		return ok
+	})
 	return assignment
 }
 

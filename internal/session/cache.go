@@ -25,6 +25,7 @@ type CacheConfig struct {
 	Keys Keyring
 	Look Look
 	Idle time.Duration    // optional; how long an unused session lives, 12h if zero
+	Rest time.Duration    // optional; the same for a program's session, 7 days if zero
 	Away time.Duration    // optional; how long remembered sessions are honoured without the store, 60m if zero
 	Size int              // optional; how many sessions are remembered, 65536 if zero
 	Now  func() time.Time // optional; time.Now if nil
@@ -75,6 +76,9 @@ func NewCache(cfg CacheConfig) *Cache {
 	if cfg.Idle <= 0 {
 		cfg.Idle = 12 * time.Hour
 	}
+	if cfg.Rest <= 0 {
+		cfg.Rest = 7 * 24 * time.Hour
+	}
 	if cfg.Away <= 0 {
 		cfg.Away = time.Hour
 	}
@@ -114,6 +118,9 @@ func (c *Cache) Find(ctx context.Context, scope Scope, cookie string) (Entry, er
 	}
 	return entry, nil
 }
+
+// Known gives the session with that id, for a caller that was shown a token of it.
+func (c *Cache) Known(ctx context.Context, id access.ID) (Entry, error) { return c.load(ctx, id) }
 
 // load gives the session from memory, or looks it up once for all who ask at the same moment.
 func (c *Cache) load(ctx context.Context, id access.ID) (Entry, error) {
@@ -205,7 +212,11 @@ func (c *Cache) recall(id access.ID) (entry Entry, ok bool, err error) {
 }
 
 func (c *Cache) over(e *Entry, now time.Time) bool {
-	return !now.Before(e.Session.Expires) || now.Sub(e.Session.LastUsed) > c.cfg.Idle
+	idle := c.cfg.Idle
+	if e.Session.Kind == access.SessionProgram {
+		idle = c.cfg.Rest
+	}
+	return !now.Before(e.Session.Expires) || now.Sub(e.Session.LastUsed) > idle
 }
 
 // use notes that the session is used. The caller holds mu.
@@ -263,6 +274,8 @@ func (c *Cache) Ended(e access.Ending) {
 	defer c.mu.Unlock()
 	id := access.ID(e.ID)
 	switch e.Kind {
+	case access.EndingUsers:
+		c.forgetAll()
 	case access.EndingSession:
 		c.drop(id)
 		c.forget(c.children[id])
@@ -286,13 +299,17 @@ func (c *Cache) forget(ids map[access.ID]struct{}) {
 func (c *Cache) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forgetAll()
+	for _, under := range c.looking {
+		under.dirty = true
+	}
+}
+
+func (c *Cache) forgetAll() {
 	clear(c.entries)
 	clear(c.users)
 	clear(c.children)
 	c.recent.Init()
-	for _, under := range c.looking {
-		under.dirty = true
-	}
 }
 
 // Heard says that the store was heard of at that time and all endings until then were told.

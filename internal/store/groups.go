@@ -14,7 +14,9 @@ var groups = table[access.Group]{
 	what:    "group",
 	columns: []string{"name", "name_key", "description"},
 	filters: map[string]condition{"member": func(value string) (string, any) {
-		return "id IN (SELECT group_id FROM user_group_members WHERE user_id = %s)", value
+		return "id IN (SELECT group_id FROM memberships WHERE user_id = %s)", value
+	}, "memberGroup": func(value string) (string, any) {
+		return "id IN (SELECT group_id FROM user_group_groups WHERE member_id = %s)", value
 	}},
 	search: "name_key",
 	meta:   func(g *access.Group) *access.Meta { return &g.Meta },
@@ -31,6 +33,10 @@ const chunk = 500
 // pairs reads memberships: for each id in the column of, those in the column want, in their order.
 func (t *Tx) pairs(ctx context.Context, of, want string, ids []access.ID) (map[access.ID][]access.ID, error) {
 	found := map[access.ID][]access.ID{}
+	from := "user_group_members"
+	if of == "user_id" { // a user is in those groups too that an upstream says; a group lists those whom somebody put there
+		from = "memberships"
+	}
 	type pair struct{ of, want access.ID }
 	for some := range slices.Chunk(ids, chunk) {
 		args := make([]any, padded(len(some)))
@@ -38,7 +44,7 @@ func (t *Tx) pairs(ctx context.Context, of, want string, ids []access.ID) (map[a
 			args[i] = string(some[min(i, len(some)-1)])
 		}
 		list, err := rows(ctx, t, func(row scanner, p *pair) error { return row.Scan(&p.of, &p.want) },
-			"SELECT "+of+", "+want+" FROM user_group_members WHERE "+of+" IN ("+marks(1, len(args))+") ORDER BY "+of+", "+want, args...)
+			"SELECT "+of+", "+want+" FROM "+from+" WHERE "+of+" IN ("+marks(1, len(args))+") ORDER BY "+of+", "+want, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +100,10 @@ func (t *Tx) withMembers(ctx context.Context, list []access.Group) error {
 	for i := range list {
 		list[i].Members = members[list[i].ID]
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.withNested(ctx, list)
 }
 
 // InsertGroup stores a new group with its members.
@@ -102,7 +111,10 @@ func (t *Tx) InsertGroup(ctx context.Context, g *access.Group) error {
 	if err := groups.insert(ctx, t, g); err != nil {
 		return err
 	}
-	return t.setMembers(ctx, g)
+	if err := t.setMembers(ctx, g); err != nil {
+		return err
+	}
+	return t.setNested(ctx, g)
 }
 
 // UpdateGroup stores a group, members included, that is still at the version it was read at.
@@ -110,7 +122,10 @@ func (t *Tx) UpdateGroup(ctx context.Context, g *access.Group) error {
 	if err := groups.update(ctx, t, g); err != nil {
 		return err
 	}
-	return t.setMembers(ctx, g)
+	if err := t.setMembers(ctx, g); err != nil {
+		return err
+	}
+	return t.setNested(ctx, g)
 }
 
 // setMembers writes only who left and who came: most of a large group stays.

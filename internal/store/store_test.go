@@ -24,6 +24,8 @@ func TestStore(t *testing.T) {
 		{"users with a role", usersWithRole},
 		{"groups", groupNoun.behaves},
 		{"groups have members", groupsHaveMembers},
+		{"groups lie in groups", groupsLieInGroups},
+		{"endings come in rows", endingsComeInRows},
 		{"assignments", assignmentsBehave},
 		{"assignments are of a user or a group", assignmentsAreOneOfBoth},
 		{"tokens", tokenNoun.behaves},

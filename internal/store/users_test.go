@@ -109,10 +109,12 @@ var groupNoun = noun[access.Group]{
 	meta: func(g *access.Group) *access.Meta { return &g.Meta },
 	sample: func(i int) access.Group {
 		return access.Group{
-			Meta: meta(num("grp", i), 1), Name: fmt.Sprintf("Group %d", i), Description: "d", Members: []access.ID{"usr_w"},
+			Meta: meta(num("grp", i), 1), Name: fmt.Sprintf("Group %d", i), Description: "d", Members: []access.ID{"usr_w"}, Groups: []access.ID{"grp_w"},
 		}
 	},
-	change: func(g *access.Group) { g.Name, g.Description, g.Members, g.Updated = "Other", "", nil, at(9) },
+	change: func(g *access.Group) {
+		g.Name, g.Description, g.Members, g.Groups, g.Updated = "Other", "", nil, nil, at(9)
+	},
 	name:   func(g *access.Group, name string) { g.Name = name },
 	insert: (*store.Tx).InsertGroup, one: (*store.Tx).Group, page: (*store.Tx).Groups,
 	update: (*store.Tx).UpdateGroup, remove: (*store.Tx).DeleteGroup,
@@ -176,10 +178,12 @@ func groupsHaveMembers(t *testing.T, k *kit) {
 var assignmentNoun = noun[access.Assignment]{
 	meta: func(a *access.Assignment) *access.Meta { return &a.Meta },
 	sample: func(i int) access.Assignment { // of users that manyUsers made
-		return access.Assignment{Meta: meta(num("asg", i), 1), Application: "app_w", User: num("usr", i)}
+		return access.Assignment{Meta: meta(num("asg", i), 1), Application: "app_w", User: num("usr", i),
+			Expires: at(i + 1), Request: num("req", i)}
 	},
-	apart:  []string{".Group"}, // only one of both is set
-	insert: (*store.Tx).InsertAssignment, one: (*store.Tx).Assignment, remove: (*store.Tx).DeleteAssignment,
+	apart:  []string{".Group", ".Application", ".User"}, // only one of both is set
+	change: func(a *access.Assignment) { a.Expires, a.Request, a.Updated = time.Time{}, "", at(9) },
+	insert: (*store.Tx).InsertAssignment, one: (*store.Tx).Assignment, remove: (*store.Tx).DeleteAssignment, update: (*store.Tx).UpdateAssignment,
 	page: func(tx *store.Tx, ctx context.Context, p access.Page) ([]access.Assignment, string, error) {
 		return tx.Assignments(ctx, "app_w", p)
 	},
