@@ -26,8 +26,9 @@ const masterSize = chacha20poly1305.KeySize
 // (draft-irtf-cfrg-xchacha), and the place of the secret as associated data, so that a sealed
 // value moved to another row does not open.
 type sealer struct {
-	id   string // of the master key, for a later rotation
+	id   string // of the master key
 	aead cipher.AEAD
+	mac  []byte // key that proves who made a backup
 }
 
 func newSealer(master []byte) (*sealer, error) {
@@ -36,7 +37,8 @@ func newSealer(master []byte) (*sealer, error) {
 		return nil, fault.Invalid("key-file", "must hold %d bytes", masterSize)
 	}
 	sum := sha256.Sum256(append([]byte("postern master key\n"), master...))
-	return &sealer{id: hex.EncodeToString(sum[:4]), aead: aead}, nil
+	mac := sha256.Sum256(append([]byte("postern backup mac\n"), master...))
+	return &sealer{id: hex.EncodeToString(sum[:4]), aead: aead, mac: mac[:]}, nil
 }
 
 // seal gives "key id:hexadecimal of nonce and ciphertext".
@@ -85,21 +87,49 @@ func (s *Store) openKey(ctx context.Context, path string) error {
 			return err
 		}
 	}
+	var err error
+	s.sealer, err = sealerFor(path, check)
+	return err
+}
+
+// attachKey reads the master key of a database that is there.
+func (s *Store) attachKey(ctx context.Context, path string) error {
+	empty := fault.NotFound("the database is empty: there is nothing of Postern in it yet")
+	if s.schema.Version == 0 {
+		return empty
+	}
+	var check string
+	err := s.writer.QueryRowContext(ctx, "SELECT key_check FROM instance WHERE id = $1", instanceRow).Scan(&check)
+	if isNoRows(err) {
+		return empty
+	}
+	if err != nil {
+		return s.engine.explain(inTime(ctx, err))
+	}
+	s.sealer, err = sealerFor(path, check)
+	return err
+}
+
+// sealerFor reads the key file and proves that it is the key of a database by its check.
+func sealerFor(path, check string) (*sealer, error) {
 	master, err := readMaster(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.Invalid("key-file",
+		return nil, fault.Invalid("key-file",
 			"%s is missing, and without it the secrets in this database cannot be opened: bring back the key file that belongs to it", path)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if s.sealer, err = newSealer(master); err != nil {
-		return err
+	sealer, err := newSealer(master)
+	if err != nil {
+		return nil, err
 	}
-	if plain, err := s.sealer.open(checkPlace, check); err != nil || string(plain) != checkText {
-		return fault.Invalid("key-file", "%s is not the master key of this database; the right one is needed on every replica", path)
+	if plain, err := sealer.open(checkPlace, check); err != nil || string(plain) != checkText {
+		wanted, _, _ := strings.Cut(check, ":")
+		return nil, fault.Invalid("key-file", "%s is not the master key of this database; the right one is needed on every replica (its id is %s, this one's %s)",
+			path, wanted, sealer.id)
 	}
-	return nil
+	return sealer, nil
 }
 
 // createInstance makes the instance's row, unless another replica is first. The key file is there
@@ -198,7 +228,10 @@ func (t *Tx) Instance(ctx context.Context) (trustDomain string, err error) {
 func (t *Tx) NextVersion(ctx context.Context) (version uint64, err error) {
 	err = t.row(ctx, "there is no instance", "UPDATE instance SET version = version + 1 WHERE id = $1 RETURNING version",
 		[]any{instanceRow}, &version)
-	return version, err
+	if err != nil {
+		return 0, err
+	}
+	return version, t.Announce(ctx)
 }
 
 // Version gives the configuration's version.
