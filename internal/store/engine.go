@@ -24,6 +24,14 @@ type engine interface {
 	migrator(writer *sql.DB, files fs.FS) (m *goose.Provider, end func() error, err error)
 	// view gives the options of a consistent read.
 	view() *sql.TxOptions
+	// tables gives the names of all tables, by name.
+	tables(ctx context.Context, db *sql.DB) ([]string, error)
+	// shared reports whether other services may use it at the same time, and programs keep their tables beside ours.
+	shared() bool
+	// unhurried lets a transaction take as long as it needs.
+	unhurried(ctx context.Context, tx *sql.Tx) error
+	// draft gives a place to build a database that will take this one's place.
+	draft(ctx context.Context) (*draft, error)
 	// written is told of a commit, on the connection that did it.
 	written(ctx context.Context, conn *sql.Conn)
 	// again reports whether a transaction that failed with err may be tried again.

@@ -2,28 +2,83 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
-	"io/fs"
+	"fmt"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+
+	"postern/internal/fault"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 // migrate brings the schema up to date. Migrations are numbered files, each in its own transaction,
-// only ever appended. Services that start together take turns.
+// only ever appended. Services that start together take turns. A schema that is newer than this
+// program stays as it is: migrations only add, so that the program of the version before runs on.
 func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
+	schema, err := readSchema(ctx, s.engine, s.writer)
 	if err != nil {
 		return err
 	}
-	migrator, end, err := s.engine.migrator(s.writer, files)
+	if err := schema.usable(); err != nil {
+		return err
+	}
+	if schema.Version > schema.Newest {
+		s.log.Warn("the database has a newer schema than this program: a newer version works on it, and this one goes on",
+			"schema", schema.Version, "known", schema.Newest)
+	}
+	s.schema = schema
+	if err := migrateTo(ctx, s.engine, s.writer, steps{to: schema.Newest, log: s.log}); err != nil {
+		return err
+	}
+	s.schema.Version = max(schema.Version, schema.Newest)
+	return nil
+}
+
+// steps says how far to migrate.
+type steps struct {
+	to  int64
+	log *slog.Logger
+}
+
+func migrateTo(ctx context.Context, e engine, writer *sql.DB, way steps) error {
+	files, _, err := migrationFiles()
 	if err != nil {
 		return err
 	}
-	results, err := migrator.Up(ctx)
+	migrator, end, err := e.migrator(writer, files)
+	if err != nil {
+		return err
+	}
+	results, err := migrator.UpTo(ctx, way.to)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		results, err = partial.Applied, stuck(e, partial)
+	}
 	for _, r := range results {
-		s.log.Info("database migrated", "file", r.Source.Path, "duration", r.Duration)
+		way.log.Info("database migrated", "file", r.Source.Path, "duration", r.Duration)
 	}
 	return errors.Join(err, end())
+}
+
+// stuck says which migration the database did not take. What was done before it stays; the rest
+// follows when the cause is gone.
+func stuck(e engine, partial *goose.PartialError) error {
+	explained := e.explain(partial.Err)
+	kind := fault.KindOf(explained)
+	if kind == fault.KindInternal {
+		kind = fault.KindConflict
+	}
+	return fault.New(kind, "the migration %s could not be done: %s", partial.Failed.Source.Path, text(explained)).Because(partial.Err)
+}
+
+// text gives what the database said, to whoever administers it.
+func text(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Err != nil {
+		return fmt.Sprintf("%s (%v)", f.Error(), f.Err)
+	}
+	return err.Error()
 }

@@ -95,6 +95,20 @@ func (e postgresEngine) view() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 }
 
+func (e postgresEngine) tables(ctx context.Context, db *sql.DB) ([]string, error) {
+	return names(db.QueryContext(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = CURRENT_SCHEMA() ORDER BY tablename"))
+}
+
+func (e postgresEngine) shared() bool { return true }
+
+func (e postgresEngine) unhurried(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0")
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
+	}
+	return err
+}
+
 // The codes of PostgreSQL's errors (PostgreSQL documentation, appendix A).
 const (
 	pgSerialization = "40001"

@@ -20,8 +20,9 @@ import (
 
 // sqliteEngine is SQLite in a file of our own.
 type sqliteEngine struct {
-	path string
-	log  *slog.Logger
+	path     string
+	existing bool // the file must be there: none is made
+	log      *slog.Logger
 }
 
 // alone holds a lock between processes: one of them at a time makes the file and migrates it.
@@ -56,7 +57,14 @@ func (e sqliteEngine) open() (writer, reader *sql.DB, err error) {
 // create makes the file before SQLite does, for nobody else to read: SQLite gives its other files
 // the same mode.
 func (e sqliteEngine) create() error {
-	file, err := os.OpenFile(e.path, os.O_RDWR|os.O_CREATE, 0o600)
+	flags := os.O_RDWR | os.O_CREATE
+	if e.existing {
+		flags = os.O_RDWR
+	}
+	file, err := os.OpenFile(e.path, flags, 0o600)
+	if e.existing && errors.Is(err, fs.ErrNotExist) {
+		return fault.NotFound("there is no database at %s", e.path).Because(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -111,6 +119,14 @@ func (e sqliteEngine) written(ctx context.Context, conn *sql.Conn) {
 
 // A read transaction of SQLite in WAL mode is a consistent view by itself.
 func (e sqliteEngine) view() *sql.TxOptions { return nil }
+
+func (e sqliteEngine) tables(ctx context.Context, db *sql.DB) ([]string, error) {
+	return sqliteTables(ctx, db)
+}
+
+func (e sqliteEngine) shared() bool { return false }
+
+func (e sqliteEngine) unhurried(context.Context, *sql.Tx) error { return nil }
 
 // again is never needed: a writer that was not let in has waited already, and one that was let in is
 // alone.

@@ -31,6 +31,7 @@ type Store struct {
 	writer *sql.DB // one connection for SQLite
 	reader *sql.DB
 	sealer *sealer
+	schema Schema
 	log    *slog.Logger
 }
 
@@ -71,6 +72,51 @@ func openWith(ctx context.Context, e engine, cfg Config) (*Store, error) {
 	}
 	return s, s.openKey(ctx, cfg.KeyFile)
 }
+
+// Attach opens a database that is there, as it is: nothing is made and nothing migrated. The key must
+// be the right one.
+func Attach(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := attach(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.attachKey(ctx, cfg.KeyFile); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// attach opens a database without its key.
+func attach(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	e, err := engineOf(cfg.URL, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	if file, ok := e.(sqliteEngine); ok {
+		file.existing = true
+		e = file
+	}
+	s := &Store{engine: e, log: cfg.Log}
+	if s.writer, s.reader, err = e.open(); err != nil {
+		return nil, err
+	}
+	if err = e.check(ctx, s.writer); err == nil {
+		s.schema, err = readSchema(ctx, e, s.writer)
+	}
+	if err == nil {
+		err = s.schema.usable()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", withCause(e, err)), s.Close())
+	}
+	return s, nil
+}
+
+// Schema says how far the database's structure is.
+func (s *Store) Schema() Schema { return s.schema }
 
 // withCause says what the database said too: whoever starts the service is its administrator.
 func withCause(e engine, err error) error {
