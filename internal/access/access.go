@@ -30,6 +30,8 @@ const (
 	PrefixSession        = "ses"
 	PrefixAudit          = "aud"
 	PrefixCertificate    = "crt"
+	PrefixSignIn         = "sgn"
+	PrefixExport         = "exp"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -90,6 +90,7 @@ type Control struct {
 	second    *identity.Throttle // of second factors: only who knows the password reaches it
 	passkeys  *identity.Passkeys
 	refusals  *refusals
+	signIns   *signIns
 	announced chan struct{} // something was committed
 	away      atomic.Pointer[awayError]
 	keysUsed  keysUsed
@@ -131,6 +132,9 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		return nil, err
 	}
 	if c.refusals, err = newRefusals(cfg.Registerer); err != nil {
+		return nil, err
+	}
+	if c.signIns, err = newSignIns(cfg.Registerer, c.now); err != nil {
 		return nil, err
 	}
 	if err := c.bootstrap(ctx); err != nil {
@@ -177,12 +181,14 @@ func (c *Control) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.watch(ctx) })
 	wg.Go(func() { every(ctx, batchEvery, c.writeBatches) })
+	wg.Go(func() { every(ctx, signInEvery, c.writeSignIns) })
 	wg.Go(func() { every(ctx, cleanEvery, c.clean) })
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	c.writeBatches(last)
+	c.writeSignIns(last)
 	return nil
 }
 

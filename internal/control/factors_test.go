@@ -110,8 +110,12 @@ func TestSecondFactor(t *testing.T) {
 		if err != nil || !slices.Equal(u.Factors, []access.FactorKind{access.FactorTOTP}) {
 			t.Errorf("%+v, %v", u, err)
 		}
-		if e := k.lastAudit("session.sign-in"); !strings.Contains(e.Detail, "recovery") {
-			t.Errorf("audit %+v", e)
+		if e := k.signIns(3, control.SignInFilter{Event: access.EventSignIn, Result: access.ResultSuccess, User: ada.ID})[0]; e.Session != done.Who.Session ||
+			!slices.Equal(e.Methods, []string{"pwd", "recovery"}) {
+			t.Errorf("sign-in log %+v", e)
+		}
+		if e := k.signIns(2, control.SignInFilter{Result: access.ResultInterrupted})[0]; e.UserName != "ada" || e.Reason != access.ReasonSecondFactor {
+			t.Errorf("sign-in log %+v", e)
 		}
 	})
 }

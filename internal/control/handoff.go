@@ -94,23 +94,19 @@ func (c *Control) SignInTarget(request string) (access.SignInRequest, error) {
 // Authorize answers an application host's signed SignInRequest with the URL to send the browser to:
 // that host, with a one-time code. Only somebody who may use the application gets one.
 func (c *Control) Authorize(ctx context.Context, who access.Principal, signed string) (redirect string, err error) {
-	by := access.Actor{Kind: access.ActorUser, ID: who.User, Name: who.Name}
-	r := request{by: by, perm: handOff}
-	defer func() {
-		if err != nil {
-			c.refused(ctx, r, err)
-		}
-	}()
+	tried := access.SignInEntry{Event: access.EventHandOver, User: who.User, UserName: who.Name, Session: who.Session, Methods: who.Methods}
+	defer func() { c.turnedAway(ctx, tried, err) }()
 	req, err := c.SignInTarget(signed)
 	if err != nil {
 		return "", err
 	}
-	r.object = req.Application
+	tried.Application = req.Application
 	a, authority, err := c.externalHost(req.Application, req.Host)
 	if err != nil {
 		return "", err
 	}
 	if d := policy.Decide(c.current(), a, &who, c.now()); !d.Allow {
+		tried.Reason = d.Reason
 		return "", fault.Forbidden("%s", d.Message)
 	}
 	code := session.Secret()
@@ -129,12 +125,8 @@ func (c *Control) Authorize(ctx context.Context, who access.Principal, signed st
 // shown at another host, application or browser than it was made for, it is worth nothing to
 // anybody.
 func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, binding string) (cookie, returnTo string, err error) {
-	r := request{by: access.Actor{Kind: access.ActorAnyone}, perm: handOff, object: app}
-	defer func() {
-		if err != nil {
-			c.refused(ctx, r, err)
-		}
-	}()
+	tried := access.SignInEntry{Event: access.EventHandOver, Application: app}
+	defer func() { c.turnedAway(ctx, tried, err) }()
 	_, authority, err := c.externalHost(app, host)
 	if err != nil {
 		return "", "", err
@@ -171,7 +163,15 @@ func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, bi
 	if err != nil {
 		return "", "", err
 	}
+	c.signIns.note(handedOver(&child))
 	return c.instance.macs.Cookie(session.Of(&child), child.ID, secret), returnTo, nil
+}
+
+// handedOver gives the entry of a new session on an application's host.
+func handedOver(s *access.Session) access.SignInEntry {
+	e := attempt(access.EventHandOver, access.Actor{Address: s.Address}, s.UserAgent)
+	e.Result, e.User, e.Session, e.Application, e.Methods = access.ResultSuccess, s.User, s.ID, s.Application, s.Methods
+	return e
 }
 
 var errCode = fault.New(fault.KindGone, "this sign-in was completed already, took too long or began in another browser; please open the application again")

@@ -217,6 +217,26 @@ func (k *kit) lastAudit(action string) access.AuditEntry {
 	return list[0]
 }
 
+// signIns waits until the sign-in log has so many entries that the filter finds, and gives them, the newest first.
+func (k *kit) signIns(count int, f control.SignInFilter) []access.SignInEntry {
+	k.t.Helper()
+	late := time.After(30 * time.Second)
+	for {
+		list, _, err := k.SignInLog(k.t.Context(), k.owner, f)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		if len(list) >= count {
+			return list
+		}
+		select {
+		case <-late:
+			k.t.Fatalf("the sign-in log has %d entries, want %d", len(list), count)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
 // agent is a connector as far as enrolment and renewal see one.
 type agent struct {
 	key        *ecdsa.PrivateKey

@@ -67,7 +67,8 @@ const (
 	putCertificate    permission = "certificate.put"
 	deleteCertificate permission = "certificate.delete"
 
-	readAudit permission = "audit.read"
+	readAudit   permission = "audit.read"
+	readSignIns permission = "sign-in.read"
 
 	readConfiguration  permission = "configuration.read"
 	applyConfiguration permission = "configuration.apply"
@@ -123,7 +124,7 @@ func table() map[permission]who {
 
 		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
 
-		readAudit: roles(reader, logs),
+		readAudit: roles(reader, logs), readSignIns: roles(reader, logs),
 
 		// What a document changes needs the permission of each change, too.
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),

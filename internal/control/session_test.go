@@ -108,14 +108,19 @@ func TestHandOffRefused(t *testing.T) {
 			}, fault.KindGone},
 			"made up": {func(string) error { return swap("made-up", app.ID, "wiki.example.com", binding) }, fault.KindGone},
 		}
+		refused := 0
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				code := b.code(app, "/")
 				wantKind(t, test.try(code), test.kind)
-				if e := k.lastAudit("session.hand-off"); e.Outcome != "refused" || strings.Contains(e.Detail, code) {
-					t.Errorf("audit %+v", e)
+				refused++
+				for _, e := range k.signIns(refused, control.SignInFilter{Event: access.EventHandOver, Result: access.ResultFailure}) {
+					if e.Application == "" || e.Message == "" || e.Reason != access.ReasonStepOver && e.Reason != access.ReasonInvalid || strings.Contains(e.Message, code) {
+						t.Errorf("sign-in log %+v", e)
+					}
 				}
 				if name == "other browser" { // it was spent by that
+					refused++
 					wantKind(t, swap(code, app.ID, "wiki.example.com", binding), fault.KindGone)
 				}
 			})
@@ -311,12 +316,18 @@ func TestSignInRefused(t *testing.T) {
 		must(t, 0, second(k.UpdateUser(t.Context(), k.owner, off)))
 		must(t, 0, second(k.CreateUser(t.Context(), k.owner, access.User{Name: "nopassword"}, "")))
 		said := map[string]bool{}
-		for _, who := range [][2]string{{"ada", "wrong password"}, {"off", password}, {"nobody", password}, {"nopassword", ""}, {"' OR 1=1", "x"}, {"", ""}} {
-			_, err := k.SignIn(t.Context(), anyone(), control.Credentials{Name: who[0], Password: who[1]})
+		for i, who := range []struct{ name, password, reason, known string }{
+			{"ada", "wrong password", access.ReasonWrongPassword, "ada"}, {"off", password, access.ReasonUserDisabled, "off"},
+			{"nobody", password, access.ReasonUnknownUser, ""}, {"nopassword", "", access.ReasonWrongPassword, "nopassword"},
+			{"' OR 1=1", "x", access.ReasonUnknownUser, ""}, {"", "", access.ReasonUnknownUser, ""},
+		} {
+			k.pass(time.Millisecond) // the newest comes first
+			_, err := k.SignIn(t.Context(), anyone(), control.Credentials{Name: who.name, Password: who.password, UserAgent: "test\x00/1"})
 			wantKind(t, err, fault.KindUnauthenticated)
 			said[err.Error()] = true
-			if e := k.lastAudit("session.sign-in"); e.Outcome != "refused" {
-				t.Errorf("%s: audit %+v", who[0], e)
+			e := k.signIns(i+1, control.SignInFilter{Event: access.EventSignIn, Result: access.ResultFailure})[0]
+			if e.Reason != who.reason || e.UserName != who.known || e.Address != "203.0.113.5" || e.UserAgent != "test/1" || e.Session != "" {
+				t.Errorf("%s: sign-in log %+v", who.name, e)
 			}
 		}
 		if len(said) != 1 {

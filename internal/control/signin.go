@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/netip"
 	"strings"
@@ -39,33 +38,34 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 	if in.Who != nil {
 		name = in.Who.Name
 	}
-	r := request{by: by, perm: signIn}
-	defer func() {
-		if err != nil {
-			c.refused(ctx, r, err)
-		}
-	}()
-	attempt, err := c.throttle.Begin(short(name, 64), addressOf(by))
+	tried := attempt(access.EventSignIn, by, in.UserAgent)
+	if in.Who != nil {
+		tried.Event, tried.Session = access.EventConfirm, in.Who.Session
+	}
+	defer func() { c.tried(ctx, tried, p, err) }()
+	guess, err := c.throttle.Begin(short(name, 64), addressOf(by))
 	if err != nil {
 		return p, err
 	}
 	started := c.now()
 	user, hash, err := c.passwordOf(ctx, name)
 	if err != nil {
-		attempt.Void()
+		guess.Void()
 		return p, err
 	}
 	// A name that nobody has is not recorded: people type their password there by mistake.
-	r.object, r.name = user.ID, user.Name
+	tried = of(tried, &user)
 	good, stale, err := c.passwords.Check(ctx, hash, in.Password)
 	if err != nil {
-		attempt.Void()
+		guess.Void()
 		return p, err
 	}
 	if !good || user.Disabled || in.Who != nil && in.Who.User != user.ID {
+		tried.Reason = whyNot(&user, good, in.Who)
 		return p, fault.Unauthenticated("the user name or the password is not right")
 	}
-	attempt.Succeeded()
+	guess.Succeeded()
+	tried.Methods = []string{access.MethodPassword}
 	if stale {
 		c.rehash(ctx, user, in.Password)
 	}
@@ -75,6 +75,21 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 		step.Session = in.Who.Session
 	}
 	return c.afterPassword(ctx, by, in, passed{user: user, step: step})
+}
+
+// whyNot says what was wrong with a password, to the administrator alone.
+func whyNot(user *access.User, good bool, who *access.Principal) string {
+	switch {
+	case user.ID == "":
+		return access.ReasonUnknownUser
+	case !good:
+		return access.ReasonWrongPassword
+	case user.Disabled:
+		return access.ReasonUserDisabled
+	case who != nil && who.User != user.ID:
+		return access.ReasonOtherUser
+	}
+	return access.ReasonOther
 }
 
 // passed is somebody whose password was right.
@@ -149,7 +164,7 @@ func (c *Control) passwordOf(ctx context.Context, name string) (user access.User
 	return user, hash, orElse(err, fault.KindNotFound, nil)
 }
 
-// insertSignIn stores the session and its trace in the audit log.
+// insertSignIn stores the session and its trace in the sign-in log.
 func (c *Control) insertSignIn(ctx context.Context, by access.Actor, user access.User, row access.Session) error {
 	return c.store.Write(ctx, func(tx *store.Tx) error { return c.writeSignIn(ctx, tx, by, signedIn{user, row}) })
 }
@@ -161,16 +176,13 @@ type signedIn struct {
 }
 
 func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor, s signedIn) error {
-	by.Kind, by.ID, by.Name = access.ActorUser, s.user.ID, s.user.Name
 	if err := tx.InsertSession(ctx, &s.row); err != nil {
 		return err
 	}
-	detail, _ := json.Marshal(map[string][]string{"methods": s.row.Methods}) // words
-	now := c.now()
-	return tx.AppendAudit(ctx, &access.AuditEntry{
-		ID: access.NewID(access.PrefixAudit, now), Time: now, Actor: by, Action: string(signIn),
-		Object: s.row.ID, Name: s.user.Name, Outcome: "done", Detail: string(detail),
-	})
+	entry := of(attempt(access.EventSignIn, by, s.row.UserAgent), &s.user)
+	entry.Result, entry.Session, entry.Methods = access.ResultSuccess, s.row.ID, s.row.Methods
+	c.signIns.complete(&entry)
+	return tx.InsertSignIns(ctx, []access.SignInEntry{entry})
 }
 
 // rehash stores the password at today's cost. It stays the same password, so no session ends.

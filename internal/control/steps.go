@@ -117,26 +117,26 @@ func (c *Control) OfferPasskey(binding string, who *access.Principal) (Challenge
 // ContinueSignIn takes the answer to a Challenge. After a wrong one it gives, beside the error,
 // what to ask again.
 func (c *Control) ContinueSignIn(ctx context.Context, by access.Actor, a Answer) (p Progress, err error) {
+	tried := attempt(access.EventSignIn, by, a.UserAgent)
+	defer func() { c.tried(ctx, tried, p, err) }()
 	step, err := c.instance.macs.ParseStep(a.State, a.Binding, c.now())
 	if err == nil && step.Kind != session.StepSecond && step.Kind != session.StepEnrol && step.Kind != session.StepPasskey {
 		err = errBegin
 	}
 	if err != nil {
-		c.refused(ctx, request{by: by, perm: signIn}, err)
 		return p, err
+	}
+	tried.User, tried.Methods = step.User, step.Methods
+	if step.Session != "" {
+		tried.Event, tried.Session = access.EventConfirm, step.Session
 	}
 	switch step.Kind {
 	case session.StepEnrol:
-		p, err = c.enrolFactor(ctx, by, step, a) // act tells of a refusal
+		p, err = c.enrolFactor(ctx, by, step, a)
 	case session.StepPasskey:
-		if p, err = c.complete(ctx, by, step, a); err != nil {
-			c.refused(ctx, request{by: by, perm: signIn, object: step.User}, err)
-		}
-		return p, err
+		return c.complete(ctx, by, step, a)
 	default:
-		if p, err = c.answerSecond(ctx, by, step, a); err != nil {
-			c.refused(ctx, request{by: by, perm: signIn, object: step.User}, err)
-		}
+		p, err = c.answerSecond(ctx, by, step, a)
 	}
 	if !fault.Is(err, fault.KindUnauthenticated) && !fault.Is(err, fault.KindLimited) && !fault.Is(err, fault.KindInvalid) {
 		return p, err

@@ -111,6 +111,9 @@ func takenNamesTheField(t *testing.T, k *kit) {
 	}
 }
 
+// ownNumbers are the unique indexes over numbers that the store itself gives: nobody can ask for one that is taken.
+var ownNumbers = []string{"audit_seq", "sign_ins_seq"}
+
 // TestEveryUniqueIndexIsExplained finds an index that somebody adds and nobody explains.
 func TestEveryUniqueIndexIsExplained(t *testing.T) {
 	_, reader := openStore(t, sqliteConfig(t)).Pools()
@@ -125,7 +128,9 @@ func TestEveryUniqueIndexIsExplained(t *testing.T) {
 		if err := rows.Scan(&name); err != nil {
 			t.Fatal(err)
 		}
-		found = append(found, name)
+		if !slices.Contains(ownNumbers, name) {
+			found = append(found, name)
+		}
 	}
 	for _, test := range takenFields {
 		explained = append(explained, test.index)

@@ -51,6 +51,25 @@ func execute(t testing.TB, s *posterntest.System, statement string, args ...any)
 	}
 }
 
+// noted lists what a query finds in one column of the sign-in log, once there is something.
+func noted(t testing.TB, s *posterntest.System, query string) (found []string) {
+	t.Helper()
+	db := must(sql.Open("sqlite", filepath.Join(s.Dir, "service", "postern.db")+"?_pragma=busy_timeout(10000)"))(t)
+	defer db.Close()
+	s.Await("the sign-in log tells of it", func() bool {
+		rows := must(db.QueryContext(t.Context(), query))(t)
+		defer rows.Close()
+		for rows.Next() {
+			var text string
+			check(t, rows.Scan(&text))
+			found = append(found, text)
+		}
+		check(t, rows.Err())
+		return len(found) > 0
+	})
+	return found
+}
+
 // refusals lists the refused entries of the audit log for an action, the newest first.
 func refusals(t testing.TB, s *posterntest.System, action string) (list []api.AuditEntry) {
 	t.Helper()

@@ -1,0 +1,82 @@
+package access
+
+import "time"
+
+// SignInEvent says what somebody tried.
+type SignInEvent string
+
+// The events of the sign-in log.
+const (
+	EventSignIn   SignInEvent = "sign-in"   // at the portal, by whichever way
+	EventConfirm  SignInEvent = "confirm"   // once more, by somebody signed in who changes their account
+	EventHandOver SignInEvent = "hand-over" // from the portal to an application's host
+	EventAccess   SignInEvent = "access"    // of an application, by somebody signed in; noted when it is denied
+	EventSignOut  SignInEvent = "sign-out"
+)
+
+// SignInEvents lists them.
+func SignInEvents() []SignInEvent {
+	return []SignInEvent{EventSignIn, EventConfirm, EventHandOver, EventAccess, EventSignOut}
+}
+
+// SignInResult says what came of it.
+type SignInResult string
+
+// The results of what the sign-in log tells of.
+const (
+	ResultSuccess     SignInResult = "success"
+	ResultFailure     SignInResult = "failure"     // who it is was not proven
+	ResultDenied      SignInResult = "denied"      // it was, and the answer is no
+	ResultInterrupted SignInResult = "interrupted" // one proof was good, another is asked for
+)
+
+// SignInResults lists them.
+func SignInResults() []SignInResult {
+	return []SignInResult{ResultSuccess, ResultFailure, ResultDenied, ResultInterrupted}
+}
+
+// The reasons why a sign-in did not succeed, beside those of policy decisions: stable words.
+const (
+	ReasonWrongPassword  = "wrong-password"
+	ReasonUnknownUser    = "unknown-user"
+	ReasonUserDisabled   = "user-disabled"
+	ReasonOtherUser      = "other-user"      // confirmed as somebody else than who is signed in
+	ReasonWrongFactor    = "wrong-factor"    // a code, passkey or recovery code was not good
+	ReasonSecondFactor   = "second-factor"   // one is asked for now
+	ReasonEnrolFactor    = "enrol-factor"    // one is to be added now
+	ReasonThrottled      = "throttled"       // too many attempts
+	ReasonStepOver       = "step-over"       // took too long, was completed already, or began in another browser
+	ReasonInvalid        = "invalid-request" // what came was no sign-in of ours
+	ReasonUpstreamDenied = "upstream-denied" // the upstream said no
+	ReasonUpstreamFailed = "upstream-failed" // what the upstream said was not good
+	ReasonMapping        = "mapping"         // what the upstream said gives no user
+	ReasonOther          = "other"
+)
+
+// SignInEntry tells of one attempt to sign in or to use an application. It is no part of the
+// configuration's history: it is written in batches and kept for a shorter time.
+type SignInEntry struct {
+	ID              ID
+	Seq             uint64 // in the order of export; 0 until that is known
+	Time            time.Time
+	Event           SignInEvent
+	Result          SignInResult
+	Reason          string // a stable word, empty for a success
+	Message         string // a sentence for the administrator
+	User            ID     // empty: nobody known
+	UserName        string // of a known user only: people type passwords there by mistake
+	Application     ID
+	ApplicationName string
+	Upstream        ID // which proved who it is; empty for a local account
+	UpstreamName    string
+	Methods         []string // that were good so far
+	Policy          string   // that said no
+	ReportOnly      []string // policies that would have said no if they were enforced
+	Session         ID
+	Address         string
+	UserAgent       string
+	Request         string // id of the request, the reference of error pages
+	Gateway         ID     // that denied
+	Client          string // the program, of an OAuth sign-in; or the access key
+	Unrecorded      int    // how many others had no room before it
+}
