@@ -41,13 +41,15 @@ const (
 	MethodPasskey  = "pop"  // possession of a passkey's key
 	MethodVerified = "user" // the passkey checked who used it, by PIN or biometrics
 	MethodRecovery = "recovery"
+	MethodUpstream = "fed" // an upstream vouches for the user, who proved it there
+	MethodMultiple = "mfa" // an upstream says that it was more than one factor
 )
 
-// Strong reports whether the methods prove more than one factor: a password and something else, or a
-// passkey that verified its user.
+// Strong reports whether the methods prove more than one factor: a password and something else, a
+// passkey that verified its user, or an upstream's word for it.
 func Strong(methods []string) bool {
 	has := func(m string) bool { return slices.Contains(methods, m) }
-	return has(MethodPasskey) && has(MethodVerified) ||
+	return has(MethodPasskey) && has(MethodVerified) || has(MethodUpstream) && has(MethodMultiple) ||
 		has(MethodPassword) && (has(MethodTOTP) || has(MethodPasskey) || has(MethodRecovery))
 }
 

@@ -19,6 +19,7 @@ const (
 	StepPasskey   StepKind = "passkey"   // nobody is known: a passkey may say who it is
 	StepAdd       StepKind = "add"       // somebody signed in adds a factor
 	StepConfirmed StepKind = "confirmed" // somebody signed in has just proven again who they are
+	StepUpstream  StepKind = "upstream"  // nobody is known: an upstream may say who it is
 )
 
 // StepLife is how long a step may take.
@@ -38,7 +39,8 @@ type Step struct {
 	Methods  []string  `json:"m,omitempty"` // what was proven so far
 	Started  time.Time `json:"t"`           // before what was proven was read
 	Seed     []byte    `json:"o,omitempty"` // of the authenticator app to be added
-	Ceremony []byte    `json:"c,omitempty"` // state of the passkey ceremony that may answer
+	Ceremony []byte    `json:"c,omitempty"` // state of the passkey ceremony, or of the upstream, that may answer
+	Upstream access.ID `json:"p,omitempty"` // that is asked, or that vouched for the user
 }
 
 // Expires is when the step can be shown no more.

@@ -15,28 +15,41 @@ func folded(name string) string { return strings.ToLower(name) }
 var users = table[access.User]{
 	name:    "users",
 	what:    "user",
-	columns: []string{"name", "name_key", "display_name", "email", "disabled", "roles", "require_second_factor"},
-	apart:   []string{"password_set"},
+	columns: []string{"name", "name_key", "display_name", "email", "disabled", "roles", "require_second_factor", "upstream_id", "upstream_subject"},
+	apart:   []string{"password_set", "upstream_refused"},
 	filters: map[string]condition{
 		"disabled": isTrue("disabled"),
 		"group": func(value string) (string, any) {
-			return "id IN (SELECT user_id FROM user_group_members WHERE group_id = %s)", value
+			return "id IN (SELECT user_id FROM memberships WHERE group_id = %s)", value
 		},
-		"role": func(value string) (string, any) { return `roles LIKE %s ESCAPE '\'`, `%"` + escapeLike(value) + `"%` },
+		"upstream": equal("upstream_id"),
+		"role":     func(value string) (string, any) { return `roles LIKE %s ESCAPE '\'`, `%"` + escapeLike(value) + `"%` },
 	},
 	search: "name_key",
 	meta:   func(u *access.User) *access.Meta { return &u.Meta },
 	values: func(u *access.User) []any {
-		return []any{u.Name, folded(u.Name), u.DisplayName, u.Email, flag(u.Disabled), jsonList(u.Roles), flag(u.RequireSecondFactor)}
+		return []any{u.Name, folded(u.Name), u.DisplayName, u.Email, flag(u.Disabled), jsonList(u.Roles), flag(u.RequireSecondFactor), nullable(u.Upstream), subjectOf(u)}
 	},
 	into: func(u *access.User) ([]any, func() error) {
 		var unused, roles string
-		var passwordSet int64
-		return []any{&u.Name, &unused, &u.DisplayName, &u.Email, &u.Disabled, &roles, &u.RequireSecondFactor, &passwordSet}, func() error {
-			u.PasswordSet = moment(passwordSet)
+		var passwordSet, refused int64
+		var upstream, subject *string
+		return []any{&u.Name, &unused, &u.DisplayName, &u.Email, &u.Disabled, &roles, &u.RequireSecondFactor, &upstream, &subject, &passwordSet, &refused}, func() error {
+			u.PasswordSet, u.UpstreamRefused = moment(passwordSet), moment(refused)
+			if upstream != nil && subject != nil {
+				u.Upstream, u.Subject = access.ID(*upstream), *subject
+			}
 			return readList(roles, &u.Roles)
 		}
 	},
+}
+
+// subjectOf gives NULL for a user of no upstream.
+func subjectOf(u *access.User) any {
+	if u.Upstream == "" {
+		return nil
+	}
+	return u.Subject
 }
 
 // withGroups adds the groups that the users are members of, and which factors they have.
