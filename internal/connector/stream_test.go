@@ -17,6 +17,7 @@ import (
 
 	"postern/internal/tunnel"
 	"postern/internal/wire"
+	"postern/test/size"
 )
 
 const app = "app_1"
@@ -224,7 +225,7 @@ func TestAheadWaits(t *testing.T) {
 			t.Errorf("%s: %v", open.Application, err)
 			continue
 		}
-		if took := time.Since(started); took > catchUp+500*time.Millisecond {
+		if took := time.Since(started); took > size.Within(catchUp+500*time.Millisecond) {
 			t.Errorf("%s took %s", open.Application, took)
 		}
 		st.Reset(tunnel.CodeCancelled)

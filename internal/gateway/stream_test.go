@@ -21,6 +21,7 @@ import (
 	"postern/internal/access"
 	"postern/internal/gateway"
 	"postern/internal/wire"
+	"postern/test/size"
 )
 
 // soon waits for a channel.
@@ -215,7 +216,7 @@ func TestClientLeaves(t *testing.T) {
 			left := time.Now()
 			leave()
 			soon(t, name+path+" cancelled", p.gone)
-			if d := time.Since(left); d > time.Second {
+			if d := time.Since(left); d > size.Within(time.Second) {
 				t.Errorf("%s %s: the backend noticed after %v", name, path, d)
 			}
 		}
@@ -354,7 +355,7 @@ func TestDisabledUserIsCut(t *testing.T) {
 					t.Error("a cut download looks complete")
 				}
 			}
-			if d := time.Since(start); d > 5*time.Second {
+			if d := time.Since(start); d > size.Within(5*time.Second) {
 				t.Errorf("cut after %v", d)
 			}
 			for range 3 {

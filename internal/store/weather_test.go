@@ -16,6 +16,7 @@ import (
 	"postern/internal/fault"
 	"postern/internal/posterntest/pg"
 	"postern/internal/store"
+	"postern/test/size"
 )
 
 // TestDatabaseAwayAndBack stops PostgreSQL under an open store. While it is away everything says so
@@ -55,7 +56,7 @@ func TestDatabaseAwayAndBack(t *testing.T) {
 					t.Errorf("%s while the database is away: %v (%v)", name, err, causeOf(err))
 				}
 			}
-			if took := time.Since(start); len(errs) != 20 || took > 5*time.Second {
+			if took := time.Since(start); len(errs) != 20 || took > size.Within(5*time.Second) {
 				t.Errorf("%s while the database is away: %d of 20 failed after %v", name, len(errs), took)
 			}
 		}
@@ -325,7 +326,7 @@ func commitThatNobodyKnowsOf(t *testing.T, server *pg.Server) {
 		start := time.Now()
 		err := call(ctx)
 		cancel()
-		if took := time.Since(start); !fault.Is(err, fault.KindUnavailable) || took > 10*time.Second {
+		if took := time.Since(start); !fault.Is(err, fault.KindUnavailable) || took > size.Within(10*time.Second) {
 			t.Errorf("%s over a silent line: %v (%v) after %v", name, err, causeOf(err), took)
 		}
 	}

@@ -13,9 +13,12 @@ import (
 	"postern/test/size"
 )
 
-const (
-	namedWithin = 10 * time.Second // after a cut, the page says where the way is broken
-	backWithin  = 5 * time.Second  // after it, the page is there again
+// longCut is one during which somebody sees the page that says where the way is broken.
+const longCut = 10 * time.Second
+
+var (
+	namedWithin = size.Within(longCut)         // after a cut, the page says where the way is broken
+	backWithin  = size.Within(5 * time.Second) // after it, the page is there again
 )
 
 // failedHop finds the hop that an error page names.
@@ -65,7 +68,7 @@ func (p *product) cut(how Cut, length time.Duration) {
 	began := time.Now()
 	over := time.NewTimer(length)
 	defer over.Stop()
-	if length > namedWithin {
+	if length > longCut {
 		p.expectNamed(began)
 	}
 	<-over.C

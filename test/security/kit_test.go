@@ -16,10 +16,11 @@ import (
 
 	"postern/internal/api"
 	"postern/internal/posterntest"
+	"postern/test/size"
 )
 
 // cutWithin is how soon open traffic ends once it is no longer allowed.
-const cutWithin = 5 * time.Second
+var cutWithin = size.Within(5 * time.Second)
 
 // cookies of ours.
 const (

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"postern/internal/posterntest"
+	"postern/test/size"
 )
 
 // goneWithin is how soon a backend's work ends once nobody waits for it.
-const goneWithin = time.Second
+var goneWithin = size.Within(time.Second)
 
 // working is a backend whose work has no end of its own.
 type working struct {

@@ -19,7 +19,7 @@ import (
 )
 
 // backWithin is how soon pages are served again after what was gone has been started.
-const backWithin = 5 * time.Second
+var backWithin = size.Within(5 * time.Second)
 
 func greet(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
