@@ -9,7 +9,7 @@ logs=$PWD/.cache/test
 rm -rf "$logs"; mkdir -p "$logs"
 
 # Each part: needs_PART prints why it cannot run, if it cannot; run_PART runs it.
-needs_unit() { needs go gcc initdb nginx h2load openssl curl; }
+needs_unit() { needs go gcc initdb nginx h2load openssl curl slapd; }
 run_unit() {
   go test -race -timeout 20m ./internal/... ./test/size/... ./test/bench/... || return 1
   [ ! -d cmd ] || go test -timeout 10m ./cmd/...
@@ -44,7 +44,7 @@ run_browser() {
 needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing"; done; }
 
 want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
-want curl curl; want openssl openssl; want nginx nginx-light; want h2load nghttp2-client; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
+want slapd slapd; want curl curl; want openssl openssl; want nginx nginx-light; want h2load nghttp2-client; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
 install_wanted || say "Going on without."
 
 say "Building everything once, so that the parts do not compile the same packages side by side."
