@@ -8,6 +8,7 @@ package access
 import (
 	"crypto/rand"
 	"encoding/base32"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -115,6 +116,9 @@ type Principal struct {
 	Session       ID
 	Authenticated time.Time // when the user last proved who they are
 	Methods       []string  // how: MethodPassword and its like ("amr", RFC 8176)
+	BreakGlass    bool      // policies do not hold for them
+	// Address is the client's, where a gateway asks for a grant on behalf of a request. It is no part of a session.
+	Address netip.Addr
 }
 
 // Page asks for a part of a list.

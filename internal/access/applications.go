@@ -62,7 +62,10 @@ type Application struct {
 	BackendCA         string        // PEM certificates that the backend's chain may end in, beside the system's; optional
 	BackendTimeout    time.Duration // until the response header; DefaultBackendTimeout if zero
 	IdleTimeout       time.Duration // without a byte either way; DefaultIdleTimeout if zero
-	AllowRawPaths     bool          // forward request targets that a backend could read in two ways; a recorded weakness
+	Requestable       bool          // users may ask for it; its owners say yes or no
+	OwnerUsers        []ID          // who answers such requests, beside administrators of policies
+	OwnerGroups       []ID
+	AllowRawPaths     bool // forward request targets that a backend could read in two ways; a recorded weakness
 }
 
 // Endpoint is a URL taken apart: what is needed to route to it or to dial it.
@@ -261,6 +264,8 @@ func (a *Application) Validate() error {
 	if a.HostHeader != HostInternal && a.HostHeader != HostExternal {
 		p.Add("hostHeader", "must be %q or %q", HostInternal, HostExternal)
 	}
+	checkIDs(&p, "ownerUsers", PrefixUser, a.OwnerUsers)
+	checkIDs(&p, "ownerGroups", PrefixGroup, a.OwnerGroups)
 	checkTimeout(&p, "backendTimeout", a.BackendTimeout)
 	checkTimeout(&p, "idleTimeout", a.IdleTimeout)
 	p.Check("backendCa", checkCertificates(a.BackendCA))

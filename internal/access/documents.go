@@ -6,6 +6,7 @@ package access
 // says that there are none. Secrets (passwords, keys, tokens) are never in it.
 type Document struct {
 	ConnectorGroups []ConnectorGroup
+	Upstreams       []Upstream
 	Users           []User
 	Groups          []Group
 	Applications    []Application

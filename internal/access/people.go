@@ -23,6 +23,9 @@ type User struct {
 	// enrolling one at the next sign-in.
 	RequireSecondFactor bool
 	Factors             []FactorKind // the kinds of factor that the user has; read-only here
+	// BreakGlass exempts the user from policies, for the day on which one of them locks everybody out.
+	// Only an Owner sets it, and every use of it is told loudly.
+	BreakGlass bool
 	// Upstream is where the user proves who they are, and Subject what they are called there: both or
 	// neither. Such a user has no password of ours.
 	Upstream        ID

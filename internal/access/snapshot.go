@@ -35,6 +35,7 @@ type Content struct {
 	Groups       []*ConnectorGroup
 	Connectors   []*Connector
 	Assignments  []*Assignment
+	Policies     []*Policy
 }
 
 // Snapshot is the configuration at one version, on which all traffic is decided. It never changes
@@ -47,6 +48,7 @@ type Snapshot struct {
 	members      map[ID][]*Connector     // by connector group
 	assigned     map[ID]map[ID]time.Time // application → users and groups → until when; zero for ever
 	routes       map[string][]route      // by host, longest path first
+	rules        map[ID][]*Rule          // by application
 }
 
 type route struct {
@@ -86,6 +88,7 @@ func NewSnapshot(c Content) *Snapshot {
 		}
 		s.assigned[a.Application][a.User+a.Group] = a.Expires
 	}
+	s.index(c.Policies)
 	return s
 }
 

@@ -82,21 +82,39 @@ func parseDuration(p *fault.Problems, field, text string) time.Duration {
 }
 
 func showAssignment(a access.Assignment) api.Assignment {
-	return api.Assignment{Meta: meta(a.Meta), AssignmentInput: api.AssignmentInput{
-		Application: string(a.Application), User: string(a.User), Group: string(a.Group)}}
+	return api.Assignment{Meta: meta(a.Meta), AssignmentInput: inputAssignment(a), Request: string(a.Request)}
+}
+
+func inputAssignment(a access.Assignment) api.AssignmentInput {
+	return api.AssignmentInput{Application: string(a.Application), User: string(a.User), Group: string(a.Group), Expires: a.Expires}
+}
+
+func applyAssignment(a *access.Assignment, in api.AssignmentInput) error {
+	a.Application, a.User, a.Group, a.Expires = access.ID(in.Application), access.ID(in.User), access.ID(in.Group), in.Expires
+	return nil
 }
 
 func (h *Handler) createAssignment(c *call, in api.AssignmentInput) (api.Assignment, error) {
-	made, err := h.cfg.Control.CreateAssignment(c, c.by, access.Assignment{
-		Application: access.ID(in.Application), User: access.ID(in.User), Group: access.ID(in.Group)})
+	var a access.Assignment
+	if err := applyAssignment(&a, in); err != nil {
+		return api.Assignment{}, err
+	}
+	made, err := h.cfg.Control.CreateAssignment(c, c.by, a)
 	return showAssignment(made), err
+}
+
+func (h *Handler) changeAssignment() change[access.Assignment, api.AssignmentInput, api.Assignment] {
+	return change[access.Assignment, api.AssignmentInput, api.Assignment]{
+		prefix: access.PrefixAssignment, read: h.cfg.Control.Assignment, input: inputAssignment,
+		apply: applyAssignment, write: h.cfg.Control.UpdateAssignment, show: showAssignment,
+	}
 }
 
 func (h *Handler) listAssignments() operation {
 	return operation{out: typeOf[api.List[api.Assignment]](), status: 200,
-		query: append(parameters(paging, []filter{toUser, toGroup}), parameter{"application", "Only assignments of this application.", ""}),
+		query: append(parameters(paging, []filter{toUser, toGroup, ofExpired}), parameter{"application", "Only assignments of this application.", ""}),
 		run: func(c *call) (reply, error) {
-			page, err := c.filtered([]filter{toUser, toGroup})
+			page, err := c.filtered([]filter{toUser, toGroup, ofExpired})
 			if err != nil {
 				return reply{}, err
 			}

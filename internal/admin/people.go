@@ -51,11 +51,12 @@ func showGroup(g access.Group) api.Group {
 }
 
 func inputGroup(g access.Group) api.GroupInput {
-	return api.GroupInput{Name: g.Name, Description: g.Description, Members: words(g.Members)}
+	return api.GroupInput{Name: g.Name, Description: g.Description, Members: words(g.Members), Groups: words(g.Groups)}
 }
 
 func applyGroup(g *access.Group, in api.GroupInput) error {
 	g.Name, g.Description, g.Members = in.Name, in.Description, typed[access.ID](in.Members)
+	g.Groups = typed[access.ID](in.Groups)
 	return nil
 }
 

@@ -28,12 +28,14 @@ type AssignmentInput struct {
 	Application string `json:"application" doc:"The application that may be used."`
 	User        string `json:"user,omitempty" doc:"The user who may use it; either this or group."`
 	Group       string `json:"group,omitempty" doc:"The group whose members may use it; either this or user."`
+	Expires     Time   `json:"expires,omitzero" doc:"When it ends; absent for never. The only thing of an assignment that can be changed."`
 }
 
 // Assignment lets a user or a group use an application.
 type Assignment struct {
 	Meta
 	AssignmentInput
+	Request string `json:"request,omitempty" doc:"The access request that it was made for."`
 }
 
 // CertificateInput is a certificate for the public side of a domain.

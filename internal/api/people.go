@@ -38,6 +38,7 @@ type GroupInput struct {
 	Name        string   `json:"name" doc:"The name for people, unique." example:"Staff"`
 	Description string   `json:"description" required:"false" doc:"What the group is for."`
 	Members     []string `json:"members" required:"false" doc:"The users in it."`
+	Groups      []string `json:"groups" required:"false" doc:"The groups in it: their members are its members, too. No group may lie within itself."`
 }
 
 // Group is a set of users to whom applications are assigned.

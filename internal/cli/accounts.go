@@ -64,10 +64,18 @@ func userSessions() *cobra.Command {
 			v := newView(c, client)
 			rows := make([][]string, len(found.Items))
 			for i, s := range found.Items {
-				rows[i] = []string{v.ago(s.Authenticated), v.ago(s.LastUsed), cell(s.Address), cell(comma(s.Methods)), cell(s.UserAgent)}
+				rows[i] = []string{v.ago(s.Authenticated), v.ago(s.LastUsed), cell(s.Address), cell(comma(s.Methods)), cell(nameOr(s.Name, s.UserAgent))}
 			}
-			return table(c.OutOrStdout(), []string{"SIGNED IN", "LAST USED", "FROM", "METHODS", "BROWSER"}, rows)
+			return table(c.OutOrStdout(), []string{"SIGNED IN", "LAST USED", "FROM", "METHODS", "BROWSER OR PROGRAM"}, rows)
 		})
+}
+
+// nameOr gives a name, or something else for what has none.
+func nameOr(name, other string) string {
+	if name == "" {
+		return other
+	}
+	return name
 }
 
 func revokeSessions() *cobra.Command {

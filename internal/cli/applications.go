@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"iter"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/api"
@@ -87,21 +88,25 @@ func assignments() noun[api.Assignment] {
 				}
 				return "group"
 			}},
+			{"EXPIRES", func(v *view, a api.Assignment) string { return expiry(v, a.Expires) }},
 			{"MADE", func(v *view, a api.Assignment) string { return v.ago(a.Created) }},
 			{"ID", func(_ *view, a api.Assignment) string { return a.ID }},
 		},
 		fields: []field{
-			{"application", "application", "application that may be used", refApplication, ""},
-			{"user", "user", "user who may use it", refUser, ""},
-			{"group", "group", "group whose members may use it", refGroup, ""},
+			{"application", "application", "application that may be used", refApplication, "create"},
+			{"user", "user", "user who may use it", refUser, "create"},
+			{"group", "group", "group whose members may use it", refGroup, "create"},
+			{"expires", "expires", "when it ends: a time, a duration from now such as 30d, or never", ending, ""},
 		},
 		filters: []filter{
 			{"application", "application", "only those of this application", refApplication},
 			{"user", "user", "only those to this user", refUser}, {"group", "group", "only those to this group", refGroup},
+			{"expired", "expired", "only those that have ended (true), or that have not (false)", text},
 		},
 		examples: map[string]string{
 			"list":   "  postern assignments list --application Wiki",
-			"create": "  postern assignments create --application Wiki --group Staff\n  postern assignments create --application Wiki --user ada",
+			"create": "  postern assignments create --application Wiki --group Staff\n  postern assignments create --application Wiki --user ada --expires 30d",
+			"update": "  postern assignments update ID --expires 2026-12-31\n  postern assignments update ID --expires never",
 			"show":   "  postern assignments show ID",
 			"delete": "  postern assignments delete ID",
 		},
@@ -111,6 +116,9 @@ func assignments() noun[api.Assignment] {
 		create: maker(func(c *api.Client) func(context.Context, api.AssignmentInput) (api.Assignment, error) {
 			return c.Assignments.Create
 		}),
+		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Assignment, error) {
+			return c.Assignments.Update
+		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Assignments.Delete },
 	}
 	n.find = func(ctx context.Context, client *api.Client, id string) (api.Assignment, error) {
@@ -120,4 +128,15 @@ func assignments() noun[api.Assignment] {
 		return client.Assignments.Show(ctx, id)
 	}
 	return n
+}
+
+// expiry tells when something ends, and of what has ended that it has.
+func expiry(v *view, at time.Time) string {
+	switch {
+	case at.IsZero():
+		return "never"
+	case at.After(v.now):
+		return v.ago(at)
+	}
+	return "expired " + v.ago(at)
 }

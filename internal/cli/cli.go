@@ -3,7 +3,7 @@
 //
 // A name may stand wherever an id may. Secrets come from files, standard input or a prompt, never
 // from arguments. Errors name the flag; the exit code is 0 for good, 1 for an error, 2 for a
-// command that was not understood and 3 where diff finds a difference.
+// command that was not understood and 3 where diff finds a difference or a check a problem.
 package cli
 
 import (
@@ -23,20 +23,23 @@ func Commands() []*cobra.Command {
 	people, sets := users(), groups()
 	people.more = []*cobra.Command{setPassword(), userLink(), userSessions(), revokeSessions(), resetFactors()}
 	sets.more = []*cobra.Command{
-		membership("add", "Add users to a group", addMember),
-		membership("remove", "Remove users from a group", removeMember),
+		membership("add", "Add users or groups to a group", addMember),
+		membership("remove", "Remove users or groups from a group", removeMember),
 	}
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(),
 		people.command(), sets.command(), assignments().command(),
 		tokens().command(), keys().command(), certificates().command(), audit(),
 	}
-	service := []*cobra.Command{apply(), diff(), export(), login(), logout(), whoami(), health(), openAPI(), man()}
+	service := []*cobra.Command{apply(), diff(), export(), login(), logout(), whoami(), contexts(), health(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {
 		strict(c)
 	}
 	return append(nouns, service...)
 }
+
+// ErrFound ends a command that looked for problems, found some and has printed them.
+var ErrFound = errors.New("problems were found")
 
 // usageError says that a command was not understood.
 type usageError struct{ err error }
@@ -59,8 +62,8 @@ func Report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	if errors.Is(err, errDiffers) {
-		return 3 // what differs has been printed
+	if errors.Is(err, errDiffers) || errors.Is(err, ErrFound) {
+		return 3 // what differs or was found has been printed
 	}
 	code := 1
 	// The root command's own complaint about a command that there is not has no type.
@@ -132,4 +135,10 @@ func strict(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		strict(sub)
 	}
+}
+
+// Strict makes commands of the program itself refuse what they do not know as those of this package do.
+func Strict(c *cobra.Command) *cobra.Command {
+	strict(c)
+	return c
 }

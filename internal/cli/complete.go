@@ -72,7 +72,7 @@ func (k kind) completion() completion {
 		return anew(applications().complete)
 	case refUser, refUsers:
 		return anew(users().complete)
-	case refGroup:
+	case refGroup, refGroups:
 		return anew(groups().complete)
 	case content:
 		return nil // files

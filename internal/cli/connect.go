@@ -2,14 +2,12 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,62 +16,13 @@ import (
 	"postern/internal/api"
 	"postern/internal/disk"
 	"postern/internal/fault"
+	"postern/internal/oauth"
 )
 
 const (
 	maxSecret = 4 << 10 // bytes of a file with a key or a password
 	maxFile   = 1 << 20 // bytes of other files that are sent
 )
-
-// account is what login keeps: which service, with which key, trusted how.
-type account struct {
-	Server string `json:"server"`
-	Key    string `json:"key"`
-	CA     string `json:"ca,omitempty"` // PEM
-}
-
-// accountPath is the file that login writes: in the user's own directory, never in the current one.
-func accountPath() (string, error) {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", fmt.Errorf("find your configuration directory: %w", err)
-	}
-	return filepath.Join(dir, "postern", "login.json"), nil
-}
-
-func readAccount() (account, error) {
-	var a account
-	path, err := accountPath()
-	if err != nil {
-		return a, nil // no home: flags and environment must do
-	}
-	data, err := disk.ReadSecret(path, maxFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return a, nil
-	}
-	if err != nil {
-		return a, fmt.Errorf("read your sign-in: %w", err)
-	}
-	if err := json.Unmarshal(data, &a); err != nil {
-		return a, fmt.Errorf("read your sign-in from %s: it is damaged; sign in again with postern login", path)
-	}
-	return a, nil
-}
-
-func writeAccount(a account) (string, error) {
-	path, err := accountPath()
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("make the directory of your sign-in: %w", err)
-	}
-	data, err := json.MarshalIndent(a, "", "  ")
-	if err != nil {
-		return "", fmt.Errorf("write your sign-in: %w", err)
-	}
-	return path, disk.WriteFile(path, append(data, '\n'), 0o600)
-}
 
 // connectFlags are those of every command that asks the service.
 func connectFlags(c *cobra.Command) {
@@ -93,48 +42,51 @@ func setting(c *cobra.Command, flag, variable string) string {
 
 // connect makes the client that flags, environment and sign-in describe.
 func connect(c *cobra.Command) (*api.Client, error) {
-	a, err := readAccount()
+	a, err := chosen(c)
 	if err != nil {
 		return nil, err
 	}
-	server := setting(c, "server", "POSTERN_SERVER")
-	if server == "" && c.Flags().Changed("server") {
-		return nil, usage("--server must not be empty")
-	}
-	if server != "" && strings.TrimSuffix(server, "/") != a.Server {
-		a = account{Server: server} // a key is never shown to another service than its own
-	}
-	if a.Server == "" {
-		return nil, fault.Unauthenticated("no service is known")
-	}
-	if file := setting(c, "ca-file", "POSTERN_CA_FILE"); file != "" {
-		if a.CA, err = readText(c, "--ca-file", file, maxFile); err != nil {
-			return nil, err
-		}
-	}
-	if file := setting(c, "api-key-file", "POSTERN_API_KEY_FILE"); file != "" {
-		if a.Key, err = readSecret(c, "--api-key-file", file); err != nil {
-			return nil, err
-		}
-	}
-	if a.Key == "" {
-		return nil, fault.Unauthenticated("no API key is known for %s", a.Server)
+	if a.Key == "" && a.Refresh == "" {
+		return nil, fault.Unauthenticated("no API key is known for %s, and you are not signed in there", a.Server)
 	}
 	return client(c, a)
 }
 
+// chosen gives the account that flags, environment and sign-in describe.
+func chosen(c *cobra.Command) (account, error) {
+	all, err := readLogins()
+	if err != nil {
+		return account{}, err
+	}
+	server := setting(c, "server", "POSTERN_SERVER")
+	if server == "" && c.Flags().Changed("server") {
+		return account{}, usage("--server must not be empty")
+	}
+	a := all.pick(server)
+	if a.Server == "" {
+		return a, fault.Unauthenticated("no service is known")
+	}
+	if file := setting(c, "ca-file", "POSTERN_CA_FILE"); file != "" {
+		if a.CA, err = readText(c, "--ca-file", file, maxFile); err != nil {
+			return a, err
+		}
+	}
+	if file := setting(c, "api-key-file", "POSTERN_API_KEY_FILE"); file != "" {
+		if a.Key, err = readSecret(c, "--api-key-file", file); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
 func client(c *cobra.Command, a account) (*api.Client, error) {
 	cfg := api.Config{URL: a.Server, Key: a.Key, UserAgent: "postern/" + c.Root().Version}
-	if a.CA != "" {
-		// Beside the system's, so that a public certificate later on changes nothing here.
-		roots, err := x509.SystemCertPool()
-		if err != nil {
-			roots = x509.NewCertPool()
-		}
-		cfg.Roots = roots
-		if !cfg.Roots.AppendCertsFromPEM([]byte(a.CA)) {
-			return nil, usage("--ca-file has no PEM certificate")
-		}
+	if a.Key == "" && a.Refresh != "" {
+		cfg.Token = func(ctx context.Context) (string, error) { return a.token(ctx, "") }
+	}
+	var err error
+	if cfg.Roots, err = a.roots(); err != nil {
+		return nil, err
 	}
 	made, err := api.NewClient(cfg)
 	if fault.Is(err, fault.KindInvalid) {
@@ -142,6 +94,34 @@ func client(c *cobra.Command, a account) (*api.Client, error) {
 	}
 	return made, err
 }
+
+// roots gives the authorities to trust: nil for the system's. A private one stands beside those, so
+// that a public certificate later on changes nothing here.
+func (a account) roots() (*x509.CertPool, error) {
+	if a.CA == "" {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM([]byte(a.CA)) {
+		return nil, usage("--ca-file has no PEM certificate")
+	}
+	return roots, nil
+}
+
+// program makes what signs in at the account's service.
+func (a account) program(ctx context.Context) (*oauth.Client, error) {
+	roots, err := a.roots()
+	if err != nil {
+		return nil, err
+	}
+	return oauth.Discover(ctx, oauth.HTTP(roots), a.Issuer, programID)
+}
+
+// programID is this program's name as an OAuth client.
+const programID = "postern-cli"
 
 // readText reads a file that a flag names, or standard input for "-".
 func readText(c *cobra.Command, flag, path string, limit int64) (string, error) {

@@ -29,11 +29,13 @@ const (
 	content                // the content of a file
 	list                   // given several times, or with commas
 	moment                 // a time, or a duration from now
+	ending                 // the same, or never
 	refConnectorGroup      // references, by name or id
 	refApplication
 	refUser
 	refGroup
 	refUsers
+	refGroups
 )
 
 // flags declares the flags of the fields and gives what reads those that were given.
@@ -47,7 +49,7 @@ func (n noun[T]) flags(c *cobra.Command, update bool) func(*cobra.Command, *api.
 		switch f.kind {
 		case truth:
 			c.Flags().Bool(f.flag, false, f.usage)
-		case list, refUsers:
+		case list, refUsers, refGroups:
 			c.Flags().StringSlice(f.flag, nil, f.usage)
 		default:
 			c.Flags().String(f.flag, "", f.usage)
@@ -77,7 +79,9 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 		given, err := c.Flags().GetStringSlice(f.flag)
 		return append([]string{}, given...), err
 	case refUsers:
-		return f.users(c, client)
+		return f.those(c, client, refUser)
+	case refGroups:
+		return f.those(c, client, refGroup)
 	}
 	given, err := c.Flags().GetString(f.flag)
 	if err != nil {
@@ -89,6 +93,11 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 			return "", nil
 		}
 		return readText(c, "--"+f.flag, given, maxFile)
+	case ending:
+		if given == "never" || given == "" {
+			return nil, nil
+		}
+		return parseMoment("--"+f.flag, given)
 	case moment:
 		return parseMoment("--"+f.flag, given)
 	case text:
@@ -97,14 +106,15 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 	return reference(c.Context(), client, f.kind, flagged{"--" + f.flag, given})
 }
 
-func (f field) users(c *cobra.Command, client *api.Client) (any, error) {
+// those reads references, all of one kind.
+func (f field) those(c *cobra.Command, client *api.Client, of kind) (any, error) {
 	given, err := c.Flags().GetStringSlice(f.flag)
 	if err != nil {
 		return nil, err
 	}
 	ids := []string{}
 	for _, name := range given {
-		id, err := reference(c.Context(), client, refUser, flagged{"--" + f.flag, name})
+		id, err := reference(c.Context(), client, of, flagged{"--" + f.flag, name})
 		if err != nil {
 			return nil, err
 		}

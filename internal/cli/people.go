@@ -136,16 +136,18 @@ func groups() noun[api.Group] {
 			{"NAME", func(_ *view, g api.Group) string { return g.Name }},
 			{"DESCRIPTION", func(_ *view, g api.Group) string { return g.Description }},
 			{"MEMBERS", func(_ *view, g api.Group) string { return fmt.Sprint(len(g.Members)) }},
+			{"GROUPS", func(v *view, g api.Group) string { return comma(v.namesOf(g.Groups)) }},
 			{"CHANGED", func(v *view, g api.Group) string { return v.ago(g.Updated) }},
 		},
 		fields: []field{
 			{"name", "name", "new name", text, "update"},
 			{"description", "description", "what the group is for", text, ""},
 			{"member", "members", "the users in it, all of them; may be given several times, \"\" for nobody", refUsers, ""},
+			{"group", "groups", "the groups in it, all of them: their members are its members; may be given several times, \"\" for none", refGroups, ""},
 		},
-		filters: []filter{{"member", "member", "only those that this user is a member of", refUser}},
+		filters: []filter{{"member", "member", "only those that this user is a member of", refUser}, {"member-group", "memberGroup", "only those that this group is in", refGroup}},
 		examples: map[string]string{
-			"create": "  postern groups create Staff --member ada --member grace",
+			"create": "  postern groups create Staff --member ada --member grace\n  postern groups create Everybody --group Staff --group Guests",
 			"update": "  postern groups update Staff --description \"Everybody\"",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Group, error] {
@@ -168,10 +170,17 @@ func groups() noun[api.Group] {
 }
 
 // membership makes the commands that add and remove members without naming all the others.
-func membership(verb, short string, change func(members []string, user string) []string) *cobra.Command {
-	return &cobra.Command{Use: verb + " GROUP USER…", Short: short, Args: cobra.MinimumNArgs(2),
-		Example: "  postern groups " + verb + " Staff ada grace",
+func membership(verb, short string, change func(members []string, one string) []string) *cobra.Command {
+	command := &cobra.Command{Use: verb + " GROUP USER…", Short: short, Args: cobra.MinimumNArgs(1),
+		Example: "  postern groups " + verb + " Staff ada grace\n  postern groups " + verb + " Everybody --group Staff",
 		RunE: func(c *cobra.Command, args []string) error {
+			nested, err := c.Flags().GetStringSlice("group")
+			if err != nil {
+				return err
+			}
+			if len(args) < 2 && len(nested) == 0 {
+				return usage("name at least one user, or a group with --group")
+			}
 			how, client, err := begin(c)
 			if err != nil {
 				return err
@@ -188,12 +197,22 @@ func membership(verb, short string, change func(members []string, user string) [
 				}
 				members = change(members, id)
 			}
-			group, err = client.Groups.Update(c.Context(), group.ID, group.Version, api.Patch{"members": members})
+			within := slices.Clone(group.Groups)
+			for _, name := range nested {
+				id, err := reference(c.Context(), client, refGroup, flagged{"--group", name})
+				if err != nil {
+					return err
+				}
+				within = change(within, id)
+			}
+			group, err = client.Groups.Update(c.Context(), group.ID, group.Version, api.Patch{"members": members, "groups": within})
 			if err != nil {
 				return renamed(err, groups().flagOf)
 			}
 			return groups().print(c, how, client, group)
 		}}
+	command.Flags().StringSlice("group", nil, "a `group` whose members are meant; may be given several times")
+	return command
 }
 
 func addMember(members []string, user string) []string {

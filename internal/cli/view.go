@@ -55,6 +55,15 @@ func (v *view) nameOf(id string) string {
 	return id
 }
 
+// namesOf gives the names of what ids name.
+func (v *view) namesOf(ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = v.nameOf(id)
+	}
+	return names
+}
+
 var whole = api.ListOptions{Limit: api.MaxPage}
 
 func gather[T any](names map[string]string, all iter.Seq2[T, error], name func(T) string) {

@@ -145,7 +145,7 @@ func key(v any) string {
 // tell. Objects are edited in ways that always differ.
 func change(doc *access.Document, dice *rand.Rand, round int) string {
 	stamp := fmt.Sprintf("%d-%d", round, dice.Uint32())
-	switch dice.IntN(8) {
+	switch dice.IntN(10) {
 	case 0:
 		u := &doc.Users[dice.IntN(len(doc.Users))]
 		if u.Created.IsZero() {
@@ -186,11 +186,39 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 		g.Description = "About\n " + stamp + " \"quoted\": ü"
 		return "group.update " + g.Name
 	case 6:
-		doc.Groups = append(doc.Groups, access.Group{Name: "Group " + stamp, Members: []access.ID{access.ID(doc.Users[0].Name)}})
+		doc.Groups = append(doc.Groups, access.Group{Name: "Group " + stamp, Members: []access.ID{access.ID(doc.Users[0].Name)}, Groups: shallow(doc.Groups)})
 		return "group.create Group " + stamp
+	case 7:
+		if len(doc.Assignments) == 0 {
+			return ""
+		}
+		a := &doc.Assignments[dice.IntN(len(doc.Assignments))]
+		if a.Created.IsZero() {
+			return ""
+		}
+		a.Expires = time.Now().Add(time.Hour + time.Duration(dice.Uint32())).UTC().Truncate(time.Microsecond)
+		return "assignment.update " + string(a.User+a.Group) + " → " + string(a.Application)
+	case 8:
+		for i := range doc.Groups {
+			if g := &doc.Groups[i]; len(g.Groups) > 0 && !g.Created.IsZero() {
+				g.Groups = nil
+				return "group.update " + g.Name
+			}
+		}
+		return ""
 	}
 	doc.ConnectorGroups = append(doc.ConnectorGroups, access.ConnectorGroup{Name: "Site " + stamp})
 	return "connector-group.create Site " + stamp
+}
+
+// shallow gives the names of two groups that have none in them.
+func shallow(groups []access.Group) (names []access.ID) {
+	for _, g := range groups {
+		if len(g.Groups) == 0 && len(names) < 2 {
+			names = append(names, access.ID(g.Name))
+		}
+	}
+	return names
 }
 
 // TestWrongDocumentsChangeNothing: each is refused with the place, and nothing is different after.
@@ -209,6 +237,12 @@ func TestWrongDocumentsChangeNothing(t *testing.T) {
 		{"unknown member", "groups[0].members[1]", false, doc{Groups: []access.Group{{Name: "G", Members: []access.ID{"ada", "nobody"}}}}},
 		{"member twice", "groups[0].members[1]", false, doc{Groups: []access.Group{{Name: "G", Members: []access.ID{"ada", "ada"}}}}},
 		{"a group in itself", "groups[0].members[0]", false, doc{Groups: []access.Group{{Name: "G", Members: []access.ID{"G"}}}}},
+		{"unknown group in a group", "groups[0].groups[0]", false, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"Nobody"}}}}},
+		{"a group in a group twice", "groups[0].groups[1]", false, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"staff", "Staff"}}}}},
+		{"a ring of one", "groups[0].groups", false, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"G"}}}}},
+		{"a ring of three, one of them old", "groups[0].groups", false, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"Staff"}}, {Name: "Staff", Groups: []access.ID{"H"}}, {Name: "H", Groups: []access.ID{"G"}}}}},
+		{"too deep", "groups[0].groups", false, doc{Groups: deep(access.MaxGroupDepth + 1)}},
+		{"group in a group goes away", "groups[0].groups[0]", true, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"Staff"}}}}},
 		{"unknown connector group", "applications[0].connectorGroup", false, doc{Applications: []access.Application{func() access.Application { a := app("x"); a.GroupID = "Mars"; return a }()}}},
 		{"unknown application", "assignments[0].application", false, doc{Assignments: []access.Assignment{{Application: "nothing", User: "ada"}}}},
 		{"unknown user", "assignments[0].user", false, doc{Assignments: []access.Assignment{{Application: "wiki", User: "nobody"}}}},

@@ -30,12 +30,16 @@ type grant struct {
 func (c *Control) Grant(_ context.Context, app access.ID, who *access.Principal) (string, time.Time, error) {
 	snap, now := c.current(), c.now()
 	a, _ := snap.Application(app)
-	decision := policy.Decide(snap, a, who, now)
-	if !decision.Allow && !(who == nil && decision.SignIn) { // whose exchanges it opens is decided one by one
+	decision := policy.Published(snap, a) // whose exchanges it opens is decided one by one
+	if who != nil {
+		decision = policy.Decide(snap, a, policy.Request{Who: who, Address: who.Address, Now: now})
+	}
+	if !decision.Allow {
 		return "", time.Time{}, fault.Forbidden("%s", decision.Message)
 	}
 	if who != nil {
-		g, err := c.sign(wire.Grant{Kind: wire.GrantUser, Application: string(app), User: string(who.User), Session: string(who.Session)}, now)
+		g, err := c.sign(wire.Grant{Kind: wire.GrantUser, Application: string(app), User: string(who.User), Session: string(who.Session),
+			Expires: decision.Until}, now)
 		return g.text, g.expires, err
 	}
 	c.grants.mu.Lock()
@@ -56,7 +60,11 @@ func (c *Control) Grant(_ context.Context, app access.ID, who *access.Principal)
 
 func (c *Control) sign(g wire.Grant, now time.Time) (grant, error) {
 	g.KeyID, g.TrustDomain = c.instance.grantKeyID, c.instance.trustDomain
-	g.Issued, g.Expires = now, now.Add(c.cfg.Settings.Grant)
+	// One whose decision ends sooner comes with that end.
+	if end := now.Add(c.cfg.Settings.Grant); g.Expires.IsZero() || end.Before(g.Expires) {
+		g.Expires = end
+	}
+	g.Issued = now
 	text, err := g.Sign(c.instance.grantKey)
 	return grant{text: text, expires: g.Expires, renew: now.Add(c.cfg.Settings.Grant / 2)}, err
 }

@@ -57,7 +57,7 @@ func (c *Control) Begin(req access.SignInRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req.Host = authority
+	req.Host, req.Continue = authority, ""
 	if checkReturn(req.Return) != nil || len(req.Return) > session.MaxReturn {
 		req.Return = a.External().Path
 	}
@@ -105,9 +105,13 @@ func (c *Control) Authorize(ctx context.Context, who access.Principal, signed st
 	if err != nil {
 		return "", err
 	}
-	if d := policy.Decide(c.current(), a, &who, c.now()); !d.Allow {
+	d := policy.Decide(c.current(), a, policy.Request{Who: &who, Address: who.Address, Now: c.now()})
+	if !d.Allow {
 		tried.Reason = d.Reason
-		return "", fault.Forbidden("%s", d.Message)
+		return "", denied(d)
+	}
+	if err := c.breakGlass(ctx, breach{&who, a, d.Exempt}); err != nil {
+		return "", err
 	}
 	code := session.Secret()
 	row := access.Code{

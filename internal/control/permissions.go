@@ -29,8 +29,11 @@ const (
 	renewConnector      permission = "connector.renew"
 	deregisterConnector permission = "connector.deregister"
 
+	readGateway permission = "gateway.read"
+
 	readAssignment   permission = "assignment.read"
 	createAssignment permission = "assignment.create"
+	updateAssignment permission = "assignment.update"
 	deleteAssignment permission = "assignment.delete"
 
 	readToken   permission = "token.read"
@@ -59,6 +62,15 @@ const (
 	updateGroup permission = "group.update"
 	deleteGroup permission = "group.delete"
 
+	readUpstream   permission = "upstream.read"
+	createUpstream permission = "upstream.create"
+	updateUpstream permission = "upstream.update"
+	deleteUpstream permission = "upstream.delete"
+	secretUpstream permission = "upstream.set-secret"
+	testUpstream   permission = "upstream.test"
+	federate       permission = "user.federate"
+	endFederated   permission = "user.upstream-refused"
+
 	readKey   permission = "key.read"
 	createKey permission = "key.create"
 	deleteKey permission = "key.delete"
@@ -73,10 +85,15 @@ const (
 	readConfiguration  permission = "configuration.read"
 	applyConfiguration permission = "configuration.apply"
 
+	allowProgram permission = "session.program"
+
 	setUp   permission = "instance.set-up"
 	signIn  permission = "session.sign-in"
 	handOff permission = "session.hand-off"
-	start   permission = "instance.start"
+
+	useBreakGlass permission = "session.break-glass"
+
+	start permission = "instance.start"
 
 	renewAuthority permission = "authority.renew"
 )
@@ -103,11 +120,13 @@ func table() map[permission]who {
 		readConnectorGroup: roles(apps, people, reader), createConnectorGroup: roles(apps),
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
+		readGateway: roles(apps, people, reader),
+
 		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector),
 		deregisterConnector: kinds(access.ActorConnector),
 
-		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
+		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), updateAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
 
 		readToken: roles(apps, reader), createToken: roles(apps), deleteToken: roles(apps),
 
@@ -120,6 +139,10 @@ func table() map[permission]who {
 
 		readGroup: roles(apps, people, reader), createGroup: roles(people), updateGroup: roles(people), deleteGroup: roles(people),
 
+		readUpstream: roles(apps, people, reader), createUpstream: roles(people), updateUpstream: roles(people),
+		deleteUpstream: roles(people), secretUpstream: roles(people), testUpstream: roles(people),
+		federate: kinds(), endFederated: kinds(), // the service's own, by what an upstream says
+
 		readKey: roles(reader), createKey: roles(), deleteKey: roles(),
 
 		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
@@ -129,8 +152,10 @@ func table() map[permission]who {
 		// What a document changes needs the permission of each change, too.
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),
 
+		allowProgram: kinds(access.ActorUser, access.ActorAnyone),
+
 		setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
-		start: kinds(), renewAuthority: kinds(),
+		start: kinds(), renewAuthority: kinds(), useBreakGlass: kinds(),
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 type grantKey struct {
 	app     access.ID
 	session access.ID // of a user grant
+	address netip.Addr
 }
 
 // A heldGrant is a grant and when to renew it.
@@ -45,7 +47,7 @@ func keyFor(app access.ID, who *access.Principal) grantKey {
 	if who == nil {
 		return grantKey{app: app}
 	}
-	return grantKey{app, who.Session}
+	return grantKey{app, who.Session, who.Address}
 }
 
 // drop forgets one grant.

@@ -23,6 +23,10 @@ const (
 // signIn sends a browser to the portal, and tells a program that it has to sign in.
 func (g *Gateway) signIn(x *exchange, d *denial) error {
 	x.record.Action, x.record.Reason = "deny", d.Reason
+	title := "Please sign in"
+	if d.StepUp != "" { // signed in, but not as a policy asks for
+		title = "Please sign in again"
+	}
 	w, _ := x.page()
 	h := w.Header()
 	h.Set("Postern-Reference", x.id)
@@ -30,7 +34,7 @@ func (g *Gateway) signIn(x *exchange, d *denial) error {
 	front := x.app.external.Origin() + x.app.external.Path
 	if !navigation(x.method, x.header) {
 		h.Set("Postern-Sign-In", front)
-		writeProblem(w, &failure{status: http.StatusUnauthorized, reason: d.Reason, title: "Please sign in", message: d.Message}, x.id)
+		writeProblem(w, &failure{status: http.StatusUnauthorized, reason: d.Reason, title: title, message: d.Message}, x.id)
 		x.record.Complete = true
 		return nil
 	}

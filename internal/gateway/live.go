@@ -87,9 +87,14 @@ func (g *Gateway) decideAgain(v *view) {
 	}
 }
 
+// asks gives what is to be decided about an exchange.
+func (x *exchange) asks(who *access.Principal, now time.Time) policy.Request {
+	return policy.Request{Who: who, Address: x.client.Addr(), Now: now}
+}
+
 // decideOne decides an exchange that is under way again.
 func (g *Gateway) decideOne(v *view, x *exchange, now time.Time) {
-	d := policy.Decide(v.snap, x.app.Application, x.who.Load(), now)
+	d := policy.Decide(v.snap, x.app.Application, x.asks(x.who.Load(), now))
 	if !d.Allow {
 		g.deny(x, d)
 		return
@@ -130,7 +135,7 @@ func (g *Gateway) lookOnce(ctx context.Context, same []*exchange) {
 	v := g.view.Load()
 	for _, x := range same {
 		if err == nil {
-			d = policy.Decide(v.snap, x.app.Application, who, g.now())
+			d = policy.Decide(v.snap, x.app.Application, x.asks(who, g.now()))
 		}
 		if !d.Allow {
 			g.deny(x, d)
@@ -159,7 +164,8 @@ func (g *Gateway) decide(x *exchange) error {
 			x.who.Store(who)
 		}
 		x.decided.Store(true)
-		d := policy.Decide(v.snap, x.app.Application, x.who.Load(), g.now())
+		d := policy.Decide(v.snap, x.app.Application, x.asks(x.who.Load(), g.now()))
+		x.found(&d)
 		if !d.Allow {
 			return &denial{d}
 		}
@@ -169,8 +175,3 @@ func (g *Gateway) decide(x *exchange) error {
 		}
 	}
 }
-
-// A denial is the policy's no.
-type denial struct{ policy.Decision }
-
-func (d *denial) Error() string { return d.Reason }

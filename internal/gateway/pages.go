@@ -46,8 +46,7 @@ func (g *Gateway) fail(x *exchange, err error) {
 func (g *Gateway) explain(x *exchange, err error) *failure {
 	if d, ok := errors.AsType[*denial](err); ok {
 		x.record.Action = "deny"
-		return &failure{status: http.StatusForbidden, reason: d.Reason, title: "You may not use this application",
-			message: d.Message, advice: askAdmin, err: err}
+		return refusal(d)
 	}
 	if d, ok := errors.AsType[*errDenied](err); ok {
 		x.record.Action = "deny"

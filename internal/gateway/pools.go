@@ -95,8 +95,13 @@ func (s *pools) retire(condition func(poolKey) bool) {
 // transport makes what speaks HTTP/1.1 over streams of the link.
 func (l *link) transport(key poolKey, x *exchange) *http.Transport {
 	app, who := x.app, x.who.Load()
-	if key.private == "" {
+	switch {
+	case key.private == "":
 		who = nil
+	case who != nil:
+		here := *who
+		here.Address = x.client.Addr()
+		who = &here
 	}
 	idle := keepIdle
 	if key.private != "" {
@@ -145,43 +150,52 @@ func (l *link) dial(ctx context.Context, app *published, who *access.Principal) 
 	if err != nil {
 		return nil, &dialError{fmt.Errorf("ask for a grant: %w", err)}
 	}
-	hash := wire.GrantHash(grant)
-	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version, GrantHash: hash}
+	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version}
 	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		open.Request = x.id
 		if who := x.who.Load(); who != nil {
 			open.User = who.Name
 		}
 	}
-	if !l.shown.has(hash) {
-		open.Grant, open.GrantHash = grant, ""
-	}
-	s, err := l.open(ctx, open)
-	if refusal, ok := err.(*wire.Refusal); ok && refusal.UnknownGrant && open.Grant == "" {
-		open.Grant, open.GrantHash = grant, ""
-		s, err = l.open(ctx, open)
-	}
+	s, _, err := l.openShown(ctx, l.forwarding(open, who), grant)
 	if err != nil {
 		if refusal, ok := err.(*wire.Refusal); ok && refusal.Phase == wire.PhaseGrant {
 			l.g.grants.drop(app.ID, who) // the next attempt brings a new one
 		}
 		return nil, &dialError{err}
 	}
-	l.shown.add(hash)
 	return s, nil
 }
 
-// open opens a stream and waits until the connector says that it is connected.
-func (l *link) open(ctx context.Context, open wire.Open) (*tunnel.Stream, error) {
+// openShown opens a stream with a grant: in full the first time, then by its hash.
+func (l *link) openShown(ctx context.Context, open wire.Open, grant string) (*tunnel.Stream, []byte, error) {
+	hash := wire.GrantHash(grant)
+	if open.Grant, open.GrantHash = "", hash; !l.shown.has(hash) {
+		open.Grant, open.GrantHash = grant, ""
+	}
+	s, answer, err := l.open(ctx, open)
+	if refusal, ok := err.(*wire.Refusal); ok && refusal.UnknownGrant && open.Grant == "" {
+		open.Grant, open.GrantHash = grant, ""
+		s, answer, err = l.open(ctx, open)
+	}
+	if err == nil {
+		l.shown.add(hash)
+	}
+	return s, answer, err
+}
+
+// open opens a stream and waits until the connector says that it is connected, and gives what it said.
+func (l *link) open(ctx context.Context, open wire.Open) (*tunnel.Stream, []byte, error) {
 	s, err := l.session.Open(ctx, wire.Encode(open))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := s.Opened(ctx); err != nil {
+	answer, err := s.Opened(ctx)
+	if err != nil {
 		s.Reset(tunnel.CodeCancelled)
-		return nil, refusalOf(err)
+		return nil, nil, refusalOf(err)
 	}
-	return s, nil
+	return s, answer, nil
 }
 
 // shown remembers which grants a connector has seen in full on a link.

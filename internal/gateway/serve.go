@@ -154,7 +154,7 @@ func (g *Gateway) answer(x *exchange, v *view) error {
 	x.record.Application = string(r.ID)
 	x.secret = cookie(x.header["Cookie"], sessionCookieName(r.published))
 	err = g.decide(x)
-	if d, ok := errors.AsType[*denial](err); ok && d.SignIn {
+	if d, ok := errors.AsType[*denial](err); ok && (d.SignIn || d.StepUp != "") {
 		return g.signIn(x, d)
 	}
 	if err != nil {

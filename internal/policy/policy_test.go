@@ -62,7 +62,7 @@ func TestDecide(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := policy.Decide(snap, &access.Application{Meta: access.Meta{ID: test.app}, PreAuthentication: access.Passthrough}, test.who, now)
+			got := policy.Decide(snap, &access.Application{Meta: access.Meta{ID: test.app}, PreAuthentication: access.Passthrough}, policy.Request{Who: test.who, Now: now})
 			if got.Allow != test.allow || got.SignIn != test.signIn || got.Reason != test.reason {
 				t.Errorf("got %+v", got)
 			}
@@ -79,10 +79,10 @@ func TestDecideFailsClosedOnNothing(t *testing.T) {
 	snap := snapshot()
 	app, _ := snap.Application("open")
 	for name, got := range map[string]policy.Decision{
-		"no snapshot":    policy.Decide(nil, app, nil, now),
-		"no application": policy.Decide(snap, nil, nil, now),
+		"no snapshot":    policy.Decide(nil, app, policy.Request{Now: now}),
+		"no application": policy.Decide(snap, nil, policy.Request{Now: now}),
 		"zero decision":  {},
-		"empty snapshot": policy.Decide(access.NewSnapshot(access.Content{}), app, nil, now),
+		"empty snapshot": policy.Decide(access.NewSnapshot(access.Content{}), app, policy.Request{Now: now}),
 	} {
 		if got.Allow {
 			t.Errorf("%s: allowed", name)

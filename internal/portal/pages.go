@@ -66,7 +66,7 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request) error {
 func (p *portal) tiles(snap *access.Snapshot, who *access.Principal) []tile {
 	var tiles []tile
 	for _, app := range snap.Applications {
-		if policy.Decide(snap, app, who, p.Now()).Allow {
+		if policy.Decide(snap, app, policy.Request{Who: who, Address: who.Address, Now: p.Now()}).Allow {
 			tiles = append(tiles, tile{Name: app.Name, URL: app.ExternalURL, Host: app.External().Authority()})
 		}
 	}
@@ -76,6 +76,7 @@ func (p *portal) tiles(snap *access.Snapshot, who *access.Principal) []tile {
 
 type signInData struct {
 	Application string // the name of the application that asked, or nothing
+	Program     bool   // a page of the portal asked, to sign in a program
 	Request     string
 	Name        string
 	Problem     string
@@ -103,7 +104,7 @@ func (p *portal) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		if err != nil {
 			return err
 		}
-		data.Application = target.Host
+		data.Application, data.Program = target.Host, target.Continue != ""
 		if snap, err := p.Control.Snapshot(r.Context(), 0); err == nil {
 			if app, ok := snap.Application(target.Application); ok {
 				data.Application = app.Name
@@ -127,6 +128,9 @@ func (p *portal) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 // allowReturn lets the form's answer lead to the application that asked: browsers apply
 // form-action also to the redirects that follow a form (CSP level 3, section 6.4.1).
 func allowReturn(h http.Header, host string) {
+	if host == "" {
+		return // the sign-in is for a page of the portal
+	}
 	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"),
 		"form-action 'self'", "form-action 'self' https://"+host, 1))
 }
@@ -170,7 +174,8 @@ func (p *portal) endOld(r *http.Request, who *access.Principal) {
 // the form first.
 func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 	request := r.URL.Query().Get("request")
-	if _, err := p.Control.SignInTarget(request); err != nil {
+	asked, err := p.Control.SignInTarget(request)
+	if err != nil {
 		return err
 	}
 	who, err := p.session(r)
@@ -179,6 +184,10 @@ func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	if who == nil {
 		http.Redirect(w, r, "/sign-in?"+url.Values{"request": {request}}.Encode(), http.StatusSeeOther)
+		return nil
+	}
+	if asked.Continue != "" {
+		http.Redirect(w, r, asked.Continue, http.StatusSeeOther)
 		return nil
 	}
 	target, err := p.Control.Authorize(r.Context(), *who, request)

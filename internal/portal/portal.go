@@ -8,7 +8,9 @@ package portal
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -66,6 +68,7 @@ type Accounts interface {
 type Config struct {
 	Control  Control
 	Accounts Accounts
+	Programs Programs
 	Log      *slog.Logger
 	Now      func() time.Time // optional; time.Now if nil
 }
@@ -87,6 +90,7 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("POST /sign-in/continue", p.page(p.continueSignIn))
 	mux.HandleFunc("GET /passkeys.js", script)
 	p.account(mux)
+	p.oauth(mux)
 	mux.HandleFunc("GET /authorize", p.page(p.authorize))
 	mux.HandleFunc("GET /sign-out", p.page(p.signOutForm))
 	mux.HandleFunc("POST /sign-out", p.page(p.signOut))
@@ -166,7 +170,18 @@ func (p *portal) session(r *http.Request) (*access.Principal, error) {
 	if err != nil {
 		return nil, err
 	}
+	who.Address = addressOf(r)
 	return &who, nil
+}
+
+// addressOf gives the client's address; the zero one where that cannot be told.
+func addressOf(r *http.Request) netip.Addr {
+	text := web.ClientAddress(r)
+	if host, _, err := net.SplitHostPort(text); err == nil {
+		text = host
+	}
+	address, _ := netip.ParseAddr(text)
+	return address
 }
 
 func anyone(r *http.Request) access.Actor {

@@ -12,9 +12,9 @@ var applications = table[access.Application]{
 	what: "application",
 	columns: []string{
 		"name", "name_key", "group_id", "external_url", "external_host", "external_path", "internal_url", "pre_authentication",
-		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths",
+		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths", "requestable",
 	},
-	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled")},
+	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable")},
 	search:  "name_key",
 	meta:    func(a *access.Application) *access.Meta { return &a.Meta },
 	values: func(a *access.Application) []any {
@@ -22,7 +22,7 @@ var applications = table[access.Application]{
 		return []any{
 			a.Name, folded(a.Name), string(a.GroupID), a.ExternalURL, external.Host, external.Path, a.InternalURL, string(a.PreAuthentication),
 			string(a.HostHeader), flag(a.Disabled), flag(a.SkipVerify), a.BackendCA, a.BackendTimeout.Microseconds(), a.IdleTimeout.Microseconds(),
-			flag(a.AllowRawPaths),
+			flag(a.AllowRawPaths), flag(a.Requestable),
 		}
 	},
 	into: func(a *access.Application) ([]any, func() error) {
@@ -30,7 +30,7 @@ var applications = table[access.Application]{
 		var unused string
 		ptrs := []any{
 			&a.Name, &unused, &a.GroupID, &a.ExternalURL, &unused, &unused, &a.InternalURL, &a.PreAuthentication,
-			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths,
+			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths, &a.Requestable,
 		}
 		return ptrs, func() error {
 			a.BackendTimeout, a.IdleTimeout = time.Duration(backend)*time.Microsecond, time.Duration(idle)*time.Microsecond
@@ -41,27 +41,47 @@ var applications = table[access.Application]{
 
 // Application gives an application.
 func (t *Tx) Application(ctx context.Context, id access.ID) (access.Application, error) {
-	return applications.one(ctx, t, "id", string(id))
+	a, err := applications.one(ctx, t, "id", string(id))
+	if err != nil {
+		return a, err
+	}
+	list := []access.Application{a}
+	err = t.withOwners(ctx, list)
+	return list[0], err
 }
 
 // Applications gives a page of the applications and the cursor of the next one.
 func (t *Tx) Applications(ctx context.Context, p access.Page) ([]access.Application, string, error) {
-	return applications.page(ctx, t, p, "", nil)
+	list, next, err := applications.page(ctx, t, p, "", nil)
+	if err != nil {
+		return nil, "", err
+	}
+	return list, next, t.withOwners(ctx, list)
 }
 
 // AllApplications gives every application, for a snapshot.
 func (t *Tx) AllApplications(ctx context.Context) ([]access.Application, error) {
-	return applications.all(ctx, t)
+	list, err := applications.all(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return list, t.withOwners(ctx, list)
 }
 
 // InsertApplication stores a new application.
 func (t *Tx) InsertApplication(ctx context.Context, a *access.Application) error {
-	return applications.insert(ctx, t, a)
+	if err := applications.insert(ctx, t, a); err != nil {
+		return err
+	}
+	return t.setOwners(ctx, a)
 }
 
 // UpdateApplication stores an application that is still at the version it was read at.
 func (t *Tx) UpdateApplication(ctx context.Context, a *access.Application) error {
-	return applications.update(ctx, t, a)
+	if err := applications.update(ctx, t, a); err != nil {
+		return err
+	}
+	return t.setOwners(ctx, a)
 }
 
 // DeleteApplication removes an application with its assignments and sessions.

@@ -21,6 +21,7 @@ var applicationNoun = noun[access.Application]{
 			ExternalURL: fmt.Sprintf("https://wiki%d.example.com/", i), InternalURL: "http://wiki:8080/",
 			PreAuthentication: access.Passthrough, HostHeader: access.HostExternal, Disabled: true, SkipVerify: true, BackendCA: "PEM",
 			BackendTimeout: 3*time.Hour + time.Microsecond, IdleTimeout: time.Millisecond, AllowRawPaths: true,
+			Requestable: true, OwnerUsers: []access.ID{"usr_w"}, OwnerGroups: []access.ID{"grp_w"},
 		}
 	},
 	change: func(a *access.Application) {

@@ -15,10 +15,11 @@ func folded(name string) string { return strings.ToLower(name) }
 var users = table[access.User]{
 	name:    "users",
 	what:    "user",
-	columns: []string{"name", "name_key", "display_name", "email", "disabled", "roles", "require_second_factor", "upstream_id", "upstream_subject"},
+	columns: []string{"name", "name_key", "display_name", "email", "disabled", "roles", "require_second_factor", "upstream_id", "upstream_subject", "break_glass"},
 	apart:   []string{"password_set", "upstream_refused"},
 	filters: map[string]condition{
-		"disabled": isTrue("disabled"),
+		"disabled":   isTrue("disabled"),
+		"breakGlass": isTrue("break_glass"),
 		"group": func(value string) (string, any) {
 			return "id IN (SELECT user_id FROM memberships WHERE group_id = %s)", value
 		},
@@ -28,13 +29,13 @@ var users = table[access.User]{
 	search: "name_key",
 	meta:   func(u *access.User) *access.Meta { return &u.Meta },
 	values: func(u *access.User) []any {
-		return []any{u.Name, folded(u.Name), u.DisplayName, u.Email, flag(u.Disabled), jsonList(u.Roles), flag(u.RequireSecondFactor), nullable(u.Upstream), subjectOf(u)}
+		return []any{u.Name, folded(u.Name), u.DisplayName, u.Email, flag(u.Disabled), jsonList(u.Roles), flag(u.RequireSecondFactor), nullable(u.Upstream), subjectOf(u), flag(u.BreakGlass)}
 	},
 	into: func(u *access.User) ([]any, func() error) {
 		var unused, roles string
 		var passwordSet, refused int64
 		var upstream, subject *string
-		return []any{&u.Name, &unused, &u.DisplayName, &u.Email, &u.Disabled, &roles, &u.RequireSecondFactor, &upstream, &subject, &passwordSet, &refused}, func() error {
+		return []any{&u.Name, &unused, &u.DisplayName, &u.Email, &u.Disabled, &roles, &u.RequireSecondFactor, &upstream, &subject, &u.BreakGlass, &passwordSet, &refused}, func() error {
 			u.PasswordSet, u.UpstreamRefused = moment(passwordSet), moment(refused)
 			if upstream != nil && subject != nil {
 				u.Upstream, u.Subject = access.ID(*upstream), *subject

@@ -18,11 +18,11 @@ var userNoun = noun[access.User]{
 	sample: func(i int) access.User {
 		return access.User{
 			Meta: meta(num("usr", i), 1), Name: fmt.Sprintf("user%d", i), DisplayName: "Ada", Email: "ada@example.com", Disabled: true,
-			Roles: []access.Role{access.RoleOwner, access.RoleReader}, RequireSecondFactor: true,
+			Roles: []access.Role{access.RoleOwner, access.RoleReader}, RequireSecondFactor: true, BreakGlass: true,
 		}
 	},
 	change: func(u *access.User) {
-		u.Name, u.DisplayName, u.Email, u.Disabled, u.Roles, u.RequireSecondFactor, u.Updated = "other", "", "", false, nil, false, at(9)
+		u.Name, u.DisplayName, u.Email, u.Disabled, u.Roles, u.RequireSecondFactor, u.BreakGlass, u.Updated = "other", "", "", false, nil, false, false, at(9)
 	},
 	apart:  []string{".Groups", ".PasswordSet", ".Factors"},
 	name:   func(u *access.User, name string) { u.Name = name },

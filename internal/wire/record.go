@@ -10,6 +10,7 @@ type Record struct {
 	Gateway     string        `json:"gateway"`
 	Application string        `json:"application,omitempty"`
 	Connector   string        `json:"connector,omitempty"`
+	Via         string        `json:"via,omitempty"` // the gateway that holds the connector's tunnel, if it is another one
 	User        string        `json:"user,omitempty"`
 	Session     string        `json:"session,omitempty"`
 	Client      string        `json:"client"` // address:port
@@ -18,15 +19,26 @@ type Record struct {
 	Host        string        `json:"host"`
 	Path        string        `json:"path"` // without the query, which may hold secrets
 	Status      int           `json:"status"`
-	Action      string        `json:"action"`           // "allow" or "deny"
-	Reason      string        `json:"reason,omitempty"` // stable word of a denial or failure
-	Hop         string        `json:"hop,omitempty"`    // that failed
-	Received    int64         `json:"received"`         // body bytes from the client
-	Sent        int64         `json:"sent"`             // body bytes to the client
-	Open        time.Duration `json:"open"`             // until the stream was there; 0 for a kept one
-	FirstByte   time.Duration `json:"firstByte"`        // until the backend's response header
+	Action      string        `json:"action"`               // "allow" or "deny"
+	Reason      string        `json:"reason,omitempty"`     // stable word of a denial or failure
+	Hop         string        `json:"hop,omitempty"`        // that failed
+	Policy      string        `json:"policy,omitempty"`     // that denied
+	Condition   string        `json:"condition,omitempty"`  // of it, that was not met
+	BreakGlass  string        `json:"breakGlass,omitempty"` // the policy that would have denied anybody but a break-glass user
+	Received    int64         `json:"received"`             // body bytes from the client
+	Sent        int64         `json:"sent"`                 // body bytes to the client
+	Open        time.Duration `json:"open"`                 // until the stream was there; 0 for a kept one
+	FirstByte   time.Duration `json:"firstByte"`            // until the backend's response header
 	Duration    time.Duration `json:"duration"`
 	Complete    bool          `json:"complete"` // false when the reply was cut
+	// Reports are policies in force only to report, that would have denied.
+	Reports []PolicyReport `json:"reports,omitempty"`
+}
+
+// PolicyReport is a condition of a policy that a request did not meet.
+type PolicyReport struct {
+	Policy    string `json:"policy"`
+	Condition string `json:"condition"`
 }
 
 // Presence is what a gateway knows of one connector's tunnels to it.

@@ -1,0 +1,54 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+	"postern/internal/policy"
+	"postern/internal/store"
+)
+
+// Denied is the decision behind an error of kind Forbidden, for whoever can lead on from it.
+type Denied struct{ policy.Decision }
+
+func (d *Denied) Error() string {
+	if d.Finding != nil {
+		return d.Reason + ": policy " + d.Finding.Name + ": " + d.Finding.Detail
+	}
+	return d.Reason
+}
+
+func denied(d policy.Decision) error { return fault.Forbidden("%s", d.Message).Because(&Denied{d}) }
+
+// breach is what a break-glass user got past.
+type breach struct {
+	who *access.Principal
+	app *access.Application
+	of  *policy.Finding
+}
+
+// breakGlass tells loudly that somebody got past a policy by being a break-glass user: in the audit
+// log, without which it does not happen, and in the log.
+func (c *Control) breakGlass(ctx context.Context, b breach) error {
+	if b.of == nil {
+		return nil
+	}
+	now := c.now()
+	detail, _ := json.Marshal(map[string]any{"policy": b.of.Policy, "name": b.of.Name, "condition": b.of.Condition, "detail": b.of.Detail}) // words
+	entry := access.AuditEntry{
+		ID: access.NewID(access.PrefixAudit, now), Time: now, Action: string(useBreakGlass), Object: b.app.ID, Name: b.app.Name, Outcome: "done", Detail: string(detail),
+		Actor: access.Actor{Kind: access.ActorUser, ID: b.who.User, Name: b.who.Name, Roles: b.who.Roles},
+	}
+	if b.who.Address.IsValid() {
+		entry.Actor.Address = b.who.Address.String()
+	}
+	c.alarm(b.who.Name, entry.Actor.Address, "application", b.app.Name, "policy", b.of.Name, "why", b.of.Detail)
+	return c.store.Write(ctx, func(tx *store.Tx) error { return tx.AppendAudit(ctx, &entry) })
+}
+
+// alarm logs that a break-glass user is at work.
+func (c *Control) alarm(user, address string, more ...any) {
+	c.log.Error("ALARM: a break-glass user is in use", append([]any{"user", user, "address", address}, more...)...)
+}
