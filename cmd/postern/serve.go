@@ -33,7 +33,7 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 			if err != nil {
 				return err
 			}
-			cfg.Log = log
+			cfg.Log, cfg.Version = log, version
 			return serve(cmd.Context(), cfg, cmd.OutOrStdout())
 		},
 	}

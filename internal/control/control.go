@@ -48,6 +48,9 @@ type Settings struct {
 	AuditRetention    time.Duration // [400 days]
 	ConfigurationWait time.Duration // the longest wait of AgentConfiguration [2 min]
 
+	ProgramLife time.Duration // a program's session ends, such as the command line's [30 days]
+	ProgramIdle time.Duration // an unused one ends [7 days]
+
 	RequireSecondFactor bool // nobody gets in without one; who has none enrols one at the next sign-in
 }
 
@@ -65,6 +68,8 @@ func (s *Settings) complete() {
 	fill(&s.SessionIdle, 12*time.Hour)
 	fill(&s.SessionLife, day)
 	fill(&s.SessionAway, time.Hour)
+	fill(&s.ProgramLife, 30*day)
+	fill(&s.ProgramIdle, 7*day)
 	fill(&s.AuditRetention, 400*day)
 	fill(&s.ConfigurationWait, 2*time.Minute)
 }
@@ -84,13 +89,17 @@ type Control struct {
 	issuers  atomic.Pointer[[]ca.Issuer] // newest first
 	grants   grants
 	presence presence
+	replicas replicas
+	gateways gatewayStates
 
 	passwords *identity.Passwords
 	throttle  *identity.Throttle
 	second    *identity.Throttle // of second factors: only who knows the password reaches it
+	devices   *identity.Throttle // of the short codes of programs
 	passkeys  *identity.Passkeys
 	refusals  *refusals
 	signIns   *signIns
+	providers providers
 	announced chan struct{} // something was committed
 	away      atomic.Pointer[awayError]
 	keysUsed  keysUsed
@@ -125,7 +134,9 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		passwords: identity.NewPasswords(cfg.Passwords),
 		throttle:  identity.NewThrottle(cfg.Throttle),
 		second:    identity.NewThrottle(secondThrottle(cfg.Throttle)),
+		devices:   identity.NewThrottle(secondThrottle(cfg.Throttle)),
 		announced: make(chan struct{}, 1),
+		replicas:  replicas{leaving: make(chan struct{})},
 	}
 	var err error
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {
@@ -134,6 +145,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 	if c.refusals, err = newRefusals(cfg.Registerer); err != nil {
 		return nil, err
 	}
+	c.providers.dial = c.dialUpstream
 	if c.signIns, err = newSignIns(cfg.Registerer, c.now); err != nil {
 		return nil, err
 	}
@@ -141,7 +153,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		return nil, err
 	}
 	c.sessions = session.NewCache(session.CacheConfig{
-		Keys: c.instance.macs, Look: c.lookUpSession, Idle: cfg.Settings.SessionIdle, Away: cfg.Settings.SessionAway, Now: c.now,
+		Keys: c.instance.macs, Look: c.lookUpSession, Idle: cfg.Settings.SessionIdle, Rest: cfg.Settings.ProgramIdle, Away: cfg.Settings.SessionAway, Now: c.now,
 	})
 	c.certs = newCertificates(c)
 	// Once more after the issuing certificate, which may have ended while nothing ran.
@@ -180,11 +192,16 @@ const (
 func (c *Control) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.watch(ctx) })
+	wg.Go(func() { _ = c.store.Listen(ctx, c.announce) })
+	wg.Go(func() { c.beat(ctx) })
+	wg.Go(func() { c.keepLease(ctx) })
 	wg.Go(func() { every(ctx, batchEvery, c.writeBatches) })
 	wg.Go(func() { every(ctx, signInEvery, c.writeSignIns) })
-	wg.Go(func() { every(ctx, cleanEvery, c.clean) })
+	wg.Go(func() { every(ctx, cleanEvery, c.singly(c.clean)) })
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
+	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
 	wg.Wait()
+	c.providers.close()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	c.writeBatches(last)
@@ -205,8 +222,8 @@ func every(ctx context.Context, interval time.Duration, do func(context.Context)
 	}
 }
 
-// watch refreshes after each announcement and each second, so that a change of another replica is
-// seen too.
+// watch refreshes after each announcement, of this or another replica, and each second: an
+// announcement may be lost.
 func (c *Control) watch(ctx context.Context) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()

@@ -17,11 +17,15 @@ const (
 // endingsFor is how long endings are kept: longer than a gateway honours what it remembers.
 const endingsFor = 48 * time.Hour
 
+// codesFor is how long the code of a program stays after its end, to find out whether it is shown again.
+const codesFor = time.Hour
+
 // tokensFor is how long a used or expired token stays to be looked at.
 const tokensFor = 30 * 24 * time.Hour
 
-// clean deletes what is over. Every replica may do it at once: it is the same for all.
+// clean deletes what is over. One replica at a time does it, so that they do not wait for each other.
 func (c *Control) clean(ctx context.Context) {
+	c.cleanAssignments(ctx)
 	now := c.now()
 	jobs := []struct {
 		name string
@@ -30,11 +34,23 @@ func (c *Control) clean(ctx context.Context) {
 		{"sessions", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSessions(ctx, now, cleanBatch)
 		}},
+		{"gateways", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteLostGateways(ctx, forgetAfter)
+		}},
 		{"codes", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredCodes(ctx, now, cleanBatch)
 		}},
+		{"codes of programs", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredProgramCodes(ctx, now.Add(-codesFor), cleanBatch)
+		}},
+		{"programs that wait", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredDeviceCodes(ctx, now, cleanBatch)
+		}},
 		{"steps", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSteps(ctx, now, cleanBatch)
+		}},
+		{"arrivals", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredArrivals(ctx, now, cleanBatch)
 		}},
 		{"links", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredLinks(ctx, now, cleanBatch)
@@ -55,7 +71,7 @@ func (c *Control) clean(ctx context.Context) {
 	for _, job := range jobs {
 		for range cleanRounds {
 			var deleted int64
-			err := c.write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+			err := c.writeSingly(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 				deleted, err = job.do(ctx, tx)
 				return err
 			})
@@ -88,7 +104,7 @@ func (c *Control) writeBatches(ctx context.Context) {
 	}
 	keys := c.keysUsed.take()
 	var seen []store.Seen
-	for id, s := range c.presence.take(c.current()) {
+	for id, s := range c.presence.take(c.current(), c.elsewhere) {
 		seen = append(seen, store.Seen{ID: id, At: s.lastSeen, Address: s.address, Host: s.host})
 	}
 	if len(used)+len(keys)+len(seen) == 0 {

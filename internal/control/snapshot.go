@@ -43,6 +43,7 @@ func (c *Control) refresh(ctx context.Context) error {
 	var content *access.Content
 	var keys keyMaterial
 	var news []access.Ending
+	var gateways []access.Gateway
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
 		version, err := tx.Version(ctx)
 		if err != nil {
@@ -56,6 +57,9 @@ func (c *Control) refresh(ctx context.Context) error {
 				return err
 			}
 		}
+		if gateways, err = c.runningGateways(ctx, tx); err != nil {
+			return err
+		}
 		news, err = c.endings.read(ctx, tx)
 		return err
 	})
@@ -67,7 +71,12 @@ func (c *Control) refresh(ctx context.Context) error {
 	if content != nil {
 		// Revocations and certificates first: whoever sees the new version must find them in force.
 		c.certs.replace(keys)
+		content.Gateways = gateways
 		c.snapshot.set(access.NewSnapshot(*content))
+	} else if snap := c.current(); !sameGateways(snap.Gateways, gateways) {
+		same := snap.Content
+		same.Gateways = gateways
+		c.snapshot.set(access.NewSnapshot(same))
 	}
 	c.tell(news, at)
 	return nil
@@ -102,7 +111,6 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 		Names:       c.cfg.Names,
 		Roots:       c.instance.roots,
 		GrantKeys:   map[string]ed25519.PublicKey{c.instance.grantKeyID: c.instance.grantKey.Public().(ed25519.PublicKey)},
-		Gateways:    []access.Gateway{c.cfg.Gateway},
 	}
 	applications, err1 := tx.AllApplications(ctx)
 	groups, err2 := tx.AllConnectorGroups(ctx)
@@ -138,7 +146,7 @@ func (c *Control) Health(ctx context.Context) []Check {
 	if old := c.away.Load(); database.Err == nil && old != nil {
 		database.Err = old.err
 	}
-	checks := []Check{database, {Name: "gateway certificate", Err: c.certs.health()}, {Name: "issuing certificate", Err: c.issuingHealth()}}
+	checks := []Check{database, {Name: "gateway certificate", Err: c.certs.health()}, {Name: "issuing certificate", Err: c.issuingHealth()}, {Name: "other gateways", Err: c.peersHealth()}}
 	if c.current() == nil {
 		checks = append(checks, Check{Name: "snapshot", Err: fault.Unavailable("there is no configuration yet")})
 	} else {

@@ -2,6 +2,8 @@ package control
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,8 +89,17 @@ func (c *Control) Report(told wire.Presence) {
 	case len(s.tunnels) < tunnelsKept || s.tunnels[key].Tunnels > 0:
 		s.tunnels[key] = told
 		s.lastSeen, s.address = now, told.Address
-		p.fresh[id] = true
+		if !c.elsewhere(told.Gateway) {
+			p.fresh[id] = true
+		}
 	}
+}
+
+// elsewhere reports whether a gateway is that of another replica, which writes itself when it saw its
+// connectors.
+func (c *Control) elsewhere(gateway string) bool {
+	return gateway != string(c.cfg.Gateway.ID) &&
+		slices.ContainsFunc(c.current().Gateways, func(g access.Gateway) bool { return string(g.ID) == gateway })
 }
 
 // reported notes what a connector tells of its machine, which it does over a tunnel.
@@ -144,12 +155,14 @@ func label(known *access.Connector, s Status, lost, now time.Time) (Label, strin
 }
 
 // take gives and forgets what was seen since the last time, and drops connectors that are gone.
-func (p *presence) take(snap *access.Snapshot) map[access.ID]sighting {
+func (p *presence) take(snap *access.Snapshot, elsewhere func(gateway string) bool) map[access.ID]sighting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := make(map[access.ID]sighting, len(p.fresh))
-	for id := range p.fresh {
-		out[id] = *p.seen[id]
+	for id, fresh := range p.fresh {
+		if fresh {
+			out[id] = *p.seen[id]
+		}
 	}
 	clear(p.fresh)
 	for id, s := range p.seen {
@@ -157,7 +170,7 @@ func (p *presence) take(snap *access.Snapshot) map[access.ID]sighting {
 			delete(p.seen, id)
 			delete(out, id)
 		} else if len(s.tunnels) > 0 {
-			p.fresh[id] = true // still there at the next batch
+			p.fresh[id] = slices.ContainsFunc(slices.Collect(maps.Values(s.tunnels)), func(t wire.Presence) bool { return !elsewhere(t.Gateway) })
 			s.lastSeen = newest(s)
 		}
 	}

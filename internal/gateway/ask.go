@@ -72,7 +72,7 @@ func refuse(s *tunnel.Stream, phase wire.Phase, code, message string) {
 
 // ask asks the connector a question and gives its answer.
 func (l *link) ask(ctx context.Context, question string, body []byte) ([]byte, error) {
-	s, err := l.session.Open(ctx, wire.Encode(wire.Open{Kind: wire.KindAsk, Question: question}))
+	s, err := l.session.Open(ctx, wire.Encode(l.forwarding(wire.Open{Kind: wire.KindAsk, Question: question}, nil)))
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
@@ -97,6 +97,9 @@ func (l *link) ask(ctx context.Context, question string, body []byte) ([]byte, e
 	}
 	return answer, nil
 }
+
+// errNoTunnel says that nobody can be asked.
+var errNoTunnel = fault.Unavailable("the connector has no tunnel to any gateway at the moment")
 
 // refusalOf gives the refusal that a stream was answered with, or the error itself.
 func refusalOf(err error) error {

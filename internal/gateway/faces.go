@@ -33,7 +33,7 @@ func newFaces(keys Keys, now func() time.Time) *faces {
 		}
 	}
 	f := &faces{
-		tunnel:   credential.ServeTunnel(keys.GatewayCertificate, verifyAgent(keys, now)),
+		tunnel:   credential.ServeTunnel(keys.GatewayCertificate, verifyPeer(keys, now, x509.ExtKeyUsageClientAuth, wire.RoleConnector, wire.RoleGateway)),
 		agent:    credential.ServeAgent(keys.GatewayCertificate),
 		public:   public("h2", "http/1.1"),
 		http1:    public("http/1.1"),
@@ -48,16 +48,16 @@ func newFaces(keys Keys, now func() time.Time) *faces {
 	return f
 }
 
-// verifyAgent checks who dials a tunnel: by the proven leaf alone, on resumption too, against the
-// authorities and revocations of this moment.
-func verifyAgent(keys Keys, now func() time.Time) func(tls.ConnectionState) error {
+// verifyPeer checks who is at the other end of a tunnel: by the proven leaf alone, on resumption too,
+// against the authorities and revocations of this moment.
+func verifyPeer(keys Keys, now func() time.Time, usage x509.ExtKeyUsage, roles ...wire.Role) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		roots, trustDomain := keys.AgentRoots()
 		return credential.VerifyPeer(credential.Peer{
 			TrustDomain: trustDomain,
 			Roots:       roots,
-			Roles:       []wire.Role{wire.RoleConnector},
-			Usage:       x509.ExtKeyUsageClientAuth,
+			Roles:       roles,
+			Usage:       usage,
 			Protocol:    wire.ProtocolTunnel,
 			Now:         now,
 			Revoked:     keys.Revoked,

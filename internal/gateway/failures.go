@@ -84,6 +84,8 @@ var phaseFailures = map[wire.Phase]failure{
 		message: "The connector could not connect to the application."},
 	wire.PhaseTLS: {status: 502, reason: "backend-tls", hop: hopBackend, title: "No secure connection to the application",
 		message: "The connector could not agree on a secure connection with the application, or does not trust its certificate."},
+	wire.PhaseForward: {status: 503, reason: "forward-refused", hop: hopGateway, title: "The application cannot be reached at the moment",
+		message: "The part of Postern that is connected to the application's network did not take the request.", retry: 2 * time.Second},
 	wire.PhaseLimit: {status: 503, reason: "connector-limit", hop: hopConnector, title: "The connector is busy",
 		message: "The connector is at one of its limits or is shutting down.", retry: 2 * time.Second},
 }
@@ -127,7 +129,7 @@ func failureOf(err error) *failure {
 // lost reports whether an error is the end of a tunnel, not of one stream in it.
 func lost(err error) bool {
 	if reset, ok := errors.AsType[*tunnel.ResetError](err); ok {
-		return reset.Code == tunnel.CodeConnectionLost || reset.Code.Retryable()
+		return reset.Code == tunnel.CodeConnectionLost || reset.Code == tunnel.CodePathLost || reset.Code.Retryable()
 	}
 	return errors.Is(err, tunnel.ErrDraining) || errors.Is(err, tunnel.ErrExhausted) || errors.Is(err, tunnel.ErrLost)
 }

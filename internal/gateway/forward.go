@@ -74,11 +74,15 @@ func (g *Gateway) roundTrip(ctx context.Context, x *exchange, r route, private s
 	tried := map[*link]bool{}
 	var last error
 	for {
+		grown := g.links.grown() // before the look
 		l := g.links.choose(g.view.Load().snap, r.GroupID, func(l *link) bool { return tried[l] })
 		if stuck := x.stuck(private); stuck != nil && !tried[stuck] {
 			l = stuck
 		}
 		if l == nil {
+			if last == nil && g.hold(ctx, x, r.GroupID, grown) {
+				continue
+			}
 			if last == nil {
 				f := noConnector
 				last = &f
@@ -87,7 +91,10 @@ func (g *Gateway) roundTrip(ctx context.Context, x *exchange, r route, private s
 		}
 		tried[l] = true
 		l.active.Add(1)
-		x.record.Connector = string(l.connector)
+		x.record.Connector, x.record.Via = string(l.connector), ""
+		if l.via != nil {
+			x.record.Via = l.via.id
+		}
 		p, leave := l.pools.use(poolKey{r.ID, r.Version, private}, x)
 		slow := time.AfterFunc(lookAfter, l.lookAround)
 		res, err := x.send(ctx, p.transport, r)
@@ -98,12 +105,20 @@ func (g *Gateway) roundTrip(ctx context.Context, x *exchange, r route, private s
 		}
 		leave()
 		l.active.Add(-1)
-		last = err
+		if last == nil || !notCarried(err) { // what failed first says more than that its tunnel is gone
+			last = err
+		}
 		if ctx.Err() != nil || !x.movable(err, l) || time.Now().After(deadline) {
-			return nil, nil, nil, err
+			return nil, nil, nil, last
 		}
 		g.metrics.moved.Inc()
 	}
+}
+
+// notCarried reports whether another gateway did not take the stream.
+func notCarried(err error) bool {
+	refusal, ok := errors.AsType[*wire.Refusal](err)
+	return ok && refusal.Phase == wire.PhaseForward
 }
 
 // movable reports whether a request that failed on a link may be sent again on another one: nothing

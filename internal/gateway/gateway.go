@@ -29,6 +29,8 @@ import (
 // Config holds what a Gateway needs. Fields are required unless they say otherwise.
 type Config struct {
 	ID         string                // of this gateway
+	Address    string                // that it advertises; told to other gateways
+	Program    string                // its version; told to other gateways
 	Log        *slog.Logger          // optional; discarded if nil
 	Now        func() time.Time      // optional; time.Now if nil
 	Registerer prometheus.Registerer // optional; metrics are kept but not exposed if nil
@@ -40,6 +42,7 @@ type Config struct {
 	Keys      Keys
 	Recorder  Recorder // optional
 	Presence  Presence // optional
+	Peers     Peers    // optional; there are no other gateways if nil
 
 	Portal http.Handler // answers the portal's host
 	Admin  http.Handler // answers the admin center's host; on Listeners.Admin only, if that is given
@@ -107,6 +110,8 @@ type Recorder interface {
 // Presence is told of each connector's tunnels whenever something changes. It must not block.
 type Presence interface {
 	Report(wire.Presence)
+	// ReportGateway tells how a gateway is, this one or another.
+	ReportGateway(wire.GatewayState)
 }
 
 // Listeners are what a Gateway serves.
@@ -132,6 +137,11 @@ type Limits struct {
 	AppExchanges        int           // requests at once of one application [5,000]
 	ConnectorTunnels    int           // tunnels of one connector [8]
 	Asks                int           // questions at once of one connector's tunnel [16]
+	Peers               int           // tunnels that other gateways dialled [64]
+	PeerTunnels         int           // connectors' tunnels that one other gateway may tell of [65,536]
+	PeerStreams         int           // streams of one tunnel with another gateway [16,384]
+	PeerAsks            int           // questions to connectors at once of one tunnel with another gateway [64]
+	Forwards            int           // streams carried for other gateways [16,384]
 	IdleStreams         int           // kept connections per application and tunnel [64]
 	Sessions            int           // sessions remembered [100,000]
 	SessionFresh        time.Duration // a session is not looked up again for this long [15 s]
@@ -153,6 +163,11 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.AppExchanges, 5_000)
 	fill(&l.ConnectorTunnels, 8)
 	fill(&l.Asks, 16)
+	fill(&l.Peers, 64)
+	fill(&l.PeerTunnels, 65_536)
+	fill(&l.PeerStreams, 16_384)
+	fill(&l.PeerAsks, 64)
+	fill(&l.Forwards, 16_384)
 	fill(&l.IdleStreams, 64)
 	fill(&l.Sessions, 100_000)
 	fill(&l.SessionFresh, 15*time.Second)

@@ -26,15 +26,18 @@ const (
 	askTimeout     = 3 * time.Minute // a question for the configuration waits for a change
 )
 
-// A link is one tunnel of a connector.
+// A link is one tunnel of a connector: here, or far at another gateway.
 type link struct {
 	g         *Gateway
 	connector access.ID
-	serial    string // of the certificate that the tunnel was proven with
+	number    uint64      // of the tunnel, at the gateway that holds it
+	via       *peer       // of a far link: the way to that gateway
+	gone      atomic.Bool // of a far link: it takes no new streams any more
+	serial    string      // of the certificate that the tunnel was proven with
 	instance  string
 	address   string
 	peer      wire.Identity
-	session   *tunnel.Session
+	session   *tunnel.Session // of a far link: that of via
 	asks      chan struct{}
 	look      chan struct{} // takes one: probe now
 	active    atomic.Int64  // exchanges under way
@@ -48,32 +51,69 @@ type link struct {
 }
 
 // usable reports whether the link takes new streams.
-func (l *link) usable() bool { return !l.session.Draining() }
+func (l *link) usable() bool { return !l.session.Draining() && !l.gone.Load() }
 
-// links are the tunnels that are open here, by connector.
+// links are the tunnels that are open here and those that other gateways told of, by connector.
 type links struct {
-	mu   sync.RWMutex // guards open
-	open map[access.ID][]*link
-	turn atomic.Uint32
+	turn   atomic.Uint32
+	number atomic.Uint64
+
+	mu      sync.RWMutex // guards the fields below
+	open    map[access.ID][]*link
+	far     map[access.ID][]*link
+	changed chan struct{} // closed and replaced when there is another link
 }
 
-func newLinks() *links { return &links{open: map[access.ID][]*link{}} }
-
-func (s *links) add(l *link) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open[l.connector] = append(slices.Clone(s.open[l.connector]), l)
+func newLinks() *links {
+	return &links{open: map[access.ID][]*link{}, far: map[access.ID][]*link{}, changed: make(chan struct{})}
 }
 
-func (s *links) remove(l *link) {
+func (s *links) add(l *link)       { s.put(s.open, l) }
+func (s *links) addFar(l *link)    { s.put(s.far, l) }
+func (s *links) remove(l *link)    { s.take(s.open, l) }
+func (s *links) removeFar(l *link) { s.take(s.far, l) }
+
+func (s *links) put(list map[access.ID][]*link, l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rest := slices.DeleteFunc(slices.Clone(s.open[l.connector]), func(other *link) bool { return other == l })
+	list[l.connector] = append(slices.Clone(list[l.connector]), l)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *links) take(list map[access.ID][]*link, l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rest := slices.DeleteFunc(slices.Clone(list[l.connector]), func(other *link) bool { return other == l })
 	if len(rest) == 0 {
-		delete(s.open, l.connector)
+		delete(list, l.connector)
 		return
 	}
-	s.open[l.connector] = rest
+	list[l.connector] = rest
+}
+
+// grown gives a channel that closes when there is another link.
+func (s *links) grown() <-chan struct{} {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changed
+}
+
+// farOf lists the links of a connector at other gateways. The caller must not change the slice.
+func (s *links) farOf(connector access.ID) []*link {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.far[connector]
+}
+
+func (s *links) allFar() []*link {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []*link
+	for _, of := range s.far {
+		all = append(all, of...)
+	}
+	return all
 }
 
 // of lists the links of a connector. The caller must not change the slice.
@@ -94,11 +134,18 @@ func (s *links) all() []*link {
 }
 
 // choose gives the least loaded link of the group's connectors, but for those tried before; nil if
-// there is none. Among equals it takes turns.
+// there is none. Among equals it takes turns. One at another gateway is taken only where there is none here.
 func (s *links) choose(snap *access.Snapshot, group access.ID, tried func(*link) bool) *link {
+	members := snap.Members(group)
+	if l := s.least(members, s.of, tried); l != nil {
+		return l
+	}
+	return s.least(members, s.farOf, tried)
+}
+
+func (s *links) least(members []*access.Connector, links func(access.ID) []*link, tried func(*link) bool) *link {
 	var best *link
 	var load int64
-	members := snap.Members(group)
 	turn := 0
 	if len(members) > 0 {
 		turn = int(s.turn.Add(1)) % len(members)
@@ -108,7 +155,7 @@ func (s *links) choose(snap *access.Snapshot, group access.ID, tried func(*link)
 		if c.Disabled {
 			continue
 		}
-		of := s.of(c.ID)
+		of := links(c.ID)
 		for j := range of {
 			l := of[(turn+j)%len(of)]
 			if n := l.active.Load(); (best == nil || n < load) && l.usable() && !tried(l) {
@@ -119,14 +166,21 @@ func (s *links) choose(snap *access.Snapshot, group access.ID, tried func(*link)
 	return best
 }
 
-// tunnel carries a connector's tunnel from its handshake to its end.
+// tunnel carries a tunnel from its handshake to its end: a connector's or another gateway's.
 func (g *Gateway) tunnel(ctx context.Context, c *tls.Conn) {
 	peer, serial, err := credential.PeerIdentity(c.ConnectionState())
-	if err != nil || peer.Role != wire.RoleConnector {
+	switch {
+	case err == nil && peer.Role == wire.RoleConnector:
+		g.connectorTunnel(ctx, c, peer, serial)
+	case err == nil && peer.Role == wire.RoleGateway:
+		g.peerTunnel(c, peer, serial)
+	default:
 		g.log.Warn("tunnel refused", "client", c.RemoteAddr().String(), "error", err)
 		_ = c.Close()
-		return
 	}
+}
+
+func (g *Gateway) connectorTunnel(ctx context.Context, c *tls.Conn, peer wire.Identity, serial string) {
 	connector := access.ID(peer.ID)
 	if why := g.admit(ctx, connector); why != nil {
 		g.turnAway(ctx, c, connector, why)
@@ -135,8 +189,10 @@ func (g *Gateway) tunnel(ctx context.Context, c *tls.Conn) {
 	l := &link{
 		g: g, connector: connector, serial: serial, peer: peer, address: c.RemoteAddr().String(),
 		asks: make(chan struct{}, g.limits.Asks), look: make(chan struct{}, 1), log: g.log.With("connector", connector),
+		number: g.links.number.Add(1),
 	}
 	l.pools.link = l
+	var err error
 	l.session, err = tunnel.New(tunnel.Config{
 		Conn: c, Hello: tunnel.Hello{Instance: g.cfg.ID}, Accept: l.accept, Log: l.log, Budget: g.budget,
 	})
@@ -219,12 +275,18 @@ func (l *link) live() {
 		l.g.presence(l)
 	}()
 	wait := time.Duration(0)
+	going := l.session.Going()
 	for {
 		timer := time.NewTimer(wait)
 		select {
 		case <-l.session.Done():
 			timer.Stop()
 			return
+		case <-going:
+			timer.Stop()
+			going = nil // once
+			l.g.peers.news()
+			continue
 		case <-l.look:
 			timer.Stop()
 		case <-timer.C:
@@ -237,6 +299,9 @@ func (l *link) live() {
 // lookAround probes the connector's tunnels, unless one just answered. If the network between is dark, all of them are found
 // to be lost at the same time, and not each by the request that tries it next.
 func (l *link) lookAround() {
+	if l.via != nil {
+		return // the gateway that holds the tunnel looks after it
+	}
 	for _, other := range l.g.links.of(l.connector) {
 		other.mu.Lock()
 		fresh := l.g.now().Sub(other.echo) < lookAfter
@@ -270,6 +335,15 @@ func (l *link) probe() {
 
 // presence reports the tunnels of the link's connector process.
 func (g *Gateway) presence(l *link) {
+	report := g.presenceOf(l)
+	g.metrics.tunnels.WithLabelValues(string(l.connector)).Set(float64(len(g.links.of(l.connector))))
+	if g.cfg.Presence != nil {
+		g.cfg.Presence.Report(report)
+	}
+	g.peers.news()
+}
+
+func (g *Gateway) presenceOf(l *link) wire.Presence {
 	report := wire.Presence{Connector: string(l.connector), Instance: l.instance, Gateway: g.cfg.ID, Address: l.address}
 	of := g.links.of(l.connector)
 	for _, other := range of {
@@ -285,10 +359,7 @@ func (g *Gateway) presence(l *link) {
 		}
 		other.mu.Unlock()
 	}
-	g.metrics.tunnels.WithLabelValues(string(l.connector)).Set(float64(len(of)))
-	if g.cfg.Presence != nil {
-		g.cfg.Presence.Report(report)
-	}
+	return report
 }
 
 // review closes the link if the connector may not have it by the view and revocations of this moment.
@@ -303,7 +374,7 @@ func (g *Gateway) review(l *link) {
 
 // sweep retires what draining links keep, so that their drain can end.
 func (g *Gateway) sweep() {
-	for _, l := range g.links.all() {
+	for _, l := range append(g.links.all(), g.links.allFar()...) {
 		if !l.usable() {
 			l.pools.retire(nil)
 		}

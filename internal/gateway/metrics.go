@@ -22,6 +22,7 @@ type metrics struct {
 	tunnels    *prometheus.GaugeVec     // by connector
 	cut        *prometheus.CounterVec   // by reason
 	moved      prometheus.Counter
+	forwarded  prometheus.Counter // streams of other gateways
 
 	apps sync.Map // application → *appMetrics, found without hashing labels
 }
@@ -53,13 +54,16 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 	}
 	moved := counter("moved_total", "Requests that were sent through another connector after one failed.")
 	m.moved = moved.WithLabelValues()
+	forwarded := counter("forwarded_total", "Streams carried for other gateways.")
+	m.forwarded = forwarded.WithLabelValues()
 	if registerer == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved,
+	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved, forwarded,
 		gauge("connections", "Open connections.", g.census.size), gauge("exchanges", "Requests under way.", g.live.count),
-		gauge("streams", "Open streams of all tunnels.", g.streams), gauge("configuration_version", "Version of the snapshot in force.", g.version),
+		gauge("streams", "Open streams of all tunnels.", g.streams), gauge("peers", "Tunnels with other gateways.", func() int { return len(g.peers.all()) }), gauge("forwards", "Streams that are carried for other gateways.", g.forwards.count),
+		gauge("configuration_version", "Version of the snapshot in force.", g.version),
 	} {
 		errs = append(errs, registerer.Register(c))
 	}

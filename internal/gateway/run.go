@@ -33,6 +33,9 @@ type Gateway struct {
 	budget     *tunnel.Budget
 	census     *census
 	conns      atomic.Uint64
+	started    time.Time
+	draining   atomic.Bool
+	peering    sync.WaitGroup  // tunnels that we dialled
 	adminApart bool            // the admin host is served on a listener of its own; set before anything is served
 	life       context.Context // ends when nothing is carried any more; set before anything is served
 
@@ -40,6 +43,8 @@ type Gateway struct {
 	first chan struct{} // closed with the first view
 
 	links          *links
+	peers          *peers
+	forwards       *forwards
 	live           *live
 	sessions       *sessionCache
 	grants         *grantCache
@@ -67,7 +72,7 @@ func New(cfg Config) (*Gateway, error) {
 		budget: tunnel.NewBudget(0),
 		census: newCensus(limits),
 		first:  make(chan struct{}),
-		links:  newLinks(), live: newLive(limits),
+		links:  newLinks(), live: newLive(limits), peers: newPeers(), forwards: newForwards(), started: time.Now(),
 		sessions:       newSessionCache(cfg.Sessions, limits, cfg.Now),
 		grants:         newGrantCache(cfg.Grants, cfg.Now),
 		connectionAuth: &connectionAuth{},
@@ -130,7 +135,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	watching, stopWatching := context.WithCancel(g.life)
 
 	var background, doors sync.WaitGroup
-	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.keep, g.faces.keep} {
+	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.keep, g.faces.keep, g.keepPeers, g.keepStated} {
 		background.Go(func() { run(watching) })
 	}
 	var servers []*http.Server
@@ -154,6 +159,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	doors.Wait()
 	stopWatching()
 	background.Wait()
+	g.peering.Wait()
 	return nil
 }
 
@@ -194,8 +200,11 @@ func (g *Gateway) drain(open []net.Listener, servers []*http.Server) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Drain)
 	defer cancel()
-	g.log.Info("draining", "exchanges", g.live.count())
+	g.log.Info("draining", "exchanges", g.live.count(), "forwarded", g.forwards.count())
+	g.draining.Store(true)
+	g.peers.news() // other gateways open nothing here any more and let go of what is idle
 	var each sync.WaitGroup
+	each.Go(func() { g.settle(ctx, g.forwards.count) })
 	for _, s := range servers {
 		each.Go(func() {
 			if s.Shutdown(ctx) != nil {
@@ -209,15 +218,16 @@ func (g *Gateway) drain(open []net.Listener, servers []*http.Server) {
 	g.cutAll()
 	last, cancelLast := context.WithTimeout(context.Background(), lastDrain)
 	defer cancelLast()
-	g.settle(last)
+	g.settle(last, g.live.count)
+	g.drainPeers(last)
 	g.drainLinks(last)
 }
 
-// settle waits until no exchange is under way or ctx ends.
-func (g *Gateway) settle(ctx context.Context) {
+// settle waits until nothing is under way or ctx ends.
+func (g *Gateway) settle(ctx context.Context, count func() int) {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for g.live.count() > 0 {
+	for count() > 0 {
 		select {
 		case <-ctx.Done():
 			return

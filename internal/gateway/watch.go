@@ -67,6 +67,14 @@ func (g *Gateway) install(snap *access.Snapshot) {
 		g.review(l)
 		l.pools.retire(func(k poolKey) bool { app, ok := v.apps[k.app]; return !ok || app.Version != k.version })
 	}
+	for _, l := range g.links.allFar() {
+		l.pools.retire(func(k poolKey) bool { app, ok := v.apps[k.app]; return !ok || app.Version != k.version })
+	}
+	for _, p := range g.peers.all() {
+		p.review()
+	}
+	g.decideForwards(v)
+	g.peers.news() // they are told the version
 	// Last: whoever waits for this view finds everything done.
 	if before == nil {
 		close(g.first)
@@ -113,6 +121,7 @@ func (g *Gateway) ended(ctx context.Context, e access.Ending) {
 		about = func(access.Principal) bool { return true }
 	case access.EndingSession:
 		about = func(who access.Principal) bool { return string(who.Session) == e.ID }
+		g.forwards.sessionEnded(access.ID(e.ID))
 	case access.EndingUser:
 		about = func(who access.Principal) bool { return string(who.User) == e.ID }
 	case access.EndingConnector:
@@ -120,6 +129,9 @@ func (g *Gateway) ended(ctx context.Context, e access.Ending) {
 		return
 	case access.EndingCertificate:
 		g.links.closeWhere(func(l *link) bool { return l.serial == e.ID })
+		for _, p := range g.peers.all() {
+			p.review()
+		}
 		return
 	default:
 		return

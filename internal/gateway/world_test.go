@@ -50,6 +50,7 @@ type plane struct {
 	signer   ed25519.PrivateKey
 	records  []wire.Record
 	presence []wire.Presence
+	states   []wire.GatewayState
 	grants   atomic.Int64
 	lookups  atomic.Int64
 
@@ -250,6 +251,13 @@ func (p *plane) Report(r wire.Presence) {
 	p.wake()
 }
 
+func (p *plane) ReportGateway(s wire.GatewayState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.states = append(p.states, s)
+	p.wake()
+}
+
 func ada() access.Principal {
 	return access.Principal{User: "usr_ada", Name: "ada", Groups: []access.ID{"grp_staff"}, Session: "ses_ada", Authenticated: time.Now().Add(-time.Minute)}
 }
@@ -273,10 +281,15 @@ type option func(*gateway.Config)
 
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
-	p := newPlane(t)
+	return newWorldOn(t, newPlane(t), "gtw_1", options...)
+}
+
+// newWorldOn starts a gateway on a control plane that others may share.
+func newWorldOn(t testing.TB, p *plane, id string, options ...option) *world {
+	t.Helper()
 	w := &world{t: t, plane: p, done: make(chan struct{}), metrics: prometheus.NewRegistry()}
 	cfg := gateway.Config{
-		ID: "gtw_1", Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Registerer: w.metrics,
+		ID: id, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Registerer: w.metrics,
 		Snapshots: p, Sessions: p, SignIns: p, Grants: p, Keys: p, Recorder: p, Presence: p,
 		Portal: say("portal"), Admin: say("admin"), Agent: say("agent"), Drain: 2 * time.Second,
 		Ask: func(_ context.Context, peer wire.Identity, question string, body []byte) ([]byte, error) {
@@ -428,16 +441,21 @@ func (w *world) enrol(name string) *connector {
 	})
 	c := &connector{w: w, id: id, cert: w.issue(w.t, ca.ProfileConnector, string(id)), grants: map[string]bool{}}
 	w.connectors = append(w.connectors, c)
+	c.config = w.dialTLS(&c.cert)
+	return c
+}
+
+// dialTLS dials tunnels with a certificate.
+func (w *world) dialTLS(own *tls.Certificate) *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(w.root.Cert)
-	c.config = &tls.Config{
+	return &tls.Config{
 		MinVersion: tls.VersionTLS13, NextProtos: []string{wire.ProtocolTunnel}, InsecureSkipVerify: true,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.cert, nil },
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil },
 		ClientSessionCache:   tls.NewLRUClientSessionCache(4),
 		VerifyConnection: credential.VerifyPeer(credential.Peer{TrustDomain: trustDomain, Roots: pool, Roles: []wire.Role{wire.RoleGateway},
 			Usage: x509.ExtKeyUsageServerAuth, Protocol: wire.ProtocolTunnel}),
 	}
-	return c
 }
 
 // open dials one tunnel and runs it.

@@ -36,6 +36,8 @@ type Config struct {
 	SecondFactor   bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
 	Drain          time.Duration // how long open requests may take when stopping; 30 s if zero
 
+	Version string // of the program, shown in lists
+
 	Log      *slog.Logger                                     // slog.Default() if nil
 	Listener func(name, address string) (net.Listener, error) // opens listeners; net.Listen if nil
 }
@@ -127,21 +129,31 @@ func serviceURL(flag, raw string) (access.Endpoint, error) {
 	return e, nil
 }
 
+// Storage gives where the database and the master key are: from Data, Database and KeyFile alone.
+func (c Config) Storage() (store.Config, error) {
+	if c.Data == "" {
+		dir, err := daemon.StateDir("postern")
+		if err != nil {
+			return store.Config{}, err
+		}
+		c.Data = dir
+	}
+	out := store.Config{URL: c.Database, KeyFile: c.KeyFile, Log: c.Log}
+	setDefault(&out.URL, (&url.URL{Scheme: "sqlite", Opaque: filepath.Join(c.Data, "postern.db")}).String())
+	setDefault(&out.KeyFile, filepath.Join(c.Data, "master.key"))
+	return out, nil
+}
+
 // openStore opens the database and the master key, making both at the first start.
 func (s *Service) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data directory (--data): %w", err)
 	}
-	where := (&url.URL{Scheme: "sqlite", Opaque: filepath.Join(s.cfg.Data, "postern.db")}).String()
-	if s.cfg.Database != "" {
-		where = s.cfg.Database
+	where, err := s.cfg.Storage()
+	if err != nil {
+		return err
 	}
-	key := s.cfg.KeyFile
-	if key == "" {
-		key = filepath.Join(s.cfg.Data, "master.key")
-	}
-	var err error
-	s.store, err = store.Open(ctx, store.Config{URL: where, KeyFile: key, Log: s.log})
+	s.store, err = store.Open(ctx, where)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}

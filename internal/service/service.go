@@ -84,14 +84,15 @@ func (s *Service) listen() (err error) {
 
 func (s *Service) wire(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	id := access.NewID(access.PrefixGateway, time.Now())
+	now := time.Now()
+	id := access.NewID(access.PrefixGateway, now)
 	var err error
 	s.control, err = control.New(ctx, control.Config{
 		Store:      s.store,
 		Log:        s.log,
 		Registerer: s.registry,
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
-		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress},
+		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor},
 	})
 	if err != nil {
@@ -110,6 +111,9 @@ func (s *Service) wire(ctx context.Context) error {
 	}
 	s.gateway, err = gateway.New(gateway.Config{
 		ID:         string(id),
+		Address:    s.cfg.GatewayAddress,
+		Program:    s.cfg.Version,
+		Peers:      s.control,
 		Log:        s.log,
 		Registerer: s.registry,
 		Snapshots:  s.control,
@@ -119,7 +123,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Keys:       s.control.Certificates(),
 		Recorder:   newRecorder(s.log),
 		Presence:   s.control,
-		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Log: s.log})),
+		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Programs: s.control, Log: s.log})),
 		Admin:      s.withHealth(adminHandler),
 		Agent:      agents,
 		CRL:        s.control.CRL,
@@ -149,6 +153,8 @@ func (s *Service) Run(ctx context.Context) error {
 	err := daemon.Run(ctx,
 		func(ctx context.Context) error {
 			defer stop()
+			// Connectors and other gateways hear of it while the exchanges here still finish.
+			defer context.AfterFunc(ctx, s.control.Leave)()
 			return s.gateway.Serve(ctx, s.listeners)
 		},
 		func(context.Context) error { return s.control.Run(background) },

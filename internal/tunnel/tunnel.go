@@ -140,11 +140,12 @@ const (
 	CodeVersion        Code = 12 // no common version
 	CodeSilent         Code = 13 // the peer was silent for too long
 	CodeStalled        Code = 14 // the peer did not read for too long
-	codes                   = 15
+	CodePathLost       Code = 15 // the sender passed the stream on, and the session beyond it ended
+	codes                   = 16
 )
 
 var codeNames = [codes]string{"none", "cancelled", "refused", "internal error", "flow control", "buffer budget", "not processed", "connection lost",
-	"closed", "too many streams", "protocol", "flood", "version", "silent", "stalled"}
+	"closed", "too many streams", "protocol", "flood", "version", "silent", "stalled", "path lost"}
 
 func (c Code) String() string {
 	if int(c) < len(codeNames) {

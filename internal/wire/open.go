@@ -25,6 +25,8 @@ type Open struct {
 	GrantHash   string `json:"grantHash,omitempty"`   // afterwards: its hash, see GrantHash
 	Request     string `json:"request,omitempty"`     // id of the request or flow, for both sides' logs
 	User        string `json:"user,omitempty"`        // sign-in name, for the connector's Session log only
+	// Forward is there when a gateway passes the stream, of KindDial or KindAsk, on to another one.
+	Forward *Forward `json:"forward,omitempty"`
 }
 
 // Opened is the answer to a dial that worked.
@@ -51,6 +53,7 @@ const (
 	PhaseTLS     Phase = "tls"     // no TLS session with the backend
 	PhaseLimit   Phase = "limit"   // the connector is at one of its limits or shutting down
 	PhaseAsk     Phase = "ask"     // a question was not answered
+	PhaseForward Phase = "forward" // the gateway that holds the connector's tunnel did not take the stream
 )
 
 // Refusal is the answer to an Open that was refused.
