@@ -227,11 +227,7 @@ func VerifyBackup(ctx context.Context, r io.Reader, keyFile string) (Summary, er
 	}
 	var key *sealer
 	if keyFile != "" {
-		master, err := readMaster(keyFile)
-		if err != nil {
-			return Summary{}, err
-		}
-		if key, err = newSealer(master); err != nil {
+		if key, err = sealerOf(keyFile); err != nil {
 			return Summary{}, err
 		}
 	}

@@ -82,3 +82,22 @@ func text(err error) string {
 	}
 	return err.Error()
 }
+
+// Migrate brings the schema of a database that is there up to date, as Open does, and gives how it was
+// and is. It needs no key.
+func Migrate(ctx context.Context, cfg Config) (before, after Schema, err error) {
+	s, err := attach(ctx, cfg)
+	if err != nil {
+		return Schema{}, Schema{}, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	before = s.schema
+	release, err := s.engine.alone(ctx)
+	if err != nil {
+		return before, before, err
+	}
+	if err := errors.Join(s.migrate(ctx), release()); err != nil {
+		return before, before, fmt.Errorf("bring the database up to date: %w", withCause(s.engine, err))
+	}
+	return before, s.schema, nil
+}

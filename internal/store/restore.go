@@ -47,6 +47,9 @@ func Restore(ctx context.Context, r Restoring) (Restored, error) {
 		return Restored{}, err
 	}
 	// First to the end without a database: most of what can be wrong shows then.
+	if _, err := r.File.Seek(0, io.SeekStart); err != nil {
+		return Restored{}, fmt.Errorf("read the backup: %w", err)
+	}
 	if _, err := VerifyBackup(ctx, r.File, r.KeyFile); err != nil {
 		return Restored{}, err
 	}
@@ -165,11 +168,7 @@ func (s *Store) load(ctx context.Context, d *draft, r Restoring) (Summary, error
 
 // fill puts the rows of a backup into a migrated schema.
 func (s *Store) fill(ctx context.Context, tx *sql.Tx, b *backupReader, keyFile string) error {
-	master, err := readMaster(keyFile)
-	if err != nil {
-		return err
-	}
-	key, err := newSealer(master)
+	key, err := sealerOf(keyFile)
 	if err != nil {
 		return err
 	}

@@ -87,23 +87,23 @@ func TestSpoiltBackups(t *testing.T) {
 		{"a newer schema's", zipped(t, regexp.MustCompile(`"schema":\d+`).ReplaceAll(text, []byte(`"schema":99999`))), "newer program"},
 		{"one letter", zipped(t, bytes.Replace(text, []byte(`"ada"`), []byte(`"bob"`), 1)), "checksum"},
 		{"one letter and the sum", replaced(`"ada"`, `"bob"`), "does not have the master key"},
-		{"text for a number", replaced(`["cgr_w",0,`, `["cgr_w","0",`), "text for a number"},
-		{"number for a text", replaced(`["cgr_w",0,`, `[7,0,`), "number for a text"},
-		{"a fraction", replaced(`["cgr_w",0,`, `["cgr_w",0.5,`), "number"},
-		{"a value missing", replaced(`["cgr_w",0,`, `[0,`), "cannot be read"},
+		{"text for a number", replaced(`["cgr_w",1,`, `["cgr_w","1",`), "text for a number"},
+		{"number for a text", replaced(`["cgr_w",1,`, `[7,0,`), "number for a text"},
+		{"a fraction", replaced(`["cgr_w",1,`, `["cgr_w",0.5,`), "number"},
+		{"a value missing", replaced(`["cgr_w",1,`, `[0,`), "cannot be read"},
 		{"a table missing", replaced(`{"table":"users",`, `{"table":"usurers",`), "does not hold the table"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { refusedRestore(t, cfg, test.file, test.words) })
 	}
 	t.Run("cut anywhere", func(t *testing.T) {
-		for at := 1; at < len(file); at += max(1, len(file)/97) {
+		for at := 1; at < len(file); at += max(1, len(file)/41) {
 			refusedRestore(t, cfg, file[:at], "")
 		}
 		refusedRestore(t, cfg, file[:len(file)-1], "")
 	})
 	t.Run("a bit flipped anywhere", func(t *testing.T) {
-		for at := 10; at < len(file); at += max(1, len(file)/97) { // the first ten are gzip's head, which says nothing
+		for at := 10; at < len(file); at += max(1, len(file)/41) { // the first ten are gzip's head, which says nothing
 			other := bytes.Clone(file)
 			other[at] ^= 1 << (at % 8)
 			refusedRestore(t, cfg, other, "")
@@ -114,7 +114,7 @@ func TestSpoiltBackups(t *testing.T) {
 		other.KeyFile = open(t, sqliteConfig(t), nil).cfg.KeyFile
 		refusedRestore(t, other, file, "use the key file of the time")
 		other.KeyFile += ".missing"
-		refusedRestore(t, other, file, "")
+		refusedRestore(t, other, file, "is missing")
 	})
 	if _, err := store.Restore(t.Context(), store.Restoring{Config: cfg, File: bytes.NewReader(file)}); err != nil { // and whole it is good
 		t.Fatal(err)
@@ -144,7 +144,9 @@ func TestRestoreOverAnother(t *testing.T) {
 			fails(t, r, "restore into an empty one, or replace it with --force")
 			r.Force = true
 			fails(t, r, "is in use")
-			k.counted(t, 6) // what was there still works
+			if _, err := act(t.Context(), k.Store); err != nil { // what was there still works
+				t.Fatal(err)
+			}
 			if err := k.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -158,7 +160,9 @@ func TestRestoreOverAnother(t *testing.T) {
 				}
 			}
 			k = open(t, cfg, server)
-			k.counted(t, 5)
+			if version := k.version(t); version != first.Configuration {
+				t.Errorf("version %d, want %d", version, first.Configuration)
+			}
 			if _, again := k.backup(t); again.Digest != first.Digest {
 				t.Error("the restored database is another")
 			}
@@ -220,7 +224,11 @@ func TestBackupOfAnOlderSchema(t *testing.T) {
 		if made.Schema != version {
 			t.Errorf("schema %d, want %d", made.Schema, version)
 		}
-		for _, where := range []*pg.Server{nil, server} {
+		where := []*pg.Server{nil, server}
+		if version > 1 && version < store.NewestSchema()-1 {
+			where = where[:1]
+		}
+		for _, where := range where {
 			there := restored(t, file, k.cfg.KeyFile, where)
 			if got := there.Schema(); got.Version != store.NewestSchema() {
 				t.Errorf("restored with schema %d", got.Version)

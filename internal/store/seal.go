@@ -110,8 +110,8 @@ func (s *Store) attachKey(ctx context.Context, path string) error {
 	return err
 }
 
-// sealerFor reads the key file and proves that it is the key of a database by its check.
-func sealerFor(path, check string) (*sealer, error) {
+// sealerOf reads the key file.
+func sealerOf(path string) (*sealer, error) {
 	master, err := readMaster(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Invalid("key-file",
@@ -120,7 +120,12 @@ func sealerFor(path, check string) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := newSealer(master)
+	return newSealer(master)
+}
+
+// sealerFor reads the key file and proves that it is the key of a database by its check.
+func sealerFor(path, check string) (*sealer, error) {
+	sealer, err := sealerOf(path)
 	if err != nil {
 		return nil, err
 	}

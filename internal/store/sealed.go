@@ -19,6 +19,7 @@ func sealedColumns(schema []tableShape) []sealedColumn {
 		{"factors", "id", "sealed", "factors/"},
 		{"upstreams", "id", "sealed", "upstreams/sealed/"},
 		{"upstream_sessions", "session_id", "renewal", "upstream_sessions/renewal/"},
+		{"upstream_arrivals", "hash", "renewal", "upstream_arrivals/renewal/"},
 	}
 	return slices.DeleteFunc(all, func(c sealedColumn) bool {
 		return !slices.ContainsFunc(schema, func(t tableShape) bool { return t.name == c.table && slices.Contains(t.names(), c.column) })
