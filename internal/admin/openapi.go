@@ -72,7 +72,7 @@ func describe(routes []route) *huma.OpenAPI {
 	for _, rt := range routes {
 		document.AddOperation(rt.describe(registry))
 	}
-	for _, tag := range []string{"applications", "assignments", "connectors", "connector-groups", "tokens", "users", "groups", "keys",
+	for _, tag := range []string{"applications", "assignments", "connectors", "connector-groups", "gateways", "tokens", "users", "groups", "upstreams", "keys",
 		"certificates", "audit", "configuration", "service"} {
 		document.Tags = append(document.Tags, &huma.Tag{Name: tag})
 	}

@@ -50,13 +50,14 @@ func (h *Handler) table() []route {
 		{get, "/connectors/{id}", "showConnector", "connectors", "Show a connector with its status", viewers, false, one(access.PrefixConnector, c.Connector, h.showConnector)},
 		{patch, "/connectors/{id}", "updateConnector", "connectors", "Rename, move, disable or enable a connector", apps, false, update(h.changeConnector())},
 		{del, "/connectors/{id}", "deleteConnector", "connectors", "Delete a connector and revoke its certificate", apps, false, remove(access.PrefixConnector, c.DeleteConnector)},
-		{get, "/users", "listUsers", "users", "List users", viewers, false, list(c.Users, showUser, ofDisabled, ofRole, ofGroup)},
+		{get, "/gateways", "listGateways", "gateways", "List the gateways that run and whether they reach each other", viewers, false, list(c.Gateways, showGateway)},
+		{get, "/users", "listUsers", "users", "List users", viewers, false, list(c.Users, showUser, ofDisabled, ofRole, ofGroup, ofUpstream)},
 		{post, "/users", "createUser", "users", "Make a local user", people, false, create(h.createUser)},
 		{get, "/users/{id}", "showUser", "users", "Show a user", viewers, false, one(access.PrefixUser, c.User, showUser)},
 		{patch, "/users/{id}", "updateUser", "users", "Change, disable or enable a user", people, false, update(h.changeUser())},
 		{del, "/users/{id}", "deleteUser", "users", "Delete a user", people, false, remove(access.PrefixUser, c.DeleteUser)},
 		{post, "/users/{id}/password", "setPassword", "users", "Give a user a new password", people, false, h.setPassword()},
-		{get, "/groups", "listGroups", "groups", "List groups of users", viewers, false, list(c.Groups, showGroup, ofMember)},
+		{get, "/groups", "listGroups", "groups", "List groups of users", viewers, false, list(c.Groups, showGroup, ofMember, ofMemberGroup)},
 		{post, "/groups", "createGroup", "groups", "Make a group of users", people, false, create(h.createGroup)},
 		{get, "/groups/{id}", "showGroup", "groups", "Show a group with its members", viewers, false, one(access.PrefixGroup, c.Group, showGroup)},
 		{patch, "/groups/{id}", "updateGroup", "groups", "Change a group or its members", people, false, update(h.changeGroup())},
@@ -64,6 +65,7 @@ func (h *Handler) table() []route {
 		{get, "/assignments", "listAssignments", "assignments", "List assignments", viewers, false, h.listAssignments()},
 		{post, "/assignments", "createAssignment", "assignments", "Let a user or a group use an application", assigns, false, create(h.createAssignment)},
 		{get, "/assignments/{id}", "showAssignment", "assignments", "Show an assignment", viewers, false, one(access.PrefixAssignment, c.Assignment, showAssignment)},
+		{patch, "/assignments/{id}", "updateAssignment", "assignments", "Change when an assignment ends", assigns, false, update(h.changeAssignment())},
 		{del, "/assignments/{id}", "deleteAssignment", "assignments", "Delete an assignment", assigns, false, remove(access.PrefixAssignment, c.DeleteAssignment)},
 		{get, "/tokens", "listTokens", "tokens", "List enrolment tokens", readers, false, list(c.Tokens, showToken)},
 		{post, "/tokens", "createToken", "tokens", "Make an enrolment token; its text is shown once", apps, false, create(h.createToken)},
@@ -87,6 +89,7 @@ func (h *Handler) table() []route {
 	}
 	rows = append(rows, h.past()...)
 	rows = append(rows, h.accounts()...)
+	rows = append(rows, h.upstreams()...)
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern
 	}

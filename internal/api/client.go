@@ -23,8 +23,10 @@ import (
 
 // Config says how to reach a service. URL and Key are required.
 type Config struct {
-	URL       string         // of the service's admin host: https://admin.example.com
-	Key       string         // the API key's secret; may be empty for what needs none (set-up)
+	URL string // of the service's admin host: https://admin.example.com
+	Key string // the API key's secret; may be empty for what needs none (set-up)
+	// Token gives an access token for each request instead of Key; optional.
+	Token     func(context.Context) (string, error)
 	Roots     *x509.CertPool // optional: the authorities to trust; the system's if nil
 	UserAgent string         // optional: the program that asks
 	Timeout   time.Duration  // optional: of one request with its answer; a minute if zero
@@ -47,6 +49,8 @@ type Client struct {
 	Tokens          Tokens
 	Keys            Keys
 	Certificates    Certificates
+	Upstreams       Upstreams
+	Gateways        Gateways
 	Audit           Audit
 }
 
@@ -181,6 +185,13 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	c.headers(req, k)
+	if c.cfg.Token != nil {
+		token, err := c.cfg.Token(ctx)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	return req, nil
 }
 

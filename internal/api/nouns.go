@@ -155,6 +155,7 @@ type (
 		reads[Assignment]
 		shows[Assignment]
 		creates[AssignmentInput, Assignment]
+		patches[Assignment]
 		deletes
 	}
 	// Tokens enrol connectors.
@@ -177,6 +178,8 @@ type (
 		shows[Certificate]
 		deletes
 	}
+	// Gateways are the services that share a database.
+	Gateways struct{ reads[Gateway] }
 	// Audit is the audit log, newest first.
 	Audit struct{ reads[AuditEntry] }
 )
@@ -190,11 +193,14 @@ func (c *Client) nouns() {
 	u, p, s := n("users"), n("groups"), n("assignments")
 	c.Users = Users{reads[User]{u}, shows[User]{u}, creates[UserCreate, User]{u}, patches[User]{u}, pasts[User]{u}, deletes{u}}
 	c.Groups = Groups{reads[Group]{p}, shows[Group]{p}, creates[GroupInput, Group]{p}, patches[Group]{p}, pasts[Group]{p}, deletes{p}}
-	c.Assignments = Assignments{reads[Assignment]{s}, shows[Assignment]{s}, creates[AssignmentInput, Assignment]{s}, deletes{s}}
+	c.Assignments = Assignments{reads[Assignment]{s}, shows[Assignment]{s}, creates[AssignmentInput, Assignment]{s}, patches[Assignment]{s}, deletes{s}}
 	t, y, d := n("tokens"), n("keys"), n("certificates")
 	c.Tokens = Tokens{reads[Token]{t}, shows[Token]{t}, creates[TokenInput, TokenCreated]{t}, deletes{t}}
 	c.Keys = Keys{reads[Key]{y}, shows[Key]{y}, creates[KeyInput, KeyCreated]{y}, deletes{y}}
 	c.Certificates = Certificates{reads[Certificate]{d}, shows[Certificate]{d}, deletes{d}}
+	w := n("upstreams")
+	c.Upstreams = Upstreams{reads[Upstream]{w}, shows[Upstream]{w}, creates[UpstreamCreate, Upstream]{w}, patches[Upstream]{w}, pasts[Upstream]{w}, deletes{w}}
+	c.Gateways = Gateways{reads[Gateway]{n("gateways")}}
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
 }
 

@@ -27,7 +27,7 @@ func Commands() []*cobra.Command {
 		membership("remove", "Remove users or groups from a group", removeMember),
 	}
 	nouns := []*cobra.Command{
-		applications().command(), connectors().command(), connectorGroups().command(),
+		applications().command(), connectors().command(), connectorGroups().command(), gateways(),
 		people.command(), sets.command(), assignments().command(),
 		tokens().command(), keys().command(), certificates().command(), audit(),
 	}
