@@ -78,6 +78,7 @@ type Code struct {
 // AuditEntry tells of one change, or of one that was refused: who, when, what.
 type AuditEntry struct {
 	ID      ID
+	Seq     uint64 // its place in the log, from 1; 0 until it is there
 	Version uint64 // the configuration version that the change made; 0 for what changed none (a refusal)
 	Time    time.Time
 	Actor   Actor

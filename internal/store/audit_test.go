@@ -28,6 +28,7 @@ func auditIsRead(t *testing.T, k *kit) {
 	for i := range count {
 		e := auditEntry(i)
 		k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.AppendAudit(ctx, &e) })
+		e.Seq = uint64(i + 1)
 		all = append([]access.AuditEntry{e}, all...)
 	}
 	want := func(keep func(access.AuditEntry) bool) (list []access.AuditEntry) {

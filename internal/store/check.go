@@ -52,6 +52,9 @@ func (s *Store) check(ctx context.Context, keyFile string) (Report, error) {
 		return report, keyError
 	}
 	report, err := s.examine(ctx)
+	if err == nil && s.sealer != nil && s.schema.Version >= chainSchema {
+		err = s.checkChain(ctx, &report)
+	}
 	if keyError != nil { // the rest can be told without it
 		report.Problems = slices.Insert(report.Problems, 0, keyError.Error())
 	}

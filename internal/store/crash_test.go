@@ -42,6 +42,9 @@ func (k *kit) acts(t testing.TB) uint64 {
 	if n != [7]uint64{n[0], n[0], n[0], n[0], n[0], n[0], n[0]} {
 		t.Errorf("version, ending, users, members, audit entries, endings, whole acts: %v; want all the same", n)
 	}
+	if report := k.chained(t); report.Entries != n[0] {
+		t.Errorf("%d entries are chained, want %d", report.Entries, n[0])
+	}
 	return n[0]
 }
 

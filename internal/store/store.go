@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"postern/internal/audit"
 	"postern/internal/fault"
 )
 
@@ -31,6 +32,7 @@ type Store struct {
 	writer *sql.DB // one connection for SQLite
 	reader *sql.DB
 	sealer *sealer
+	chain  audit.Key
 	schema Schema
 	log    *slog.Logger
 }
@@ -70,7 +72,10 @@ func openWith(ctx context.Context, e engine, cfg Config) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return s, fmt.Errorf("bring the database up to date: %w", withCause(e, err))
 	}
-	return s, s.openKey(ctx, cfg.KeyFile)
+	if err := s.openKey(ctx, cfg.KeyFile); err != nil {
+		return s, err
+	}
+	return s, s.openChain(ctx)
 }
 
 // Attach opens a database that is there, as it is: nothing is made and nothing migrated. The key must

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"postern/internal/access"
+	"postern/internal/audit"
 	"postern/internal/fault"
 )
 
@@ -28,7 +30,10 @@ type Tx struct {
 	tx     *sql.Tx
 	engine engine
 	sealer *sealer
+	chain  audit.Key
 	ends   time.Time // when its time is over
+	// appended are entries of the audit log that are chained and written last.
+	appended []access.AuditEntry
 	// broken is the first error of the database. Nothing is done and nothing is committed after it:
 	// PostgreSQL refuses that anyway, and SQLite may have undone more than the statement.
 	broken error
@@ -81,8 +86,11 @@ func (s *Store) transact(ctx context.Context, pool *sql.DB, options *sql.TxOptio
 	}
 	defer tx.Rollback() // nothing to do after a commit
 	ends, _ := ctx.Deadline()
-	t := &Tx{tx: tx, engine: s.engine, sealer: s.sealer, ends: ends}
+	t := &Tx{tx: tx, engine: s.engine, sealer: s.sealer, chain: s.chain, ends: ends}
 	if err := do(t); err != nil {
+		return err
+	}
+	if err := t.chainAppended(ctx); err != nil {
 		return err
 	}
 	if t.broken != nil {
