@@ -47,7 +47,7 @@ func (h *Handler) userSessions() operation {
 
 func showSession(s access.Session) api.Session {
 	return api.Session{
-		ID: string(s.ID), Address: s.Address, UserAgent: s.UserAgent, Methods: append([]string{}, s.Methods...),
+		ID: string(s.ID), Kind: string(s.Kind), Name: s.Name, Address: s.Address, UserAgent: s.UserAgent, Methods: append([]string{}, s.Methods...),
 		Authenticated: s.Authenticated, LastUsed: s.LastUsed, Expires: s.Expires,
 	}
 }

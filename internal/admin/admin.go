@@ -56,6 +56,7 @@ func New(cfg Config) (*Handler, error) {
 	if err := h.documents(); err != nil {
 		return nil, err
 	}
+	h.mux.HandleFunc("GET "+protectedPath, h.protected)
 	h.mux.HandleFunc("GET /setup", h.showSetup)
 	h.mux.HandleFunc("POST /setup", h.postSetup)
 	h.center()

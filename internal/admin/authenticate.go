@@ -2,6 +2,7 @@ package admin
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -11,10 +12,13 @@ import (
 	"postern/internal/access"
 	"postern/internal/fault"
 	"postern/internal/match"
+	"postern/internal/session"
 	"postern/internal/web"
 )
 
 const maxCredential = 512 // bytes of an API key; longer ones are not ours
+
+const maxToken = 4096 // bytes of an access token
 
 // authenticate finds out who asks, before anything else of the request is read. What changes
 // something and comes without an API key may be a browser's doing, so it must come from our own
@@ -34,6 +38,10 @@ func (h *Handler) authenticate(r *http.Request) (access.Actor, error) {
 	secret = strings.TrimSpace(secret)
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return access.Actor{}, fault.Unauthenticated("send an API key: Authorization: Bearer …")
+	}
+	if strings.HasPrefix(secret, session.AccessPrefix) && len(secret) <= maxToken {
+		// One that was not made here costs no look-up, so there is nothing to bound.
+		return h.cfg.Control.TokenActor(r.Context(), secret, web.ClientAddress(r), web.RequestID(r.Context()))
 	}
 	return h.key(r, secret)
 }
@@ -63,6 +71,22 @@ func (h *Handler) key(r *http.Request, secret string) (access.Actor, error) {
 // anyone is the actor of somebody who has not proven who they are.
 func anyone(r *http.Request) access.Actor {
 	return access.Actor{Kind: access.ActorAnyone, Name: "anyone", Address: web.ClientAddress(r), Request: web.RequestID(r.Context())}
+}
+
+// protectedPath is where programs find out who signs in for the admin API (RFC 9728).
+const protectedPath = "/.well-known/oauth-protected-resource"
+
+func (h *Handler) protected(w http.ResponseWriter, r *http.Request) {
+	body, err := json.Marshal(map[string]any{
+		"resource": h.url(r), "authorization_servers": []string{h.cfg.Control.Issuer()}, "bearer_methods_supported": []string{"header"},
+		"resource_name": "Postern admin API",
+	})
+	if err != nil { // words: cannot fail
+		web.Problem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(body)
 }
 
 const (

@@ -68,7 +68,7 @@ func (h *Handler) serve(rt *route, w http.ResponseWriter, r *http.Request) {
 			h.cfg.Log.Error("admin request went wrong", "operation", rt.name, "reference", web.RequestID(r.Context()), "error", err)
 		}
 		if fault.Is(err, fault.KindUnauthenticated) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="postern"`)
+			w.Header().Set("WWW-Authenticate", `Bearer realm="postern", resource_metadata="`+h.url(r)+protectedPath+`"`)
 		}
 		web.Problem(w, r, err)
 		return

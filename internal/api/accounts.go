@@ -12,11 +12,13 @@ type UserLink struct {
 	Expires Time   `json:"expires" doc:"When it is good no more."`
 }
 
-// Session is one browser in which a user is signed in.
+// Session is one browser, or one program, in which a user is signed in.
 type Session struct {
 	ID            string   `json:"id" doc:"Names the session."`
+	Kind          string   `json:"kind" enum:"portal,program" doc:"Whether it is a browser's (portal) or a program's such as the command line."`
+	Name          string   `json:"name,omitempty" doc:"What the program and its machine call themselves; absent for a browser."`
 	Address       string   `json:"address" doc:"The network address it was made from."`
-	UserAgent     string   `json:"userAgent" doc:"What the browser calls itself."`
+	UserAgent     string   `json:"userAgent" doc:"What the browser or the program calls itself."`
 	Methods       []string `json:"methods" doc:"How the user proved who they are: pwd a password, otp an authenticator app, pop a passkey, user that it verified its user, recovery a recovery code."`
 	Authenticated Time     `json:"authenticated" doc:"When that was."`
 	LastUsed      Time     `json:"lastUsed" doc:"When the session was last used."`

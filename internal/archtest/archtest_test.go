@@ -20,7 +20,7 @@ const module = "postern"
 var storeys = [][]string{
 	{"fault"}, // below the rest of the ground: it names the kinds of error that match reports
 	{"match", "daemon", "disk", "dial"},
-	{"access", "wire", "api", "web", "fetch", "audit"},
+	{"access", "wire", "api", "web", "fetch", "oauth", "audit"},
 	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "metrics", "notify", "export",
 		"tunnel", "http1", "kerberos", "resolve", "credential", "uplink", "release"},
 	{"control", "gateway", "connector", "client", "updater"},

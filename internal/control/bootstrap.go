@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -28,6 +29,7 @@ type instance struct {
 	grantKeyID  string
 	grantKey    ed25519.PrivateKey
 	macs        session.Keyring
+	oauth       *ecdsa.PrivateKey // signs ID tokens
 }
 
 // The names of the sealed secrets.
@@ -134,7 +136,10 @@ func (c *Control) openKeys(ctx context.Context) error {
 	if json.Unmarshal(data, &c.instance.macs) != nil { // whose error might show a part of a key
 		return fault.Internal(nil, "the session keys are damaged")
 	}
-	return c.instance.macs.Check()
+	if err := c.instance.macs.Check(); err != nil {
+		return err
+	}
+	return c.openOAuth(ctx)
 }
 
 // openConfiguration makes the default connector group and the first ending, so that a version and

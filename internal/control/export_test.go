@@ -13,3 +13,6 @@ func PortalActor(who access.Principal, address, request string) access.Actor {
 
 // CleanUp does at once what is done from time to time.
 func (c *Control) CleanUp(ctx context.Context) { c.clean(ctx) }
+
+// WriteBatches writes at once what is written from time to time.
+func (c *Control) WriteBatches(ctx context.Context) { c.writeBatches(ctx) }

@@ -40,11 +40,8 @@ func (c *Control) clean(ctx context.Context) {
 		{"codes", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredCodes(ctx, now, cleanBatch)
 		}},
-		{"codes of programs", func(ctx context.Context, tx *store.Tx) (int64, error) {
-			return tx.DeleteExpiredProgramCodes(ctx, now.Add(-codesFor), cleanBatch)
-		}},
-		{"programs that wait", func(ctx context.Context, tx *store.Tx) (int64, error) {
-			return tx.DeleteExpiredDeviceCodes(ctx, now, cleanBatch)
+		{"programs", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteExpiredPrograms(ctx, now.Add(-codesFor), cleanBatch)
 		}},
 		{"steps", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSteps(ctx, now, cleanBatch)

@@ -36,6 +36,18 @@ const (
 	updateAssignment permission = "assignment.update"
 	deleteAssignment permission = "assignment.delete"
 
+	readPolicy   permission = "policy.read"
+	createPolicy permission = "policy.create"
+	updatePolicy permission = "policy.update"
+	deletePolicy permission = "policy.delete"
+
+	readRequest   permission = "request.read"
+	createRequest permission = "request.create"
+	withdrawing   permission = "request.withdraw"
+	decideRequest permission = "request.decide"
+	answerRequest permission = "request.answer"
+	explainAccess permission = "access.explain"
+
 	readToken   permission = "token.read"
 	createToken permission = "token.create"
 	deleteToken permission = "token.delete"
@@ -127,6 +139,12 @@ func table() map[permission]who {
 		deregisterConnector: kinds(access.ActorConnector),
 
 		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), updateAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
+
+		readPolicy: roles(apps, people, reader), createPolicy: roles(people), updatePolicy: roles(people), deletePolicy: roles(people),
+
+		// An owner of an application answers as a user, at the portal.
+		readRequest: roles(apps, people, reader), createRequest: kinds(access.ActorUser), withdrawing: kinds(access.ActorUser),
+		decideRequest: roles(people), answerRequest: kinds(access.ActorUser), explainAccess: roles(apps, people, reader),
 
 		readToken: roles(apps, reader), createToken: roles(apps), deleteToken: roles(apps),
 

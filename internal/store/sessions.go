@@ -11,14 +11,14 @@ import (
 	"postern/internal/fault"
 )
 
-const sessionColumns = `id, kind, parent_id, user_id, application_id, host, hash, address, user_agent, authenticated, created, last_used, expires, methods`
+const sessionColumns = `id, kind, parent_id, user_id, application_id, host, hash, address, user_agent, authenticated, created, last_used, expires, methods, client, name`
 
 func scanSession(row scanner, s *access.Session) (err error) {
 	var parent, application *string
 	var hash, methods string
 	var authenticated, created, lastUsed, expires int64
 	err = row.Scan(&s.ID, &s.Kind, &parent, &s.User, &application, &s.Host, &hash, &s.Address, &s.UserAgent,
-		&authenticated, &created, &lastUsed, &expires, &methods)
+		&authenticated, &created, &lastUsed, &expires, &methods, &s.Client, &s.Name)
 	if err != nil {
 		return err
 	}
@@ -47,9 +47,9 @@ func (t *Tx) InsertSession(ctx context.Context, s *access.Session) error {
 			return fault.Conflict("the session that this one would belong to is over")
 		}
 	}
-	_, err := t.exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+	_, err := t.exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		string(s.ID), string(s.Kind), nullable(s.Parent), string(s.User), nullable(s.Application), s.Host, hex.EncodeToString(s.Hash), s.Address,
-		s.UserAgent, micros(s.Authenticated), micros(s.Created), micros(s.LastUsed), micros(s.Expires), jsonList(s.Methods))
+		s.UserAgent, micros(s.Authenticated), micros(s.Created), micros(s.LastUsed), micros(s.Expires), jsonList(s.Methods), s.Client, s.Name)
 	return err
 }
 
@@ -175,7 +175,10 @@ func (t *Tx) AppendEnding(ctx context.Context, e *access.Ending) error {
 		return err
 	}
 	_, err = t.exec(ctx, "INSERT INTO endings (seq, kind, id, time) VALUES ($1, $2, $3, $4)", int64(e.Seq), string(e.Kind), e.ID, micros(e.Time))
-	return err
+	if err != nil {
+		return err
+	}
+	return t.Announce(ctx)
 }
 
 // EndingsAfter gives at most limit endings after a sequence number, in their order.
