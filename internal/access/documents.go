@@ -10,5 +10,6 @@ type Document struct {
 	Users           []User
 	Groups          []Group
 	Applications    []Application
+	Policies        []Policy
 	Assignments     []Assignment
 }

@@ -180,10 +180,12 @@ func (c *checker) check(s *huma.Schema, path string, value any) {
 }
 
 func (c *checker) object(s *huma.Schema, path string, object map[string]any) {
+	_, open := s.AdditionalProperties.(*huma.Schema) // members of any name
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		at := join(path, name)
 		member, known := s.Properties[name]
 		switch {
+		case !known && open:
 		case !known && path == "" && c.fixed != nil && c.fixed.Properties[name] != nil:
 			c.problems.Add(at, "is set by the service and cannot be written")
 		case !known:

@@ -83,11 +83,13 @@ func readDocument(in api.Document) (access.Document, error) {
 			return access.ConnectorGroup{Name: g.Name, Default: g.Default}
 		}),
 		Assignments: each(in.Assignments, func(_ int, a api.AssignmentInput) access.Assignment {
-			return access.Assignment{Application: access.ID(a.Application), User: access.ID(a.User), Group: access.ID(a.Group)}
+			return access.Assignment{Application: access.ID(a.Application), User: access.ID(a.User), Group: access.ID(a.Group), Expires: a.Expires}
 		}),
 	}
+	doc.Upstreams = placed(&p, "upstreams", in.Upstreams, applyUpstream)
 	doc.Users = placed(&p, "users", in.Users, applyUser)
 	doc.Groups = placed(&p, "groups", in.Groups, applyGroup)
+	doc.Policies = placed(&p, "policies", in.Policies, applyPolicy)
 	doc.Applications = placed(&p, "applications", in.Applications, applyApplication)
 	return doc, p.Err()
 }
@@ -120,10 +122,12 @@ func placed[I, D any](p *fault.Problems, list string, from []I, apply func(*D, I
 func showDocument(doc access.Document) api.Document {
 	return api.Document{
 		ConnectorGroups: orNone(each(doc.ConnectorGroups, func(_ int, g access.ConnectorGroup) api.DocumentConnectorGroup { return describeGroup(g) })),
+		Upstreams:       orNone(each(doc.Upstreams, func(_ int, u access.Upstream) api.UpstreamInput { return inputUpstream(u) })),
 		Users:           orNone(each(doc.Users, func(_ int, u access.User) api.UserInput { return inputUser(u) })),
 		Groups:          orNone(each(doc.Groups, func(_ int, g access.Group) api.GroupInput { return inputGroup(g) })),
 		Applications:    orNone(each(doc.Applications, func(_ int, a access.Application) api.ApplicationInput { return inputApplication(a) })),
-		Assignments:     orNone(each(doc.Assignments, func(_ int, a access.Assignment) api.AssignmentInput { return showAssignment(a).AssignmentInput })),
+		Policies:        orNone(each(doc.Policies, func(_ int, p access.Policy) api.PolicyInput { return inputPolicy(p) })),
+		Assignments:     orNone(each(doc.Assignments, func(_ int, a access.Assignment) api.AssignmentInput { return inputAssignment(a) })),
 	}
 }
 
@@ -154,14 +158,18 @@ func written(object any) any {
 		return describeGroup(o)
 	case access.Connector:
 		return inputConnector(o)
+	case access.Upstream:
+		return inputUpstream(o)
 	case access.User:
 		return inputUser(o)
 	case access.Group:
 		return inputGroup(o)
 	case access.Application:
 		return inputApplication(o)
+	case access.Policy:
+		return inputPolicy(o)
 	case access.Assignment:
-		return showAssignment(o).AssignmentInput
+		return inputAssignment(o)
 	}
 	return struct{}{}
 }

@@ -45,7 +45,10 @@ var (
 	ofRole           = filter{"role", "Only users with this role.", "", words(access.Roles())}
 	ofGroup          = filter{"group", "Only members of this group.", access.PrefixGroup, nil}
 	ofMember         = filter{"member", "Only groups that this user is a member of.", access.PrefixUser, nil}
+	ofUpstream       = filter{"upstream", "Only users of this upstream.", access.PrefixUpstream, nil}
 	toUser           = filter{"user", "Only assignments to this user.", access.PrefixUser, nil}
+	ofMemberGroup    = filter{"memberGroup", "Only groups that this group is in.", access.PrefixGroup, nil}
+	ofExpired        = filter{"expired", "Only assignments that have ended (true), or that have not (false).", "", []string{"true", "false"}}
 	toGroup          = filter{"group", "Only assignments to this group.", access.PrefixGroup, nil}
 )
 

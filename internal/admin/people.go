@@ -6,17 +6,19 @@ import (
 )
 
 func showUser(u access.User) api.User {
-	return api.User{Meta: meta(u.Meta), UserInput: inputUser(u), Groups: words(u.Groups), PasswordSet: u.PasswordSet, Factors: words(u.Factors)}
+	return api.User{Meta: meta(u.Meta), UserInput: inputUser(u), Groups: words(u.Groups), PasswordSet: u.PasswordSet, UpstreamRefused: u.UpstreamRefused, Factors: words(u.Factors)}
 }
 
 func inputUser(u access.User) api.UserInput {
 	return api.UserInput{Name: u.Name, DisplayName: u.DisplayName, Email: u.Email, Disabled: u.Disabled, Roles: words(u.Roles),
-		RequireSecondFactor: u.RequireSecondFactor}
+		RequireSecondFactor: u.RequireSecondFactor, BreakGlass: u.BreakGlass, Upstream: string(u.Upstream), Subject: u.Subject}
 }
 
 func applyUser(u *access.User, in api.UserInput) error {
 	u.Name, u.DisplayName, u.Email, u.Disabled = in.Name, in.DisplayName, in.Email, in.Disabled
 	u.Roles, u.RequireSecondFactor = typed[access.Role](in.Roles), in.RequireSecondFactor
+	u.BreakGlass = in.BreakGlass
+	u.Upstream, u.Subject = access.ID(in.Upstream), in.Subject
 	return nil
 }
 

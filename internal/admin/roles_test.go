@@ -31,6 +31,11 @@ var bodies = map[string]string{
 	"undoConnectorGroup":   `{"to":1}`,
 	"undoUser":             `{"to":1}`,
 	"undoGroup":            `{"to":1}`,
+	"createUpstream":       `{"name":"{new}","kind":"oidc","oidc":{"issuer":"https://x.invalid","clientId":"x"}}`,
+	"updateUpstream":       `{"onlyKnown":true}`,
+	"setUpstreamSecret":    `{"secret":"x"}`,
+	"testUpstream":         `{"claims":{"email":"a@example.com"}}`,
+	"undoUpstream":         `{"to":1}`,
 	"putCertificate":       `{"chain":"x","key":"x"}`,
 }
 
@@ -38,7 +43,7 @@ var bodies = map[string]string{
 // allowed learns that, who is not does not.
 func path(r admin.Row, f fixture) string {
 	ids := map[string]string{"applications": f.app, "connector-groups": f.cgr, "users": f.usr, "groups": f.grp,
-		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con}
+		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups}
 	noun := strings.Split(strings.TrimPrefix(r.Pattern, "/api/v1/"), "/")[0]
 	id := ids[noun]
 	if r.Method == http.MethodDelete && id != "" {

@@ -205,6 +205,7 @@ func (s *system) dump() string {
 // A fixture is one object of each kind.
 type fixture struct {
 	app, cgr, usr, grp, asg, tok, key, con, domain string
+	ups                                            string
 }
 
 func (s *system) fixture() fixture {
@@ -236,7 +237,10 @@ func (s *system) fixture() fixture {
 	chain, private := certificate(s.T, domain)
 	_, err = s.owner.Certificates.Put(ctx, domain, 0, api.CertificateInput{Chain: chain, Key: private})
 	must(err)
-	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain}
+	ups, err := s.owner.Upstreams.Create(ctx, api.UpstreamCreate{UpstreamInput: api.UpstreamInput{Name: name, Kind: "oidc",
+		OIDC: &api.UpstreamOIDC{Issuer: "https://" + name + ".invalid", ClientID: "postern"}}, Secret: "hush"})
+	must(err)
+	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID}
 }
 
 // enrol registers a connector as its program does and gives its id.

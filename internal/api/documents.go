@@ -7,9 +7,11 @@ import "encoding/json"
 // default. Secrets are never in it.
 type Document struct {
 	ConnectorGroups []DocumentConnectorGroup `json:"connectorGroups,omitzero" doc:"Connector groups."`
+	Upstreams       []UpstreamInput          `json:"upstreams,omitzero" doc:"Upstreams, without their secrets: those that are there stay; the groups of their mappings by name."`
 	Users           []UserInput              `json:"users,omitzero" doc:"Local users, without passwords."`
 	Groups          []GroupInput             `json:"groups,omitzero" doc:"Groups of users; their members by sign-in name."`
 	Applications    []ApplicationInput       `json:"applications,omitzero" doc:"Published applications; their connector group by name."`
+	Policies        []PolicyInput            `json:"policies,omitzero" doc:"Policies; what they name by name."`
 	Assignments     []AssignmentInput        `json:"assignments,omitzero" doc:"Who may use which application, all by name."`
 }
 

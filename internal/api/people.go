@@ -8,9 +8,13 @@ type UserInput struct {
 	DisplayName string   `json:"displayName" required:"false" doc:"The name for people."`
 	Email       string   `json:"email" required:"false" doc:"The e-mail address."`
 	Disabled    bool     `json:"disabled" required:"false" doc:"May not sign in; what is open is cut."`
+	BreakGlass  bool     `json:"breakGlass" required:"false" doc:"Policies do not hold for the user, and every use is told loudly. Only an Owner sets it, and changes such a user."`
 	Roles       []string `json:"roles" required:"false" doc:"What the user may administer; nothing if left out."`
 
 	RequireSecondFactor bool `json:"requireSecondFactor" required:"false" doc:"Let in only with a second factor; one who has none is led through adding one at the next sign-in."`
+
+	Upstream string `json:"upstream,omitempty" doc:"The upstream where the user proves who they are, instead of having a password here. Changing it signs the user out."`
+	Subject  string `json:"subject,omitempty" doc:"What that upstream calls the user for ever: sub, objectGUID, entryUUID or the like."`
 }
 
 // UserCreate is a new user.
@@ -23,9 +27,10 @@ type UserCreate struct {
 type User struct {
 	Meta
 	UserInput
-	Groups      []string `json:"groups" doc:"The groups that the user is a member of; changed through the groups."`
-	PasswordSet Time     `json:"passwordSet,omitzero" doc:"When the password was set; absent when there is none."`
-	Factors     []string `json:"factors" enum:"totp,passkey" doc:"The kinds of second factor that the user has."`
+	Groups          []string `json:"groups" doc:"The groups that the user is a member of; changed through the groups."`
+	PasswordSet     Time     `json:"passwordSet,omitzero" doc:"When the password was set; absent when there is none."`
+	UpstreamRefused Time     `json:"upstreamRefused,omitzero" doc:"When the upstream said the last time that it does not let the user in any more; absent when it does."`
+	Factors         []string `json:"factors" enum:"totp,passkey" doc:"The kinds of second factor that the user has."`
 }
 
 // PasswordInput is a new password.

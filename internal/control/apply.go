@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"postern/internal/access"
@@ -99,9 +100,9 @@ func (a *applier) run() error {
 	}
 	a.made = map[access.ID]bool{}
 	for _, do := range []func() error{
-		a.deleteAssignments, a.deleteApplications,
-		a.writeConnectorGroups, a.writeUsers, a.writeGroups, a.writeApplications,
-		a.deleteGroups, a.deleteUsers, a.deleteConnectorGroups,
+		a.leaveGroups, a.deletePolicies, a.deleteAssignments, a.deleteApplications,
+		a.writeConnectorGroups, a.writeUpstreams, a.writeUsers, a.writeGroups, a.writeApplications, a.writePolicies,
+		a.deleteGroups, a.deleteUsers, a.deleteUpstreams, a.finishUpstreams, a.deleteConnectorGroups,
 		a.createAssignments, a.endUsers,
 	} {
 		if err := do(); err != nil {
@@ -177,7 +178,10 @@ func (a *applier) writeUsers() error {
 			continue
 		}
 		u := *s.after
-		if err := mayGive(a.by, u.Roles); err != nil {
+		if u.Upstream != "" {
+			u.Upstream = a.id(access.PrefixUpstream, u.Upstream)
+		}
+		if err := gives(a.by, &u); err != nil {
 			return err
 		}
 		if s.before == nil {
@@ -189,11 +193,14 @@ func (a *applier) writeUsers() error {
 			continue
 		}
 		old := a.w.users[u.ID]
-		if err := outranks(a.by, old.Roles, "the user "+old.Name); err != nil {
+		if err := touches(a.by, &old, "the user "+old.Name); err != nil {
 			return err
 		}
-		u.Updated, u.PasswordSet, u.Groups, u.Factors = a.now, old.PasswordSet, old.Groups, old.Factors
+		u.Updated, u.PasswordSet, u.Groups, u.Factors, u.UpstreamRefused = a.now, old.PasswordSet, old.Groups, old.Factors, old.UpstreamRefused
 		if err := a.tx.UpdateUser(a.ctx, &u); err != nil {
+			return err
+		}
+		if err := a.linked(&old, &u); err != nil {
 			return err
 		}
 		a.audit(updateUser, object{u.Meta, u.Name}, old, u)
@@ -211,6 +218,7 @@ func (a *applier) writeUsers() error {
 }
 
 func (a *applier) writeGroups() error {
+	var list []written
 	for _, s := range a.plan.groups {
 		if s.after == nil {
 			continue
@@ -221,13 +229,14 @@ func (a *applier) writeGroups() error {
 			g.Members[i] = a.id(access.PrefixUser, name)
 		}
 		slices.Sort(g.Members)
+		g.Groups = nil // come when all are there
 		if s.before == nil {
 			g.Meta = a.fresh(access.PrefixGroup)
 			if err := a.tx.InsertGroup(a.ctx, &g); err != nil {
 				return err
 			}
 			a.keep(access.PrefixGroup, g.Name, g.ID)
-			a.audit(createGroup, object{g.Meta, g.Name}, nil, g)
+			list = append(list, written{nil, g, s.after.Groups})
 			a.moved(nil, g.Members)
 			continue
 		}
@@ -236,10 +245,11 @@ func (a *applier) writeGroups() error {
 		if err := a.tx.UpdateGroup(a.ctx, &g); err != nil {
 			return err
 		}
-		a.audit(updateGroup, object{g.Meta, g.Name}, old, g)
+		a.keep(access.PrefixGroup, g.Name, g.ID)
+		list = append(list, written{&old, g, s.after.Groups})
 		a.moved(old.Members, g.Members)
 	}
-	return nil
+	return a.nestGroups(list)
 }
 
 // moved notes who came to a group or left it.
@@ -271,6 +281,7 @@ func (a *applier) writeApplications() error {
 		}
 		app := *s.after
 		app.GroupID = a.id(access.PrefixConnectorGroup, s.after.GroupID)
+		app.OwnerUsers, app.OwnerGroups = a.identified(access.PrefixUser, app.OwnerUsers), a.identified(access.PrefixGroup, app.OwnerGroups)
 		perm, before := createApplication, any(nil)
 		var err error
 		if s.before == nil {
@@ -295,6 +306,12 @@ func (a *applier) createAssignments() error {
 		if s.after == nil {
 			continue
 		}
+		if s.before != nil {
+			if err := a.prolong(s); err != nil {
+				return err
+			}
+			continue
+		}
 		made := *s.after
 		made.Meta = a.fresh(access.PrefixAssignment)
 		made.Application = a.id(access.PrefixApplication, s.after.Application)
@@ -304,6 +321,18 @@ func (a *applier) createAssignments() error {
 		}
 		a.audit(createAssignment, object{made.Meta, assignmentName(s.after)}, nil, made)
 	}
+	return nil
+}
+
+// prolong changes when an assignment ends.
+func (a *applier) prolong(s step[access.Assignment]) error {
+	old := a.w.assignments[s.before.ID]
+	changed := old
+	changed.Expires, changed.Updated = s.after.Expires, a.now
+	if err := a.tx.UpdateAssignment(a.ctx, &changed); err != nil {
+		return err
+	}
+	a.audit(updateAssignment, object{changed.Meta, assignmentName(s.after)}, old, changed)
 	return nil
 }
 
@@ -354,7 +383,7 @@ func (a *applier) deleteUsers() error {
 			continue
 		}
 		old := a.w.users[s.before.ID]
-		if err := outranks(a.by, old.Roles, "the user "+old.Name); err != nil {
+		if err := touches(a.by, &old, "the user "+old.Name); err != nil {
 			return err
 		}
 		if err := a.endUser(old.ID); err != nil {
@@ -383,12 +412,7 @@ func (a *applier) deleteConnectorGroups() error {
 }
 
 func (a *applier) endUsers() error {
-	for id := range a.ended {
-		if err := a.end(access.EndingUser, string(id)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.change.endUsers(slices.Collect(maps.Keys(a.ended)))
 }
 
 func asFault(err error, into **fault.Error) bool {

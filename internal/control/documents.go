@@ -31,9 +31,11 @@ type world struct {
 	connectors []access.Connector
 
 	connectorGroups map[access.ID]access.ConnectorGroup // as they are stored
+	upstreams       map[access.ID]access.Upstream
 	users           map[access.ID]access.User
 	groups          map[access.ID]access.Group
 	applications    map[access.ID]access.Application
+	policies        map[access.ID]access.Policy
 	assignments     map[access.ID]access.Assignment
 }
 
@@ -44,16 +46,20 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	applications, err4 := tx.AllApplications(ctx)
 	assignments, err5 := tx.AllAssignments(ctx)
 	connectors, err6 := tx.AllConnectors(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5, err6); err != nil { // not joined: its kind counts
+	upstreams, err7 := tx.AllUpstreams(ctx)
+	policies, err8 := tx.AllPolicies(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	w := &world{ids: map[string]access.ID{}, connectors: connectors}
 	w.connectorGroups = byID(connectorGroups, func(g *access.ConnectorGroup) access.ID { return g.ID })
+	w.upstreams = byID(upstreams, func(u *access.Upstream) access.ID { return u.ID })
 	w.users = byID(users, func(u *access.User) access.ID { return u.ID })
 	w.groups = byID(groups, func(g *access.Group) access.ID { return g.ID })
 	w.applications = byID(applications, func(a *access.Application) access.ID { return a.ID })
+	w.policies = byID(policies, func(p *access.Policy) access.ID { return p.ID })
 	w.assignments = byID(assignments, func(a *access.Assignment) access.ID { return a.ID })
-	w.doc = access.Document{ConnectorGroups: connectorGroups, Users: users, Groups: groups, Applications: applications, Assignments: assignments}
+	w.doc = access.Document{ConnectorGroups: connectorGroups, Upstreams: upstreams, Users: users, Groups: groups, Applications: applications, Policies: policies, Assignments: assignments}
 	w.name()
 	w.sort()
 	return w, nil
@@ -78,10 +84,15 @@ func (w *world) name() {
 		g := &w.doc.ConnectorGroups[i]
 		known(access.PrefixConnectorGroup, g.Name, g.ID)
 	}
+	for i := range w.doc.Upstreams {
+		u := &w.doc.Upstreams[i]
+		known(access.PrefixUpstream, u.Name, u.ID)
+	}
 	for i := range w.doc.Users {
 		u := &w.doc.Users[i]
 		known(access.PrefixUser, u.Name, u.ID)
 		u.Groups, u.Factors, u.PasswordSet, u.Roles = nil, nil, time.Time{}, sorted(u.Roles)
+		u.UpstreamRefused = time.Time{}
 	}
 	for i := range w.doc.Groups {
 		g := &w.doc.Groups[i]
@@ -92,22 +103,34 @@ func (w *world) name() {
 		}
 		slices.Sort(g.Members)
 	}
+	for i := range w.doc.Groups { // when all their names are known
+		g := &w.doc.Groups[i]
+		g.Groups = slices.Clone(g.Groups)
+		for m := range g.Groups {
+			g.Groups[m] = names[g.Groups[m]]
+		}
+		slices.Sort(g.Groups)
+	}
+	w.nameUpstreams(names)
 	for i := range w.doc.Applications {
 		a := &w.doc.Applications[i]
 		known(access.PrefixApplication, a.Name, a.ID)
 		a.GroupID = names[a.GroupID]
 	}
+	w.namePolicies(names)
 	for i := range w.doc.Assignments {
 		a := &w.doc.Assignments[i]
-		a.Application, a.User, a.Group = names[a.Application], names[a.User], names[a.Group]
+		a.Application, a.User, a.Group, a.Request = names[a.Application], names[a.User], names[a.Group], ""
 	}
 }
 
 func (w *world) sort() {
 	by[access.ConnectorGroup](w.doc.ConnectorGroups, func(g *access.ConnectorGroup) string { return folded(g.Name) })
+	by[access.Upstream](w.doc.Upstreams, func(u *access.Upstream) string { return folded(u.Name) })
 	by[access.User](w.doc.Users, func(u *access.User) string { return folded(u.Name) })
 	by[access.Group](w.doc.Groups, func(g *access.Group) string { return folded(g.Name) })
 	by[access.Application](w.doc.Applications, func(a *access.Application) string { return folded(a.Name) })
+	by[access.Policy](w.doc.Policies, func(p *access.Policy) string { return folded(p.Name) })
 	by[access.Assignment](w.doc.Assignments, assignmentKey)
 }
 

@@ -264,6 +264,9 @@ func (c *Control) admit(ctx context.Context, by access.Actor, u *access.Upstream
 	}
 	by.Kind, by.ID, by.Name, by.Roles = access.ActorSystem, "", "upstream "+u.Name, nil
 	err = c.act(ctx, request{by: by, perm: federate, object: user.ID, name: mapped.Name}, func(ch *change) error {
+		if now, err := ch.tx.Upstream(ctx, u.ID); err != nil || now.Disabled {
+			return cmpErr(orElse(err, fault.KindNotFound, nil), fault.NotFound("there is no such way to sign in any more"))
+		}
 		f, err := findFederated(ctx, ch.tx, u, said.Subject, mapped)
 		if err != nil {
 			return err
@@ -287,10 +290,6 @@ type federated struct {
 
 func findFederated(ctx context.Context, tx *store.Tx, u *access.Upstream, subject string, m access.Mapped) (f federated, err error) {
 	f = federated{upstream: u, subject: subject, mapped: m}
-	now, err := tx.Upstream(ctx, u.ID)
-	if err != nil || now.Disabled {
-		return f, cmpErr(orElse(err, fault.KindNotFound, nil), fault.NotFound("there is no such way to sign in any more"))
-	}
 	if f.user, err = tx.UserBySubject(ctx, u.ID, subject); err != nil {
 		if !fault.Is(err, fault.KindNotFound) {
 			return f, err
@@ -348,14 +347,24 @@ func (f *federated) same() bool {
 	return f.sameUser() && f.user.UpstreamRefused.IsZero() && slices.Equal(f.groups, f.want)
 }
 
+// refusal says why somebody new cannot come.
+func (f *federated) refusal() error {
+	switch {
+	case f.user.ID == "" && f.upstream.OnlyKnown:
+		return fault.Forbidden("you are not known here, and %s lets in only who is; ask an administrator", f.upstream.Name)
+	case f.user.ID == "" && f.nameTaken:
+		return fault.Forbidden("somebody else here has the name %s already; ask an administrator to link your account, or to rename the other", f.mapped.Name)
+	}
+	return nil
+}
+
 // federate makes a user what the upstream says.
 func (ch *change) federate(f federated) (access.User, error) {
 	user := f.wanted()
+	if err := f.refusal(); err != nil {
+		return user, err
+	}
 	switch {
-	case user.ID == "" && f.upstream.OnlyKnown:
-		return user, fault.Forbidden("you are not known here, and %s lets in only who is; ask an administrator", f.upstream.Name)
-	case user.ID == "" && f.nameTaken:
-		return user, fault.Forbidden("somebody else here has the name %s already; ask an administrator to link your account, or to rename the other", f.mapped.Name)
 	case user.ID == "":
 		user = access.User{Name: f.mapped.Name, DisplayName: f.mapped.DisplayName, Email: f.mapped.Email, Upstream: f.upstream.ID, Subject: f.subject}
 		if err := ch.insertUser(&user, ""); err != nil {

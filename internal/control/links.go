@@ -28,7 +28,10 @@ func (c *Control) CreateLink(ctx context.Context, by access.Actor, id access.ID)
 		if err != nil {
 			return err
 		}
-		if err := outranks(ch.by, u.Roles, "this user"); err != nil {
+		if err := touches(ch.by, &u, "this user"); err != nil {
+			return err
+		}
+		if err := ownPassword(&u); err != nil {
 			return err
 		}
 		if u.Disabled {
@@ -90,7 +93,7 @@ func (c *Control) FollowLink(ctx context.Context, by access.Actor, code, passwor
 		if err != nil {
 			return err
 		}
-		if u.Disabled || u.ID != user.ID {
+		if u.Disabled || u.ID != user.ID || u.Upstream != "" {
 			return errLink
 		}
 		ch.audit(followLink, object{u.Meta, u.Name}, nil, map[string]any{"kind": spent.Kind})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/fault"
@@ -18,9 +19,11 @@ type Plan struct {
 	Digest string // of the steps and the versions they start from; the same digest does the same
 
 	connectorGroups []step[access.ConnectorGroup]
+	upstreams       []step[access.Upstream]
 	users           []step[access.User]
 	groups          []step[access.Group]
 	applications    []step[access.Application]
+	policies        []step[access.Policy]
 	assignments     []step[access.Assignment]
 }
 
@@ -54,16 +57,21 @@ type planner struct {
 
 func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	p := &planner{c: c, w: w, prune: r.Prune, names: map[string]string{}, doc: access.Document{
-		ConnectorGroups: slices.Clone(r.Document.ConnectorGroups), Users: slices.Clone(r.Document.Users), Groups: slices.Clone(r.Document.Groups),
-		Applications: slices.Clone(r.Document.Applications), Assignments: slices.Clone(r.Document.Assignments)}}
+		ConnectorGroups: slices.Clone(r.Document.ConnectorGroups), Upstreams: slices.Clone(r.Document.Upstreams), Users: slices.Clone(r.Document.Users), Groups: slices.Clone(r.Document.Groups),
+		Applications: slices.Clone(r.Document.Applications), Policies: slices.Clone(r.Document.Policies), Assignments: slices.Clone(r.Document.Assignments)}}
 	final(p, part[access.ConnectorGroup]{"connectorGroups", access.PrefixConnectorGroup, func(g *access.ConnectorGroup) string { return g.Name }}, w.doc.ConnectorGroups, p.doc.ConnectorGroups)
+	final(p, part[access.Upstream]{"upstreams", access.PrefixUpstream, func(u *access.Upstream) string { return u.Name }}, w.doc.Upstreams, p.doc.Upstreams)
 	final(p, part[access.User]{"users", access.PrefixUser, func(u *access.User) string { return u.Name }}, w.doc.Users, p.doc.Users)
+	p.stay()
 	final(p, part[access.Group]{"groups", access.PrefixGroup, func(g *access.Group) string { return g.Name }}, w.doc.Groups, p.doc.Groups)
 	final(p, part[access.Application]{"applications", access.PrefixApplication, func(a *access.Application) string { return a.Name }}, w.doc.Applications, p.doc.Applications)
+	final(p, part[access.Policy]{"policies", access.PrefixPolicy, func(p *access.Policy) string { return p.Name }}, w.doc.Policies, p.doc.Policies)
 	p.checkConnectorGroups()
+	p.checkUpstreams()
 	p.checkUsers()
 	p.checkGroups()
 	p.checkApplications()
+	p.checkPolicies()
 	p.checkAssignments()
 	if err := p.err(); err != nil {
 		return nil, err
@@ -138,8 +146,8 @@ func (p *planner) refer(field, prefix string, name access.ID) access.ID {
 	if found, ok := p.names[reference(prefix, string(name))]; ok {
 		return access.ID(found)
 	}
-	what := map[string]string{access.PrefixConnectorGroup: "connector group", access.PrefixUser: "user",
-		access.PrefixGroup: "group", access.PrefixApplication: "application"}[prefix]
+	what := map[string]string{access.PrefixConnectorGroup: "connector group", access.PrefixUser: "user", access.PrefixUpstream: "upstream",
+		access.PrefixGroup: "group", access.PrefixApplication: "application", access.PrefixPolicy: "policy"}[prefix]
 	if _, there := p.w.ids[reference(prefix, string(name))]; there {
 		p.problems.Add(field, "names the %s %q, which is not in the document and would be deleted", what, name)
 	} else {
@@ -204,7 +212,12 @@ func (p *planner) checkUnused(old access.ConnectorGroup) {
 func (p *planner) checkUsers() {
 	for i := range p.doc.Users {
 		u := &p.doc.Users[i]
-		p.check("users", i, u.Validate())
+		rest := *u
+		if u.Upstream != "" {
+			u.Upstream = p.refer(fmt.Sprintf("users[%d].upstream", i), access.PrefixUpstream, u.Upstream)
+			rest.Upstream = anyID(access.PrefixUpstream)
+		}
+		p.check("users", i, rest.Validate())
 		u.Groups, u.Factors, u.Roles = nil, nil, sorted(u.Roles)
 	}
 }
@@ -213,7 +226,7 @@ func (p *planner) checkGroups() {
 	for i := range p.doc.Groups {
 		g := &p.doc.Groups[i]
 		rest := *g
-		rest.Members = nil
+		rest.Members, rest.Groups = nil, nil
 		p.check("groups", i, rest.Validate())
 		g.Members = slices.Clone(g.Members)
 		seen := make(map[access.ID]bool, len(g.Members))
@@ -226,7 +239,24 @@ func (p *planner) checkGroups() {
 			seen[g.Members[m]] = true
 		}
 		slices.Sort(g.Members)
+		g.Groups = p.named(fmt.Sprintf("groups[%d].groups", i), access.PrefixGroup, g.Groups)
 	}
+	p.checkNesting()
+}
+
+// named gives a list of names as the objects that they name spell them.
+func (p *planner) named(field, prefix string, list []access.ID) []access.ID {
+	var found []access.ID
+	for i, name := range list {
+		name = p.refer(fmt.Sprintf("%s[%d]", field, i), prefix, name)
+		if slices.Contains(found, name) {
+			p.problems.Add(fmt.Sprintf("%s[%d]", field, i), "names %q twice", name)
+			continue
+		}
+		found = append(found, name)
+	}
+	slices.Sort(found)
+	return found
 }
 
 func (p *planner) checkApplications() {
@@ -256,6 +286,8 @@ func (p *planner) checkApplications() {
 		a.GroupID = p.refer(fmt.Sprintf("applications[%d].connectorGroup", i), access.PrefixConnectorGroup, a.GroupID)
 		rest := *a
 		rest.GroupID = anyID(access.PrefixConnectorGroup)
+		rest.OwnerUsers, rest.OwnerGroups = nil, nil
+		p.checkOwners(i, a)
 		err := rest.Validate()
 		if err == nil {
 			err = p.c.checkOwnHosts(a.External())
@@ -276,6 +308,7 @@ func (p *planner) checkAssignments() {
 	seen := map[string]int{}
 	for i := range p.doc.Assignments {
 		a := &p.doc.Assignments[i]
+		a.Expires = a.Expires.UTC().Truncate(time.Microsecond)
 		place := fmt.Sprintf("assignments[%d]", i)
 		rest := access.Assignment{Application: anyID(access.PrefixApplication)}
 		if a.User != "" {
@@ -309,21 +342,28 @@ func (p *planner) compare() *Plan {
 	plan := &Plan{}
 	have, want := &p.w.doc, &p.doc
 	plan.connectorGroups = p.dethroned(compare(p, column[access.ConnectorGroup]{func(g *access.ConnectorGroup) string { return folded(g.Name) },
-		func(g *access.ConnectorGroup) *access.Meta { return &g.Meta }}, have.ConnectorGroups, want.ConnectorGroups))
+		func(g *access.ConnectorGroup) *access.Meta { return &g.Meta }, nil}, have.ConnectorGroups, want.ConnectorGroups))
+	plan.upstreams = compare(p, column[access.Upstream]{func(u *access.Upstream) string { return folded(u.Name) },
+		func(u *access.Upstream) *access.Meta { return &u.Meta }, nil}, have.Upstreams, want.Upstreams)
 	plan.users = compare(p, column[access.User]{func(u *access.User) string { return folded(u.Name) },
-		func(u *access.User) *access.Meta { return &u.Meta }}, have.Users, want.Users)
+		func(u *access.User) *access.Meta { return &u.Meta }, nil}, have.Users, want.Users)
+	plan.users = slices.DeleteFunc(plan.users, staying)
 	plan.groups = compare(p, column[access.Group]{func(g *access.Group) string { return folded(g.Name) },
-		func(g *access.Group) *access.Meta { return &g.Meta }}, have.Groups, want.Groups)
+		func(g *access.Group) *access.Meta { return &g.Meta }, nil}, have.Groups, want.Groups)
 	plan.applications = compare(p, column[access.Application]{func(a *access.Application) string { return folded(a.Name) },
-		func(a *access.Application) *access.Meta { return &a.Meta }}, have.Applications, want.Applications)
+		func(a *access.Application) *access.Meta { return &a.Meta }, nil}, have.Applications, want.Applications)
+	plan.policies = compare(p, column[access.Policy]{func(p *access.Policy) string { return folded(p.Name) },
+		func(p *access.Policy) *access.Meta { return &p.Meta }, nil}, have.Policies, want.Policies)
 	plan.assignments = compare(p, column[access.Assignment]{assignmentKey,
-		func(a *access.Assignment) *access.Meta { return &a.Meta }}, have.Assignments, want.Assignments)
+		func(a *access.Assignment) *access.Meta { return &a.Meta }, func(a *access.Assignment) bool { return a.Over(p.c.now()) }}, have.Assignments, want.Assignments)
 	list(plan, plan.connectorGroups, shown[access.ConnectorGroup]{func(g *access.ConnectorGroup) string { return g.Name }, createConnectorGroup, updateConnectorGroup, deleteConnectorGroup})
+	list(plan, plan.upstreams, shown[access.Upstream]{func(u *access.Upstream) string { return u.Name }, createUpstream, updateUpstream, deleteUpstream})
 	list(plan, plan.users, shown[access.User]{func(u *access.User) string { return u.Name }, createUser, updateUser, deleteUser})
 	list(plan, plan.groups, shown[access.Group]{func(g *access.Group) string { return g.Name }, createGroup, updateGroup, deleteGroup})
 	list(plan, plan.applications, shown[access.Application]{func(a *access.Application) string { return a.Name }, createApplication, updateApplication, deleteApplication})
-	list(plan, plan.assignments, shown[access.Assignment]{assignmentName, createAssignment, "", deleteAssignment}) // never changed
-	text, _ := json.Marshal(plan.Steps)                                                                            // values of our own: cannot fail
+	list(plan, plan.policies, shown[access.Policy]{func(p *access.Policy) string { return p.Name }, createPolicy, updatePolicy, deletePolicy})
+	list(plan, plan.assignments, shown[access.Assignment]{assignmentName, createAssignment, updateAssignment, deleteAssignment})
+	text, _ := json.Marshal(plan.Steps) // values of our own: cannot fail
 	sum := sha256.Sum256(text)
 	plan.Digest = hex.EncodeToString(sum[:])
 	return plan
@@ -332,6 +372,7 @@ func (p *planner) compare() *Plan {
 type column[T any] struct {
 	key  func(*T) string
 	meta func(*T) *access.Meta
+	none func(*T) bool // optional: one that is not there need not come
 }
 
 func compare[T any](p *planner, of column[T], have, want []T) []step[T] {
@@ -344,6 +385,9 @@ func compare[T any](p *planner, of column[T], have, want []T) []step[T] {
 	for i := range want {
 		key := of.key(&want[i])
 		old, there := left[key]
+		if !there && of.none != nil && of.none(&want[i]) {
+			continue
+		}
 		if !there {
 			steps = append(steps, step[T]{nil, &want[i]})
 			continue

@@ -274,3 +274,21 @@ func (c *Control) upstreamVersions(ctx context.Context, r request) (list []Versi
 	})
 	return list, err
 }
+
+// UpstreamAddresses are what a provider must be told about this service.
+type UpstreamAddresses struct{ Callback, BackLogout, FrontLogout, Metadata string }
+
+// UpstreamAddresses gives the addresses of an upstream; a directory needs none.
+func (c *Control) UpstreamAddresses(u *access.Upstream) UpstreamAddresses {
+	var a UpstreamAddresses
+	if u.Kind == access.UpstreamLDAP || u.ID == "" {
+		return a
+	}
+	a.Callback = c.callbackOf(u.ID)
+	if u.Kind == access.UpstreamOIDC {
+		a.BackLogout, a.FrontLogout = c.upstreamURL(u.ID, "logout"), c.upstreamURL(u.ID, "front-logout")
+	} else {
+		a.BackLogout, a.Metadata = c.upstreamURL(u.ID, "logout"), c.upstreamURL(u.ID, "metadata")
+	}
+	return a
+}

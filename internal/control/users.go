@@ -32,12 +32,15 @@ func (c *Control) User(ctx context.Context, by access.Actor, id access.ID) (u ac
 func (c *Control) CreateUser(ctx context.Context, by access.Actor, u access.User, password string) (access.User, error) {
 	u.Groups, u.Factors = nil, nil
 	r := request{by: by, perm: createUser, name: u.Name}
+	if u.Upstream != "" && password != "" {
+		return access.User{}, fault.Invalid("password", "must not be given for a user of an upstream")
+	}
 	hash, err := c.newPassword(ctx, r, password, u.Name)
 	if err != nil {
 		return access.User{}, err
 	}
 	err = c.act(ctx, r, func(ch *change) error {
-		if err := mayGive(ch.by, u.Roles); err != nil {
+		if err := gives(ch.by, &u); err != nil {
 			return err
 		}
 		return ch.insertUser(&u, hash)
@@ -66,6 +69,9 @@ func (ch *change) insertUser(u *access.User, hash string) error {
 	if err := u.Validate(); err != nil {
 		return err
 	}
+	if err := ch.linkTo(u); err != nil {
+		return err
+	}
 	if err := ch.tx.InsertUser(ch.ctx, u); err != nil {
 		return err
 	}
@@ -90,17 +96,23 @@ func (c *Control) UpdateUser(ctx context.Context, by access.Actor, u access.User
 		}
 		out = u
 		out.Created, out.Updated, out.Groups, out.PasswordSet = old.Created, ch.now, old.Groups, old.PasswordSet
-		out.Factors = old.Factors
+		out.Factors, out.UpstreamRefused = old.Factors, old.UpstreamRefused
 		if err := out.Validate(); err != nil {
 			return err
 		}
-		if err := outranks(ch.by, old.Roles, "this user"); err != nil {
+		if err := touches(ch.by, &old, "this user"); err != nil {
 			return err
 		}
-		if err := mayGive(ch.by, out.Roles); err != nil {
+		if err := gives(ch.by, &out); err != nil {
+			return err
+		}
+		if err := ch.linkTo(&out); err != nil {
 			return err
 		}
 		if err := ch.tx.UpdateUser(ctx, &out); err != nil {
+			return err
+		}
+		if err := ch.linked(&old, &out); err != nil {
 			return err
 		}
 		if err := ch.keepOwner(&old); err != nil {
@@ -125,7 +137,7 @@ func (c *Control) DeleteUser(ctx context.Context, by access.Actor, id access.ID,
 		if err != nil {
 			return err
 		}
-		if err := outranks(ch.by, old.Roles, "this user"); err != nil {
+		if err := touches(ch.by, &old, "this user"); err != nil {
 			return err
 		}
 		if err := ch.endUser(id); err != nil {
@@ -163,7 +175,10 @@ func (c *Control) SetPassword(ctx context.Context, by access.Actor, id access.ID
 		if err != nil {
 			return err
 		}
-		if err := outranks(ch.by, u.Roles, "this user"); err != nil {
+		if err := touches(ch.by, &u, "this user"); err != nil {
+			return err
+		}
+		if err := ownPassword(&u); err != nil {
 			return err
 		}
 		if err := ch.tx.SetPassword(ctx, id, hash, ch.now); err != nil {

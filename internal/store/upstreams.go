@@ -81,6 +81,12 @@ func (t *Tx) UpdateUpstream(ctx context.Context, u *access.Upstream) error {
 	return upstreams.update(ctx, t, u)
 }
 
+// CompleteUpstream stores what was left open of an upstream that is new: no version comes of it.
+func (t *Tx) CompleteUpstream(ctx context.Context, u *access.Upstream) error {
+	_, err := t.exec(ctx, "UPDATE upstreams SET mapping = $1, is_default = $2 WHERE id = $3", jsonText(u.Mapping), flag(u.Default), string(u.ID))
+	return err
+}
+
 // DeleteUpstream removes an upstream with its secret. One that still has users stays: fault.KindConflict.
 func (t *Tx) DeleteUpstream(ctx context.Context, id access.ID, version int64) error {
 	return upstreams.remove(ctx, t, id, version)
