@@ -103,7 +103,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (Summary, error) {
 			return Summary{}, fmt.Errorf("back up the table %s: %w", t.name, s.engine.explain(inTime(ctx, err)))
 		}
 	}
-	return b.finish(s.sealer)
+	return b.finish(s.sealer.Load())
 }
 
 // header reads what the backup is of, in its own transaction. SQLite's view begins with it.
@@ -113,7 +113,7 @@ func (s *Store) header(ctx context.Context, tx *sql.Tx) (Header, error) {
 	err := tx.QueryRowContext(ctx, "SELECT trust_domain, version, key_check FROM instance WHERE id = $1", instanceRow).
 		Scan(&h.TrustDomain, &h.Configuration, &check)
 	h.Key, _, _ = strings.Cut(check, ":")
-	if err == nil && h.Key != s.sealer.id {
+	if err == nil && h.Key != s.sealer.Load().id {
 		err = fault.Conflict("the master key was changed while the backup began: start it again")
 	}
 	return h, err

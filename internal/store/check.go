@@ -52,7 +52,7 @@ func (s *Store) check(ctx context.Context, keyFile string) (Report, error) {
 		return report, keyError
 	}
 	report, err := s.examine(ctx)
-	if err == nil && s.sealer != nil && s.schema.Version >= chainSchema {
+	if err == nil && s.sealer.Load() != nil && s.schema.Version >= chainSchema {
 		err = s.checkChain(ctx, &report)
 	}
 	if keyError != nil { // the rest can be told without it
@@ -64,8 +64,8 @@ func (s *Store) check(ctx context.Context, keyFile string) (Report, error) {
 // examine looks at everything in one transaction. Without a sealer, sealed values are not opened.
 func (s *Store) examine(ctx context.Context) (Report, error) {
 	report := Report{Schema: s.schema, Rows: map[string]int64{}}
-	if s.sealer != nil {
-		report.Key = s.sealer.id
+	if s.sealer.Load() != nil {
+		report.Key = s.sealer.Load().id
 	}
 	list, err := catalogue(ctx, s.schema.Version)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Store) examine(ctx context.Context) (Report, error) {
 	if err := s.engine.unhurried(ctx, tx); err != nil {
 		return report, s.engine.explain(err)
 	}
-	x := &examination{Report: &report, tx: tx, sealer: s.sealer}
+	x := &examination{Report: &report, tx: tx, sealer: s.sealer.Load()}
 	for _, look := range []func(context.Context, []tableShape) error{x.tables, x.references, x.instance, x.sealed} {
 		err := look(ctx, list)
 		if explained := s.engine.explain(inTime(ctx, err)); err != nil && fault.KindOf(explained) == fault.KindInternal {

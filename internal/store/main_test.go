@@ -46,6 +46,7 @@ var tasks = map[string]func(context.Context, *store.Store) error{
 		fmt.Println(domain)
 		return errFirst(err, s.Close())
 	},
+	"change key": changeKeyTask,
 	// acts until it is killed, each told when it is acknowledged
 	"on and on": func(ctx context.Context, s *store.Store) error {
 		for {

@@ -87,9 +87,7 @@ func (s *Store) openKey(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	var err error
-	s.sealer, err = sealerFor(path, check)
-	return err
+	return s.useKey(path, check)
 }
 
 // attachKey reads the master key of a database that is there.
@@ -106,8 +104,7 @@ func (s *Store) attachKey(ctx context.Context, path string) error {
 	if err != nil {
 		return s.engine.explain(inTime(ctx, err))
 	}
-	s.sealer, err = sealerFor(path, check)
-	return err
+	return s.useKey(path, check)
 }
 
 // sealerOf reads the key file.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/audit"
@@ -28,13 +29,15 @@ type Config struct {
 
 // Store is an open database.
 type Store struct {
-	engine engine
-	writer *sql.DB // one connection for SQLite
-	reader *sql.DB
-	sealer *sealer
-	chain  audit.Key
-	schema Schema
-	log    *slog.Logger
+	engine  engine
+	writer  *sql.DB // one connection for SQLite
+	reader  *sql.DB
+	sealer  atomic.Pointer[sealer]
+	key     string      // path of the key file
+	keyless atomic.Bool // the master key was changed and we have not got the new one
+	chain   audit.Key
+	schema  Schema
+	log     *slog.Logger
 }
 
 // Open opens the database, brings its schema up to date and checks the master key.

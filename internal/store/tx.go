@@ -29,7 +29,7 @@ const (
 type Tx struct {
 	tx     *sql.Tx
 	engine engine
-	sealer *sealer
+	sealer *txSealer
 	chain  audit.Key
 	ends   time.Time // when its time is over
 	// appended are entries of the audit log that are chained and written last.
@@ -60,6 +60,11 @@ func (s *Store) repeat(ctx context.Context, try func(context.Context) error) err
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := try(ctx)
+		if strange, ok := errors.AsType[*strangeKeyError](err); ok {
+			if err = s.otherKey(ctx, strange); err == nil && attempt < attempts {
+				continue // with the key that the database has now
+			}
+		}
 		if err == nil || attempt == attempts || ctx.Err() != nil || !s.engine.again(err) {
 			return err
 		}
@@ -86,11 +91,17 @@ func (s *Store) transact(ctx context.Context, pool *sql.DB, options *sql.TxOptio
 	}
 	defer tx.Rollback() // nothing to do after a commit
 	ends, _ := ctx.Deadline()
-	t := &Tx{tx: tx, engine: s.engine, sealer: s.sealer, chain: s.chain, ends: ends}
+	t := &Tx{tx: tx, engine: s.engine, sealer: &txSealer{sealer: s.sealer.Load()}, chain: s.chain, ends: ends}
 	if err := do(t); err != nil {
+		if t.sealer.strange {
+			return &strangeKeyError{err, t.sealer.sealer}
+		}
 		return err
 	}
 	if err := t.chainAppended(ctx); err != nil {
+		return err
+	}
+	if err := t.sameKey(ctx); err != nil {
 		return err
 	}
 	if t.broken != nil {
