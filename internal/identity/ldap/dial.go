@@ -91,7 +91,8 @@ func (c *Client) connect(ctx context.Context, s *server) (*conn, error) {
 		raw.Close()
 		return nil, err
 	}
-	g := &guard{Conn: private, left: maxAnswer}
+	g := &guard{Conn: private}
+	g.allow()
 	made := &conn{ldap: goldap.NewConn(g, s.tls || c.cfg.Settings.StartTLS), guard: g, server: s, opened: c.cfg.Now(), used: c.cfg.Now()}
 	made.ldap.SetTimeout(c.cfg.Timeout)
 	made.ldap.Start()

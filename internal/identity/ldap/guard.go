@@ -9,9 +9,10 @@ import (
 // What a directory may answer at most. Answers are decoded into values many times their size, so a
 // directory that means harm, or a program that is none, must not decide how much is read.
 const (
-	maxMessage = 1 << 20 // bytes of one message
-	maxAnswer  = 8 << 20 // bytes of all messages of one operation
-	maxHeader  = 6       // bytes of a message's tag and length
+	maxMessage  = 1 << 20 // bytes of one message
+	maxAnswer   = 8 << 20 // bytes of all messages of one operation
+	maxMessages = 5_000   // of one operation, each an entry
+	maxHeader   = 6       // bytes of a message's tag and length
 )
 
 // guard is a connection that ends as soon as what comes in cannot be a directory's answer or is more
@@ -21,6 +22,7 @@ type guard struct {
 
 	mu   sync.Mutex // guards all below
 	left int        // bytes that may still come in this operation
+	more int        // messages that may still begin
 	body int        // bytes of the present message that are still to come
 	head []byte     // the present message's tag and length, as far as they are here
 	err  error      // why nothing is read any more; the decoder flattens what it is told into text
@@ -46,7 +48,7 @@ func (g *guard) Read(p []byte) (int, error) {
 func (g *guard) allow() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.left = maxAnswer
+	g.left, g.more = maxAnswer, maxMessages
 }
 
 // failure tells why reading ended, if it did.
@@ -74,8 +76,12 @@ func (g *guard) follow(p []byte) error {
 		if err != nil {
 			return err
 		}
-		if complete {
-			g.body, g.head = size, g.head[:0]
+		if !complete {
+			continue
+		}
+		g.body, g.head = size, g.head[:0]
+		if g.more--; g.more < 0 {
+			return fmt.Errorf("its answer has more than %d messages", maxMessages)
 		}
 	}
 	return nil
