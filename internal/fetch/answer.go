@@ -115,11 +115,10 @@ func (c *Client) explain(ctx context.Context, host string, err error) error {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fault.New(fault.KindUpstream, "%s does not speak TLS", host).Because(err)
 	}
-	broken := fault.New(fault.KindUpstream, "%s gave no answer that can be read", host)
 	if _, ok := errors.AsType[syscall.Errno](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return broken.Because(err)
+		return fault.Unavailable("%s broke off before its answer was whole", host).Because(err)
 	}
-	return broken // any other cause may quote the answer
+	return fault.New(fault.KindUpstream, "%s gave no answer that can be read", host) // the cause may quote the answer
 }
 
 // distrust says what is wrong with a certificate, if that is what went wrong.

@@ -70,10 +70,10 @@ func TestBadAnswers(t *testing.T) {
 			raw(w, strings.Repeat("HTTP/1.1 103 Early Hints\r\nX-Secret: s3cret\r\n\r\n", 1<<16))
 		}, fault.KindUpstream, "no answer that can be read"},
 		{"no HTTP", 0, func(w http.ResponseWriter, _ *http.Request) { raw(w, "220 mail s3cret ESMTP\r\n") }, fault.KindUpstream, "no answer that can be read"},
-		{"nothing", 0, func(w http.ResponseWriter, _ *http.Request) { raw(w, "") }, fault.KindUpstream, "no answer that can be read"},
+		{"nothing", 0, func(w http.ResponseWriter, _ *http.Request) { raw(w, "") }, fault.KindUnavailable, "broke off"},
 		{"cut short", 0, func(w http.ResponseWriter, _ *http.Request) {
 			raw(w, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"s3cret\":")
-		}, fault.KindUpstream, "no answer that can be read"},
+		}, fault.KindUnavailable, "broke off"},
 		{"HTML", 0, answer("text/html; charset=utf-8", "<html>s3cret</html>"), fault.KindUpstream, "a web page (text/html) where JSON is due"},
 		{"no type", 0, answer("", "{}"), fault.KindUpstream, "without a type where JSON is due"},
 		{"a type that is none", 0, answer("s3cret", "{}"), fault.KindUpstream, "where JSON is due"},

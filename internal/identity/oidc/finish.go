@@ -107,7 +107,10 @@ func (p *Provider) assertion(ctx context.Context, c claims, t tokens, keep renew
 	if a.Renewal, err = keep.encode(); err != nil {
 		return identity.Assertion{}, err
 	}
-	return a, a.Check()
+	if err := a.Check(); err != nil {
+		return identity.Assertion{}, err
+	}
+	return a, nil
 }
 
 // withUserinfo adds what only userinfo says. What the signed token says counts first.
