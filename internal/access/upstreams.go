@@ -44,12 +44,13 @@ type Upstream struct {
 
 // OIDCSettings say how to reach an OpenID Connect provider.
 type OIDCSettings struct {
-	Issuer       string   // exactly as the provider states it
-	ClientID     string   // what the provider calls us
-	Scopes       []string // beside openid; empty: profile, email and, where the provider has it, offline_access
-	GroupsClaim  string   // where the groups are; empty: groups
-	AllowPrivate bool     // the provider may be at a private address
-	CA           string   // PEM certificates that its chain may end in, beside the system's; optional
+	Issuer        string   // exactly as the provider states it
+	ClientID      string   // what the provider calls us
+	Scopes        []string // beside openid; empty: profile, email and, where the provider has it, offline_access
+	GroupsClaim   string   // where the groups are; empty: groups
+	AllowPrivate  bool     // the provider may be at a private address
+	AllowLoopback bool     // the provider is this very machine
+	CA            string   // PEM certificates that its chain may end in, beside the system's; optional
 }
 
 // LDAPSettings say how to reach a directory and where in it the users are.
@@ -82,6 +83,7 @@ type SAMLSettings struct {
 	IdPInitiated     bool   // answers that nobody asked for are taken too
 	SignRequests     bool
 	AllowPrivate     bool   // the metadata may be at a private address
+	AllowLoopback    bool   // the metadata is at this very machine
 	CA               string // PEM certificates for MetadataURL, beside the system's; optional
 }
 

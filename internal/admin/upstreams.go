@@ -41,16 +41,16 @@ func inputUpstream(u access.Upstream) api.UpstreamInput {
 	in := api.UpstreamInput{Name: u.Name, Kind: string(u.Kind), Disabled: u.Disabled, OnlyKnown: u.OnlyKnown, Default: u.Default, Domains: u.Domains}
 	in.Mapping = showMapping(&u.Mapping)
 	if s := u.OIDC; s != nil {
-		in.OIDC = &api.UpstreamOIDC{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, CA: s.CA}
+		in.OIDC = &api.UpstreamOIDC{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
 	}
 	if s := u.LDAP; s != nil {
 		in.LDAP = &api.UpstreamLDAP{URLs: s.URLs, StartTLS: s.StartTLS, AllowPlain: s.AllowPlain, CA: s.CA, BaseDN: s.BaseDN, BindDN: s.BindDN,
 			UserFilter: s.UserFilter, SubjectAttribute: s.SubjectAttribute, Attributes: s.Attributes, GroupBase: s.GroupBase, GroupFilter: s.GroupFilter,
-			NestedGroups: s.NestedGroups, ActiveDirectory: s.ActiveDirectory}
+			NestedGroups: s.NestedGroups, ActiveDirectory: s.ActiveDirectory, Workgroup: s.Workgroup, AllowLoopback: s.AllowLoopback}
 	}
 	if s := u.SAML; s != nil {
 		in.SAML = &api.UpstreamSAML{Metadata: s.Metadata, MetadataURL: s.MetadataURL, EntityID: s.EntityID, SubjectAttribute: s.SubjectAttribute,
-			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, CA: s.CA}
+			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
 	}
 	return in
 }
@@ -83,16 +83,16 @@ func applyUpstream(u *access.Upstream, in api.UpstreamInput) error {
 		}
 	}
 	if s := in.OIDC; s != nil {
-		u.OIDC = &access.OIDCSettings{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, CA: s.CA}
+		u.OIDC = &access.OIDCSettings{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
 	}
 	if s := in.LDAP; s != nil {
 		u.LDAP = &access.LDAPSettings{URLs: s.URLs, StartTLS: s.StartTLS, AllowPlain: s.AllowPlain, CA: s.CA, BaseDN: s.BaseDN, BindDN: s.BindDN,
 			UserFilter: s.UserFilter, SubjectAttribute: s.SubjectAttribute, Attributes: s.Attributes, GroupBase: s.GroupBase, GroupFilter: s.GroupFilter,
-			NestedGroups: s.NestedGroups, ActiveDirectory: s.ActiveDirectory}
+			NestedGroups: s.NestedGroups, ActiveDirectory: s.ActiveDirectory, Workgroup: s.Workgroup, AllowLoopback: s.AllowLoopback}
 	}
 	if s := in.SAML; s != nil {
 		u.SAML = &access.SAMLSettings{Metadata: s.Metadata, MetadataURL: s.MetadataURL, EntityID: s.EntityID, SubjectAttribute: s.SubjectAttribute,
-			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, CA: s.CA}
+			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
 	}
 	return nil
 }

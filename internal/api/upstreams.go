@@ -46,12 +46,13 @@ type UpstreamGroup struct {
 
 // UpstreamOIDC says how to reach an OpenID Connect provider.
 type UpstreamOIDC struct {
-	Issuer       string   `json:"issuer" doc:"The issuer, exactly as the provider states it; cannot be changed while it has users." example:"https://login.example.com/realms/main"`
-	ClientID     string   `json:"clientId" doc:"What the provider calls this service." example:"postern"`
-	Scopes       []string `json:"scopes,omitempty" doc:"What to ask for beside openid; profile, email and, where the provider has it, offline_access if left out."`
-	GroupsClaim  string   `json:"groupsClaim,omitempty" doc:"Where the groups are; groups if left out." example:"groups"`
-	AllowPrivate bool     `json:"allowPrivate" required:"false" doc:"The provider may be at a private address."`
-	CA           string   `json:"ca,omitempty" doc:"PEM certificates that its chain may end in, beside the system's."`
+	Issuer        string   `json:"issuer" doc:"The issuer, exactly as the provider states it; cannot be changed while it has users." example:"https://login.example.com/realms/main"`
+	ClientID      string   `json:"clientId" doc:"What the provider calls this service." example:"postern"`
+	Scopes        []string `json:"scopes,omitempty" doc:"What to ask for beside openid; profile, email and, where the provider has it, offline_access if left out."`
+	GroupsClaim   string   `json:"groupsClaim,omitempty" doc:"Where the groups are; groups if left out." example:"groups"`
+	AllowPrivate  bool     `json:"allowPrivate" required:"false" doc:"The provider may be at a private address."`
+	AllowLoopback bool     `json:"allowLoopback" required:"false" doc:"The provider is this very machine."`
+	CA            string   `json:"ca,omitempty" doc:"PEM certificates that its chain may end in, beside the system's."`
 }
 
 // UpstreamLDAP says how to reach a directory and where in it the users are.
@@ -62,13 +63,15 @@ type UpstreamLDAP struct {
 	CA               string   `json:"ca,omitempty" doc:"PEM certificates that the servers' chains may end in, beside the system's."`
 	BaseDN           string   `json:"baseDn" doc:"Users are below this entry." example:"dc=example,dc=com"`
 	BindDN           string   `json:"bindDn,omitempty" doc:"Who looks users up; anonymous if left out. Its password is the upstream's secret." example:"cn=postern,ou=services,dc=example,dc=com"`
-	UserFilter       string   `json:"userFilter,omitempty" doc:"Finds a user by {name}." example:"(uid={name})"`
+	UserFilter       string   `json:"userFilter,omitempty" doc:"Finds a user by {name}, as it was typed, or {account}, without its domain." example:"(uid={name})"`
 	SubjectAttribute string   `json:"subjectAttribute,omitempty" doc:"What of a user never changes; objectGUID or entryUUID if left out."`
 	Attributes       []string `json:"attributes,omitempty" doc:"What to read beside the usual attributes and those that the mapping names."`
 	GroupBase        string   `json:"groupBase,omitempty" doc:"Groups are below this entry; baseDn if left out."`
 	GroupFilter      string   `json:"groupFilter,omitempty" doc:"Finds the groups of a user by {dn} or {name}." example:"(member={dn})"`
 	NestedGroups     bool     `json:"nestedGroups" required:"false" doc:"Groups of groups count too."`
 	ActiveDirectory  bool     `json:"activeDirectory" required:"false" doc:"It is Active Directory."`
+	Workgroup        string   `json:"workgroup,omitempty" doc:"What comes before the backslash where people write WORKGROUP\\name." example:"CORP"`
+	AllowLoopback    bool     `json:"allowLoopback" required:"false" doc:"The directory may be this very machine."`
 }
 
 // UpstreamSAML says how to reach a SAML identity provider.
@@ -81,6 +84,7 @@ type UpstreamSAML struct {
 	IdPInitiated     bool   `json:"idpInitiated" required:"false" doc:"Take answers that nobody asked for here, as from a page of the provider."`
 	SignRequests     bool   `json:"signRequests" required:"false" doc:"Sign requests with the private key that is the upstream's secret."`
 	AllowPrivate     bool   `json:"allowPrivate" required:"false" doc:"The metadata may be at a private address."`
+	AllowLoopback    bool   `json:"allowLoopback" required:"false" doc:"The metadata is at this very machine."`
 	CA               string `json:"ca,omitempty" doc:"PEM certificates that the chain of metadataUrl may end in, beside the system's."`
 }
 

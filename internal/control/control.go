@@ -9,6 +9,7 @@ package control
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +29,13 @@ type Config struct {
 	Store      *store.Store
 	Log        *slog.Logger
 	Names      access.Names
-	Gateway    access.Gateway          // the gateway of this process
-	Settings   Settings                // optional
-	Passwords  identity.PasswordConfig // optional
-	Throttle   identity.ThrottleConfig // optional; its clock is Now
-	Registerer prometheus.Registerer   // optional; nobody counts if nil
-	Now        func() time.Time        // optional; time.Now if nil
+	Gateway    access.Gateway            // the gateway of this process
+	Settings   Settings                  // optional
+	Passwords  identity.PasswordConfig   // optional
+	Throttle   identity.ThrottleConfig   // optional; its clock is Now
+	Registerer prometheus.Registerer     // optional; nobody counts if nil
+	Now        func() time.Time          // optional; time.Now if nil
+	Own        func(netip.AddrPort) bool // optional; tells our own listeners, which no upstream may lead to
 }
 
 // Settings are the lifetimes that somebody may want otherwise. A zero field means the number in

@@ -1,9 +1,19 @@
 package control
 
 import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
 	"postern/internal/access"
 	"postern/internal/fault"
+	"postern/internal/fetch"
+	"postern/internal/identity"
 	"postern/internal/identity/ldap"
+	"postern/internal/identity/oidc"
+	"postern/internal/match"
 )
 
 // dialUpstream makes what speaks to an upstream. Nothing is dialled yet.
@@ -12,11 +22,121 @@ func (c *Control) dialUpstream(u access.Upstream, secret []byte) (*client, error
 	var err error
 	switch u.Kind {
 	case access.UpstreamLDAP:
-		var d *ldap.Client
-		d, err = ldap.New(ldap.Config{Settings: *u.LDAP, Domains: u.Domains, Claims: u.Mapping.Claims(u.Kind), Password: string(secret), Now: c.now})
-		made.directory = d
+		made.directory, err = c.dialDirectory(u, secret)
+	case access.UpstreamOIDC:
+		made.provider, err = c.dialOIDC(u, secret)
 	default:
 		err = fault.Unavailable("upstreams of kind %q cannot be used yet", u.Kind)
 	}
 	return made, err
 }
+
+func (c *Control) dialDirectory(u access.Upstream, secret []byte) (directory, error) {
+	return ldap.New(ldap.Config{Settings: *u.LDAP, Domains: u.Domains, Claims: u.Mapping.Claims(u.Kind), Password: string(secret), Now: c.now})
+}
+
+// reach says how far what speaks to an upstream may reach.
+type reach struct {
+	field             string // of the upstream, for errors
+	address           string // where it is
+	private, loopback bool
+	ca                string
+}
+
+// fetcher gives the way to an address that an administrator named.
+func (c *Control) fetcher(r reach) (*fetch.Client, error) {
+	cfg := fetch.Config{Private: r.private, Own: c.cfg.Own}
+	if r.ca != "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool() // a system without authorities of its own
+		}
+		if !pool.AppendCertsFromPEM([]byte(r.ca)) {
+			return nil, fault.Invalid(r.field+".ca", "must be certificates in PEM")
+		}
+		cfg.Roots = pool
+	}
+	if r.loopback {
+		u, err := url.Parse(r.address)
+		if err != nil {
+			return nil, fault.Invalid(r.field, "must be a URL")
+		}
+		port := u.Port()
+		if port == "" {
+			port = "443"
+		}
+		// This port of this machine and nothing else, wherever the provider's own words lead.
+		if cfg.Rules, err = match.ParseRules(fmt.Sprintf("allow 127.0.0.0/8:%s\nallow [::1]:%s", port, port)); err != nil {
+			return nil, fault.Internal(err, "make the rules for a provider on this machine")
+		}
+	}
+	return fetch.New(cfg), nil
+}
+
+func (c *Control) dialOIDC(u access.Upstream, secret []byte) (provider, error) {
+	s := u.OIDC
+	get, err := c.fetcher(reach{"oidc", s.Issuer, s.AllowPrivate, s.AllowLoopback, s.CA})
+	if err != nil {
+		return nil, err
+	}
+	p, err := oidc.New(oidc.Config{Issuer: s.Issuer, ClientID: s.ClientID, Secret: string(secret), Redirect: c.callbackOf(u.ID),
+		Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, Fetch: get, Now: c.now})
+	return oidcProvider{p, get}, err
+}
+
+// oidcProvider is an OpenID Connect provider as control sees it.
+type oidcProvider struct {
+	*oidc.Provider
+	fetch *fetch.Client
+}
+
+func (p oidcProvider) Begin(ctx context.Context, how beginning) (begun, error) {
+	where, state, err := p.Provider.Begin(ctx, "", oidc.Ask{Fresh: how.Fresh, Hint: how.Name})
+	if err != nil {
+		return begun{}, err
+	}
+	flow, err := json.Marshal(state)
+	if err != nil {
+		return begun{}, fault.Internal(err, "encode the state of a sign-in")
+	}
+	return begun{URL: where, State: state.State, Flow: flow}, nil
+}
+
+func (p oidcProvider) Finish(ctx context.Context, flow []byte, answer url.Values) (identity.Assertion, error) {
+	var state oidc.State
+	if err := json.Unmarshal(flow, &state); err != nil {
+		return identity.Assertion{}, fault.Internal(err, "read the state of a sign-in")
+	}
+	return p.Provider.Finish(ctx, state, answer)
+}
+
+func (p oidcProvider) Again(ctx context.Context, renewal []byte) (identity.Assertion, error) {
+	if !oidc.Renewable(renewal) {
+		return identity.Assertion{}, errCannotAsk
+	}
+	return p.Provider.Again(ctx, renewal)
+}
+
+func (p oidcProvider) LogoutURL(ctx context.Context, of signOut) (string, error) {
+	return p.Provider.LogoutURL(ctx, of.Renewal, of.Back, "")
+}
+
+func (p oidcProvider) LoggedOut(ctx context.Context, answer url.Values) (loggedOut, error) {
+	if len(answer["logout_token"]) != 1 {
+		return loggedOut{}, fault.Invalid("logout_token", "must be given once")
+	}
+	e, err := p.BackChannel(ctx, answer.Get("logout_token"))
+	return loggedOut{Subject: e.Subject, Session: e.Session, Token: e.ID, Expires: e.Expires}, err
+}
+
+func (p oidcProvider) LoggedOutHere(answer url.Values) (loggedOut, error) {
+	session, err := p.FrontChannel(answer)
+	return loggedOut{Session: session}, err
+}
+
+func (p oidcProvider) Check(ctx context.Context) error {
+	_, err := p.Provider.Check(ctx)
+	return err
+}
+
+func (p oidcProvider) Close() { p.fetch.Close() }

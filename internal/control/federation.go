@@ -20,14 +20,16 @@ import (
 type Departure struct {
 	Upstream access.ID
 	Binding  string            // as in Credentials
+	Request  string            // the signed request of an application to come back to; empty for none
 	Who      *access.Principal // who is signed in and confirms it; nil in a sign-in
 }
 
 // Departed says where to send the browser, and what it must bring back in a cookie.
 type Departed struct {
-	URL   string
-	State string // names the cookie; the upstream brings it back
-	Flow  string // the cookie's value
+	URL     string
+	State   string // names the cookie; the upstream brings it back
+	Flow    string // the cookie's value
+	Request string // what is to be kept of the request beside it
 }
 
 // Return is a browser that comes back from an upstream.
@@ -47,6 +49,10 @@ func (c *Control) Depart(ctx context.Context, in Departure) (Departed, error) {
 	if in.Binding == "" {
 		return Departed{}, fault.Invalid("cookie", "is needed to sign in; please allow cookies for this page")
 	}
+	request, err := c.carried(in.Request)
+	if err != nil {
+		return Departed{}, err
+	}
 	client, err := c.providerOf(ctx, in.Upstream)
 	if err != nil {
 		return Departed{}, err
@@ -64,7 +70,28 @@ func (c *Control) Depart(ctx context.Context, in Departure) (Departed, error) {
 	}
 	step.ID, step.Ceremony = stepOfState(in.Upstream, made.State), made.Flow
 	flow, err := c.instance.macs.SignStep(step, in.Binding)
-	return Departed{URL: made.URL, State: made.State, Flow: flow}, err
+	return Departed{URL: made.URL, State: made.State, Flow: flow, Request: request}, err
+}
+
+// maxCarried is how long a signed request may be that goes into a cookie beside the flow: browsers
+// keep 4096 bytes.
+const maxCarried = 2600
+
+// carried gives the request in a form that a cookie can hold: of one with a very long address only
+// the application is kept.
+func (c *Control) carried(request string) (string, error) {
+	if request == "" {
+		return "", nil
+	}
+	target, err := c.SignInTarget(request)
+	if err != nil || len(request) <= maxCarried {
+		return request, err
+	}
+	target.Return, target.Continue = "/", ""
+	if app, ok := c.current().Application(target.Application); ok {
+		target.Return = app.External().Path
+	}
+	return c.instance.macs.SignRequest(target, c.now())
 }
 
 // callbackOf gives where browsers come back to from an upstream.

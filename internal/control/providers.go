@@ -33,12 +33,14 @@ type provider interface {
 	Begin(ctx context.Context, how beginning) (begun, error)
 	// Finish takes the query or form with which a browser comes back.
 	Finish(ctx context.Context, flow []byte, answer url.Values) (identity.Assertion, error)
-	// Again asks anew with what an assertion gave: KindUnauthenticated if that is refused.
+	// Again asks anew with what an assertion gave: KindUnauthenticated if that is refused, errCannotAsk if
+	// it is nothing to ask with.
 	Again(ctx context.Context, renewal []byte) (identity.Assertion, error)
 	// LogoutURL gives where to send a browser that signs out here; empty if the provider has no such page.
 	LogoutURL(ctx context.Context, of signOut) (string, error)
-	// LoggedOut reads what a provider says of a session that ended there.
+	// LoggedOut reads what a provider says of a session that ended there, to us or through a browser.
 	LoggedOut(ctx context.Context, answer url.Values) (loggedOut, error)
+	LoggedOutHere(answer url.Values) (loggedOut, error)
 	Check(ctx context.Context) error
 	Close()
 }
@@ -60,6 +62,7 @@ type begun struct {
 // signOut says who signs out.
 type signOut struct {
 	Subject, Session string
+	Renewal          []byte // of the session
 	Back             string // where the browser is to come back to
 }
 
@@ -69,6 +72,9 @@ type loggedOut struct {
 	Token            string // names the message, so that it counts once
 	Expires          time.Time
 }
+
+// errCannotAsk says that an upstream gave nothing to ask anew with.
+var errCannotAsk = fault.Conflict("the upstream gave nothing to ask it anew with")
 
 // client speaks to one upstream, as that was configured at some version.
 type client struct {

@@ -2,7 +2,10 @@ package control
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,7 +109,10 @@ func (c *Control) askAgain(ctx context.Context, s store.UpstreamSession) error {
 	case len(s.Renewal) > 0:
 		said, err = client.provider.Again(ctx, s.Renewal)
 	default:
-		return nil // there is nothing to ask with; the session ends by its own time
+		err = errCannotAsk
+	}
+	if errors.Is(err, errCannotAsk) {
+		return nil // the session ends by its own time
 	}
 	c.heard(&client.upstream, err)
 	if err != nil {
@@ -199,7 +205,7 @@ func (c *Control) EndAtUpstream(ctx context.Context, who access.Principal) strin
 	if err != nil {
 		return ""
 	}
-	where, err := client.provider.LogoutURL(ctx, signOut{Subject: user.Subject, Session: s.SID, Back: c.cfg.Names.PortalURL})
+	where, err := client.provider.LogoutURL(ctx, signOut{Subject: user.Subject, Session: s.SID, Renewal: s.Renewal, Back: strings.TrimSuffix(c.cfg.Names.PortalURL, "/") + "/sign-out"})
 	c.heard(&client.upstream, err)
 	if err != nil {
 		c.log.Warn("find where to sign out at an upstream", "upstream", s.Upstream, "error", cause(err))
@@ -209,7 +215,7 @@ func (c *Control) EndAtUpstream(ctx context.Context, who access.Principal) strin
 }
 
 // EndedAtUpstream takes an upstream's word that a session ended there, and ends what came of it here.
-func (c *Control) EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said map[string][]string) error {
+func (c *Control) EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said url.Values) error {
 	r := request{by: by, perm: signIn, object: id}
 	client, err := c.providerOf(ctx, id)
 	if err != nil {
@@ -225,6 +231,20 @@ func (c *Control) EndedAtUpstream(ctx context.Context, by access.Actor, id acces
 		return err
 	}
 	return c.endedElsewhere(ctx, client.upstream.ID, out)
+}
+
+// EndedInBrowser takes the same of a provider that had a browser say it, in a frame that holds no
+// cookie of ours: who knows what the provider calls the session may end it, and can do no more.
+func (c *Control) EndedInBrowser(ctx context.Context, id access.ID, said url.Values) error {
+	client, err := c.providerOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	out, err := client.provider.LoggedOutHere(said)
+	if err != nil {
+		return err
+	}
+	return c.endedElsewhere(ctx, id, out)
 }
 
 func (c *Control) endedElsewhere(ctx context.Context, id access.ID, out loggedOut) error {

@@ -80,6 +80,7 @@ type signInData struct {
 	Request     string
 	Name        string
 	Problem     string
+	Choices     []control.SignInChoice
 	State       string // of the passkey that may answer, with Options
 	Options     string
 }
@@ -94,6 +95,16 @@ func (p *portal) signInForm(w http.ResponseWriter, r *http.Request) error {
 	if who != nil {
 		http.Redirect(w, r, after(request), http.StatusSeeOther)
 		return nil
+	}
+	choices, err := p.choices(r)
+	if err != nil {
+		return err
+	}
+	for _, c := range choices {
+		if c.Default && r.URL.Query().Get("local") == "" {
+			http.Redirect(w, r, "/upstreams/"+string(c.ID)+"/begin?"+url.Values{"request": {request}}.Encode(), http.StatusSeeOther)
+			return nil
+		}
 	}
 	return p.showSignIn(w, r, http.StatusOK, signInData{Request: request})
 }
@@ -116,6 +127,9 @@ func (p *portal) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
+	if data.Choices, err = p.choices(r); err != nil {
+		return err
+	}
 	data.State, data.Options = offer.State, string(offer.Passkey)
 	body, err := web.Render(signInTemplate, data)
 	if err != nil {
@@ -123,6 +137,14 @@ func (p *portal) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	web.Page{Status: status, Title: "Sign in", Body: body, Script: scriptPath}.Write(w, r)
 	return nil
+}
+
+// choices lists where else somebody may sign in.
+func (p *portal) choices(r *http.Request) ([]control.SignInChoice, error) {
+	if p.Upstreams == nil {
+		return nil, nil
+	}
+	return p.Upstreams.SignInChoices(r.Context())
 }
 
 // allowReturn lets the form's answer lead to the application that asked: browsers apply
@@ -191,6 +213,10 @@ func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	target, err := p.Control.Authorize(r.Context(), *who, request)
+	if address, ok := stepsUp(err, request); ok {
+		http.Redirect(w, r, address, http.StatusSeeOther)
+		return nil
+	}
 	if fault.Is(err, fault.KindForbidden) {
 		p.showForbidden(w, r, who, err)
 		return nil
@@ -235,12 +261,19 @@ func (p *portal) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	elsewhere := ""
 	if who != nil {
+		if p.Upstreams != nil {
+			elsewhere = p.Upstreams.EndAtUpstream(r.Context(), *who)
+		}
 		if err := p.Control.SignOut(r.Context(), actor(r, who), who.Session); err != nil {
 			return err
 		}
 	}
 	setCookie(w, "")
+	if elsewhere != "" {
+		return p.leave(w, r, "You are signed out here", elsewhere)
+	}
 	http.Redirect(w, r, "/sign-out", http.StatusSeeOther)
 	return nil
 }

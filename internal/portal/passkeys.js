@@ -54,3 +54,6 @@ for (const form of document.querySelectorAll('form[data-passkey]')) {
     }
   })
 }
+
+// A form that only has to be sent on needs no click where scripts run.
+for (const form of document.querySelectorAll('form[data-onward]')) form.submit()

@@ -66,11 +66,13 @@ type Accounts interface {
 
 // Config holds what a Portal needs. Fields are required unless they say otherwise.
 type Config struct {
-	Control  Control
-	Accounts Accounts
-	Programs Programs
-	Log      *slog.Logger
-	Now      func() time.Time // optional; time.Now if nil
+	Control   Control
+	Accounts  Accounts
+	Upstreams Upstreams // optional; nobody signs in elsewhere if nil
+	Programs  Programs
+	StepUps   StepUps
+	Log       *slog.Logger
+	Now       func() time.Time // optional; time.Now if nil
 }
 
 type portal struct {
@@ -90,6 +92,7 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("POST /sign-in/continue", p.page(p.continueSignIn))
 	mux.HandleFunc("GET /passkeys.js", script)
 	p.account(mux)
+	p.stepUps(mux)
 	p.oauth(mux)
 	mux.HandleFunc("GET /authorize", p.page(p.authorize))
 	mux.HandleFunc("GET /sign-out", p.page(p.signOutForm))
@@ -98,7 +101,11 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("/", p.page(func(w http.ResponseWriter, r *http.Request) error {
 		return fault.NotFound("There is no page at this address.")
 	}))
-	return web.Secure(http.NewCrossOriginProtection().Handler(mux))
+	protection := http.NewCrossOriginProtection()
+	if p.Upstreams != nil {
+		p.upstreams(mux, protection)
+	}
+	return web.Secure(protection.Handler(mux))
 }
 
 func robots(w http.ResponseWriter, r *http.Request) {

@@ -20,6 +20,7 @@ import (
 	"postern/internal/control"
 	"postern/internal/daemon"
 	"postern/internal/disk"
+	"postern/internal/fetch"
 	"postern/internal/gateway"
 	"postern/internal/portal"
 	"postern/internal/store"
@@ -82,6 +83,17 @@ func (s *Service) listen() (err error) {
 	return err
 }
 
+// addresses gives where the service itself listens.
+func (s *Service) addresses() []net.Addr {
+	var list []net.Addr
+	for _, l := range []net.Listener{s.listeners.TLS, s.listeners.Plain, s.listeners.Admin, s.ops} {
+		if l != nil {
+			list = append(list, l.Addr())
+		}
+	}
+	return list
+}
+
 func (s *Service) wire(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	now := time.Now()
@@ -94,6 +106,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
 		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor},
+		Own:        fetch.Listeners(s.addresses()...),
 	})
 	if err != nil {
 		return fmt.Errorf("open the control plane: %w", err)
@@ -123,7 +136,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Keys:       s.control.Certificates(),
 		Recorder:   newRecorder(s.log),
 		Presence:   s.control,
-		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Programs: s.control, Log: s.log})),
+		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, StepUps: s.control, Log: s.log})),
 		Admin:      s.withHealth(adminHandler),
 		Agent:      agents,
 		CRL:        s.control.CRL,
