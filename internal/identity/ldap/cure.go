@@ -44,7 +44,7 @@ func cureOfTLS(err error, host string) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "The directory did not answer the TLS handshake in time: check its load, and firewalls that inspect TLS."
 	}
-	return "Check the directory's certificate and that it speaks TLS 1.2 or newer."
+	return "Check that this is the port of ldaps (636, of the global catalogue 3269), that the directory has a certificate, and that it speaks TLS 1.2 or newer."
 }
 
 // cureOfBind says what to do about a bind that got no answer about the user.

@@ -26,7 +26,6 @@ import (
 // fake is a server that answers as a test wants, right or wrong. It remembers every byte that it got.
 type fake struct {
 	url   string
-	ca    string
 	conns sync.WaitGroup
 
 	mu  sync.Mutex // guards got
