@@ -39,7 +39,13 @@ func SignInResults() []SignInResult {
 const (
 	ReasonWrongPassword  = "wrong-password"
 	ReasonUnknownUser    = "unknown-user"
-	ReasonUserDisabled   = "user-disabled"
+	ReasonUserDisabled   = "user-disabled" // here, or in the directory that knows the user
+	ReasonUserExpired    = "user-expired"  // in the directory, as all down to restricted
+	ReasonLockedOut      = "locked-out"    // after wrong passwords
+	ReasonPasswordOld    = "password-expired"
+	ReasonMustChange     = "must-change-password"
+	ReasonAmbiguous      = "ambiguous-name"  // more than one entry has the name
+	ReasonRestricted     = "restricted"      // by hour, by place, or by too many groups
 	ReasonOtherUser      = "other-user"      // confirmed as somebody else than who is signed in
 	ReasonWrongFactor    = "wrong-factor"    // a code, passkey or recovery code was not good
 	ReasonSecondFactor   = "second-factor"   // one is asked for now

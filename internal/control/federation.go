@@ -464,12 +464,24 @@ type typed struct {
 	guess  *identity.Attempt
 }
 
-// signInElsewhere checks a password at a directory, and goes on with whom it names.
+// signInElsewhere checks a password at a directory, and goes on with whom it names. Meanwhile it is
+// hashed as one of ours would be, so that the time tells little of which names are ours.
 func (c *Control) signInElsewhere(ctx context.Context, by access.Actor, t typed) (access.User, Progress, error) {
 	started := c.now()
+	hashed := make(chan error, 1)
+	go func() {
+		_, _, err := c.passwords.Check(ctx, "", t.in.Password)
+		hashed <- err
+	}()
 	said, err := t.client.directory.Authenticate(ctx, t.name, t.in.Password)
-	c.heard(&t.client.upstream, err)
+	busy := <-hashed
+	if ctx.Err() == nil { // else nobody waited for the answer, which says nothing about the directory
+		c.heard(&t.client.upstream, err)
+	}
 	switch {
+	case err == nil && busy != nil:
+		t.guess.Void()
+		return access.User{}, Progress{}, busy
 	case fault.Is(err, fault.KindUnauthenticated):
 		return access.User{}, Progress{}, fault.Unauthenticated("the user name or the password is not right").Because(err)
 	case err != nil:

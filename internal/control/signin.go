@@ -20,6 +20,7 @@ type Credentials struct {
 	UserAgent string
 	Binding   string            // the secret of the cookie that binds the steps to the browser
 	Who       *access.Principal // who is signed in and confirms it; nil in a sign-in
+	Need      access.Strength   // with Who: that their session is to prove this much from now on
 }
 
 // Progress is where a sign-in stands: at its end, with a cookie, or before another step.
@@ -55,6 +56,18 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 	}
 	// A name that nobody has is not recorded: people type their password there by mistake.
 	tried = of(tried, &user)
+	if elsewhere, err := c.directoryFor(ctx, name, &user); err != nil || elsewhere != nil {
+		if err != nil {
+			guess.Void()
+			return p, err
+		}
+		tried.Upstream, tried.UpstreamName = elsewhere.upstream.ID, elsewhere.upstream.Name
+		user, p, err = c.signInElsewhere(ctx, by, typed{elsewhere, name, in, guess})
+		if user.ID != "" {
+			tried = of(tried, &user)
+		}
+		return p, err
+	}
 	good, stale, err := c.passwords.Check(ctx, hash, in.Password)
 	if err != nil {
 		guess.Void()
@@ -72,7 +85,7 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 	// The time before the password was read: whoever changes it meanwhile ends this session too.
 	step := session.Step{ID: session.Secret(), User: user.ID, Methods: []string{access.MethodPassword}, Started: started}
 	if in.Who != nil {
-		step.Session = in.Who.Session
+		step.Session, step.Need = in.Who.Session, in.Need
 	}
 	return c.afterPassword(ctx, by, in, passed{user: user, step: step})
 }
@@ -104,8 +117,13 @@ func (c *Control) afterPassword(ctx context.Context, by access.Actor, in Credent
 	case len(p.user.Factors) > 0:
 		p.step.Kind = session.StepSecond
 		return c.next(ctx, p.step, in.Binding)
-	case in.Who != nil:
+	case in.Who != nil && in.Need == "":
 		return c.confirm(*in.Who, p.step, in.Binding)
+	case in.Need != "" && in.Need != access.SingleFactor:
+		p.step.Kind = session.StepEnrol
+		return c.next(ctx, p.step, in.Binding)
+	case in.Who != nil:
+		return c.raiseNow(ctx, by, p)
 	case c.needsSecond(&p.user):
 		p.step.Kind = session.StepEnrol
 		return c.next(ctx, p.step, in.Binding)
@@ -179,6 +197,9 @@ func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor
 	if err := tx.InsertSession(ctx, &s.row); err != nil {
 		return err
 	}
+	if err := c.signedInGlass(ctx, tx, by, s); err != nil {
+		return err
+	}
 	entry := of(attempt(access.EventSignIn, by, s.row.UserAgent), &s.user)
 	entry.Result, entry.Session, entry.Methods = access.ResultSuccess, s.row.ID, s.row.Methods
 	c.signIns.complete(&entry)
@@ -200,7 +221,7 @@ func principal(user *access.User, row *access.Session) access.Principal {
 	return access.Principal{
 		User: user.ID, Name: user.Name, DisplayName: user.DisplayName, Email: user.Email,
 		Groups: user.Groups, Roles: user.Roles, Session: row.ID, Authenticated: row.Authenticated,
-		Methods: row.Methods,
+		Methods: row.Methods, BreakGlass: user.BreakGlass,
 	}
 }
 
@@ -259,9 +280,12 @@ func (c *Control) lookUpSession(ctx context.Context, id access.ID) (session.Entr
 			return err
 		}
 		if row.Parent != "" {
-			if _, err := tx.SessionByID(ctx, row.Parent); err != nil {
+			parent, err := tx.SessionByID(ctx, row.Parent)
+			if err != nil {
 				return err
 			}
+			// What was proven at the portal counts for all that came of it, also when it was proven later.
+			row.Authenticated, row.Methods = parent.Authenticated, parent.Methods
 		}
 		user, err := tx.User(ctx, row.User)
 		if err != nil {
@@ -269,6 +293,13 @@ func (c *Control) lookUpSession(ctx context.Context, id access.ID) (session.Entr
 		}
 		if user.Disabled || row.Authenticated.Before(user.PasswordSet) || c.needsSecond(&user) && !access.Strong(row.Methods) {
 			return over
+		}
+		if off, err := upstreamOff(ctx, tx, &user); err != nil || off {
+			return cmpErr(err, over)
+		}
+		// All groups, those around others included: what decisions are made on.
+		if user.Groups, err = tx.Memberships(ctx, user.ID); err != nil {
+			return err
 		}
 		entry = session.Entry{Session: row, Principal: principal(&user, &row)}
 		return nil

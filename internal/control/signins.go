@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/fault"
+	"postern/internal/identity/ldap"
 	"postern/internal/store"
 )
 
@@ -231,6 +233,9 @@ func (c *Control) turnedAway(ctx context.Context, e access.SignInEntry, err erro
 	}
 	c.refusals.counter.WithLabelValues(string(action), kind.String()).Inc()
 	e.Message = err.Error()
+	if refusal, ok := errors.AsType[*ldap.Refusal](err); ok {
+		e.Reason, e.Message = refusal.Word(), "the directory: "+refusal.Error() // who signs in is told nothing of it
+	}
 	if e.Result == "" {
 		e.Result = access.ResultFailure
 	}

@@ -8,6 +8,7 @@ import (
 
 	goldap "github.com/go-ldap/ldap/v3"
 
+	"postern/internal/access"
 	"postern/internal/fault"
 )
 
@@ -46,6 +47,25 @@ func (r *Refusal) Error() string {
 	}
 	return line
 }
+
+// words are those of the sign-in log.
+var words = map[string]string{
+	ReasonUnknown:         access.ReasonUnknownUser,
+	ReasonAmbiguous:       access.ReasonAmbiguous,
+	ReasonPassword:        access.ReasonWrongPassword,
+	ReasonDisabled:        access.ReasonUserDisabled,
+	ReasonUnreadable:      access.ReasonUserDisabled,
+	ReasonExpired:         access.ReasonUserExpired,
+	ReasonLocked:          access.ReasonLockedOut,
+	ReasonPasswordExpired: access.ReasonPasswordOld,
+	ReasonMustChange:      access.ReasonMustChange,
+	ReasonHours:           access.ReasonRestricted,
+	ReasonWorkstation:     access.ReasonRestricted,
+	ReasonTokens:          access.ReasonRestricted,
+}
+
+// Word gives the reason as the sign-in log has it.
+func (r *Refusal) Word() string { return words[r.Reason] }
 
 // refused is the one answer to whoever is not let in: that of a wrong local password.
 func refused(r *Refusal) error {
