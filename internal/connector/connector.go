@@ -137,7 +137,7 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c.fleet = newFleet(c)
 	c.following = newFollowing(c)
-	c.renewal = &renewal{c: c, check: make(chan struct{}, 1)}
+	c.renewal = &renewal{c: c, check: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 	if err := c.use(cred); err != nil {
 		return nil, err
 	}
@@ -182,6 +182,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	c.log.Info("connector started", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "program", c.cfg.Host.Program,
 		"serial", cred.Serial, "rules", c.cfg.Rules)
 	c.fleet.follow(cred.Connection.Gateways)
+	work.Go(func() { c.fleet.rescue(workCtx) })
 	err = c.renewal.run(workCtx)
 	c.setDraining()
 	c.log.Info("connector draining", "streams", c.flows.count())
@@ -200,6 +201,7 @@ func (c *Connector) configured(before, next *settings) {
 	for _, warning := range next.warnings {
 		c.log.Warn(warning)
 	}
+	c.renewal.ask()
 	cred := c.identity().cred
 	if before != nil && sameConnection(before.Configuration, next.Configuration) {
 		return

@@ -412,3 +412,19 @@ func TestDeregisterUnreachable(t *testing.T) {
 		t.Errorf("forced: told %v, %v", told, err)
 	}
 }
+
+// TestRescue: a connector whose gateways were all replaced while it was away finds the service at its own address.
+func TestRescue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	gone := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	w.set(func(c *wire.Configuration) {
+		c.ServiceURL = "https://" + w.gateways[0].listener.Addr().String()
+		c.Gateways = []wire.Gateway{{ID: "gtw_9", Address: gone.Addr().String()}}
+	})
+	gone.Close()
+	r := w.start(nil)
+	eventually(t, "a tunnel to the service's own address", func() bool { return len(r.fleet.live()) == 1 })
+	w.change(func(c *wire.Configuration) { c.Gateways = w.list() })
+	w.ready(r)
+}

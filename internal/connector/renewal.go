@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -16,6 +17,7 @@ const (
 	renewExpired = 15 * time.Second // between two attempts while no tunnel can be made
 	renewCheck   = 5 * time.Minute  // between two attempts that a refused certificate causes
 	renewLook    = time.Minute      // how often the clock is looked at: machines sleep
+	askedSpread  = 20 * time.Second // over which connectors spread that are all asked to renew
 	giveUpAfter  = time.Hour        // after which a connector that its service does not know any more ends
 )
 
@@ -26,6 +28,7 @@ var ErrEnded = errors.New("this connector was deleted at the service: uninstall 
 type renewal struct {
 	c        *Connector
 	check    chan struct{} // holds one element when a gateway refused the certificate
+	asked    chan struct{} // holds one element when the service wants certificates of another issuer
 	failures int
 	lost     time.Time // since when the service says that this connector is ended; zero: it does not
 	checked  time.Time // when a refused certificate last caused an attempt
@@ -51,10 +54,33 @@ func (r *renewal) run(ctx context.Context) error {
 				continue
 			}
 			r.checked = r.c.cfg.Now()
+		case <-r.asked:
+			wait.Stop()
+			if !r.c.outdated() {
+				continue
+			}
+			pause(ctx, time.Duration(rand.Int64N(int64(askedSpread))))
 		}
 		if due = r.attempt(ctx); due.IsZero() {
 			return ErrEnded
 		}
+	}
+}
+
+// outdated reports whether the service exchanges its authority and our certificate is of the issuer before.
+func (c *Connector) outdated() bool {
+	s := c.following.current.Load()
+	return s != nil && len(s.Issuer) > 0 && !bytes.Equal(s.Issuer, c.identity().cred.Leaf.AuthorityKeyId)
+}
+
+// ask has the certificate renewed if the service wants one of another issuer.
+func (r *renewal) ask() {
+	if !r.c.outdated() {
+		return
+	}
+	select {
+	case r.asked <- struct{}{}:
+	default: // it is asked already
 	}
 }
 
@@ -76,6 +102,9 @@ func (r *renewal) attempt(ctx context.Context) time.Time {
 	if err == nil {
 		r.failures, r.lost = 0, time.Time{}
 		r.c.setRefused("")
+		if r.c.outdated() { // a gateway that has not heard of the exchange answered
+			return now.Add(jitter(renewCheck, 0.2))
+		}
 		return r.due()
 	}
 	if ctx.Err() != nil {

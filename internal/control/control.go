@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"postern/internal/access"
-	"postern/internal/ca"
 	"postern/internal/fault"
 	"postern/internal/identity"
 	"postern/internal/session"
@@ -83,16 +82,17 @@ type Control struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	instance instance
-	snapshot watched[*access.Snapshot]
-	endings  endings
-	sessions *session.Cache
-	certs    *Certificates
-	issuers  atomic.Pointer[[]ca.Issuer] // newest first
-	grants   grants
-	presence presence
-	replicas replicas
-	gateways gatewayStates
+	instance  instance
+	snapshot  watched[*access.Snapshot]
+	endings   endings
+	sessions  *session.Cache
+	certs     *Certificates
+	authority atomic.Pointer[authority]
+	signing   atomic.Pointer[signing]
+	grants    grants
+	presence  presence
+	replicas  replicas
+	gateways  gatewayStates
 
 	passwords *identity.Passwords
 	throttle  *identity.Throttle
@@ -138,7 +138,6 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		second:    identity.NewThrottle(secondThrottle(cfg.Throttle)),
 		devices:   identity.NewThrottle(secondThrottle(cfg.Throttle)),
 		announced: make(chan struct{}, 1),
-		replicas:  replicas{leaving: make(chan struct{})},
 	}
 	var err error
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {
@@ -240,6 +239,7 @@ func (c *Control) watch(ctx context.Context) {
 		}
 		within, cancel := context.WithTimeout(ctx, writeWithin)
 		_ = c.refresh(within) // it logs and remembers why
+		c.certs.catchUp(within)
 		cancel()
 		pause.Reset(coalesce)
 		select {

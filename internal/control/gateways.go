@@ -98,10 +98,11 @@ func (c *Control) Gateways(ctx context.Context, by access.Actor, page access.Pag
 func (c *Control) gatewayStatus(g access.Gateway) GatewayStatus {
 	c.gateways.mu.Lock()
 	told, ok := c.gateways.told[g.ID]
+	reached := slices.Contains(c.gateways.told[c.cfg.Gateway.ID].Peers, string(g.ID))
 	c.gateways.mu.Unlock()
 	s := GatewayStatus{Gateway: g, Own: g.ID == c.cfg.Gateway.ID, State: told.GatewayState, Label: LabelActive}
 	switch {
-	case !ok || time.Since(told.at) > stateFresh:
+	case !s.Own && (!ok || !reached):
 		s.Label, s.Why = LabelUnreached, "The gateway that answers you has no tunnel with it: does its --gateway-address lead to it from there?"
 	case told.Draining:
 		s.Label, s.Why = LabelDraining, "It is about to stop and takes nothing new."

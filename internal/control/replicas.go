@@ -21,56 +21,22 @@ const (
 
 // replicas is what this process knows of itself as one of several.
 type replicas struct {
-	leaving   chan struct{} // closed when this one is about to stop
-	leaveOnce sync.Once
-
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards all below
 	steady time.Time  // since when our own heartbeat arrives without a break
 	last   time.Time  // our last heartbeat
 	lease  store.Lease
 	holds  time.Time // until when the lease is surely ours
 }
 
-// Leave tells connectors and other gateways that this gateway is about to stop, so that they use
-// others. It does not wait.
-func (c *Control) Leave() {
-	c.replicas.leaveOnce.Do(func() { close(c.replicas.leaving) })
-	c.announce()
-}
-
-func (r *replicas) left() bool {
-	select {
-	case <-r.leaving:
-		return true
-	default:
-		return false
-	}
-}
-
-// beat tells the others from time to time that this gateway runs, until ctx ends or it leaves.
+// beat tells the others from time to time that this gateway runs, until ctx ends. One that stops stays
+// in the list until its heartbeat is missed: mostly it restarts, and a connector that reaches nothing else
+// must go on dialling its address.
 func (c *Control) beat(ctx context.Context) {
 	if !c.store.Shared() {
 		return
 	}
-	ticker := time.NewTicker(beatEvery)
-	defer ticker.Stop()
-	for !c.replicas.left() && ctx.Err() == nil {
-		c.beatOnce(ctx)
-		select {
-		case <-ctx.Done():
-		case <-c.replicas.leaving:
-		case <-ticker.C:
-		}
-	}
-	err := c.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.DeleteGateway(ctx, c.cfg.Gateway.ID); err != nil {
-			return err
-		}
-		return tx.Announce(ctx)
-	})
-	if err != nil {
-		c.log.Warn("tell other gateways that this one stops", "error", cause(err))
-	}
+	c.beatOnce(ctx)
+	every(ctx, beatEvery, c.beatOnce)
 }
 
 func (c *Control) beatOnce(ctx context.Context) {
@@ -108,8 +74,8 @@ func (r *replicas) mayJudge() bool {
 	return !r.steady.IsZero() && now.Sub(r.steady) > gatewayGone && now.Sub(r.last) < gatewayGone/2
 }
 
-// runningGateways gives the gateways that run: this one unless it leaves, those whose heartbeat
-// arrives, and those that were there before as long as nobody can tell.
+// runningGateways gives the gateways that run: this one, those whose heartbeat arrives, and those
+// that were there before as long as nobody can tell.
 func (c *Control) runningGateways(ctx context.Context, tx *store.Tx) ([]access.Gateway, error) {
 	var list []access.Gateway
 	if c.store.Shared() {
@@ -127,9 +93,7 @@ func (c *Control) runningGateways(ctx context.Context, tx *store.Tx) ([]access.G
 		}
 	}
 	list = slices.DeleteFunc(list, func(g access.Gateway) bool { return g.ID == c.cfg.Gateway.ID })
-	if !c.replicas.left() || len(list) == 0 {
-		list = append(list, c.cfg.Gateway)
-	}
+	list = append(list, c.cfg.Gateway)
 	slices.SortFunc(list, func(a, b access.Gateway) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return list, nil
 }

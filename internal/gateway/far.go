@@ -65,26 +65,31 @@ func (g *Gateway) farGone(l *link) {
 	l.pools.retire(nil)
 }
 
-// young is how long after its start a gateway expects connectors and other gateways to be on their way,
-// and holdFor how long a request then waits for one.
-const (
-	young   = 10 * time.Second
-	holdFor = 5 * time.Second
-)
+// comeBack is how long a connector or a gateway that restarts may take to be back: so long after its last tunnel was
+// lost, or after the start of this gateway, requests for it wait instead of failing.
+const comeBack = 15 * time.Second
 
-// hold waits, in the first moments of this gateway, for a tunnel to a connector that is there but has
-// not come back yet. It reports whether it is worth looking again.
-func (g *Gateway) hold(ctx context.Context, x *exchange, group access.ID, changed <-chan struct{}) bool {
-	if time.Since(g.started) > young || x.since() > holdFor {
+// hold waits for a tunnel of the group's connectors where one was there a moment ago, or this gateway has
+// just started and they are on their way. It reports whether it is worth looking again.
+func (g *Gateway) hold(ctx context.Context, group access.ID, grown <-chan struct{}) bool {
+	var until time.Time
+	for _, c := range g.view.Load().snap.Members(group) {
+		since, lost := g.links.lostSince(c.ID)
+		if !lost {
+			since = g.started
+		}
+		if end := since.Add(comeBack); !c.Disabled && end.After(until) {
+			until = end
+		}
+	}
+	wait := time.Until(until)
+	if wait <= 0 {
 		return false
 	}
-	if !slices.ContainsFunc(g.view.Load().snap.Members(group), func(c *access.Connector) bool { return !c.Disabled }) {
-		return false
-	}
-	timer := time.NewTimer(holdFor - x.since())
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case <-changed:
+	case <-grown:
 		return true
 	case <-timer.C:
 	case <-ctx.Done():

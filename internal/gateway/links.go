@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -61,11 +62,12 @@ type links struct {
 	mu      sync.RWMutex // guards the fields below
 	open    map[access.ID][]*link
 	far     map[access.ID][]*link
-	changed chan struct{} // closed and replaced when there is another link
+	lost    map[access.ID]time.Time // when the last one went, as long as that may matter
+	changed chan struct{}           // closed and replaced when there is another link
 }
 
 func newLinks() *links {
-	return &links{open: map[access.ID][]*link{}, far: map[access.ID][]*link{}, changed: make(chan struct{})}
+	return &links{open: map[access.ID][]*link{}, far: map[access.ID][]*link{}, lost: map[access.ID]time.Time{}, changed: make(chan struct{})}
 }
 
 func (s *links) add(l *link)       { s.put(s.open, l) }
@@ -77,6 +79,7 @@ func (s *links) put(list map[access.ID][]*link, l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list[l.connector] = append(slices.Clone(list[l.connector]), l)
+	delete(s.lost, l.connector)
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -85,11 +88,27 @@ func (s *links) take(list map[access.ID][]*link, l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rest := slices.DeleteFunc(slices.Clone(list[l.connector]), func(other *link) bool { return other == l })
-	if len(rest) == 0 {
-		delete(list, l.connector)
+	if len(rest) > 0 {
+		list[l.connector] = rest
 		return
 	}
-	list[l.connector] = rest
+	delete(list, l.connector)
+	if len(s.open[l.connector])+len(s.far[l.connector]) == 0 {
+		now := time.Now()
+		maps.DeleteFunc(s.lost, func(_ access.ID, at time.Time) bool { return now.Sub(at) > comeBack })
+		s.lost[l.connector] = now
+	}
+}
+
+// lostSince tells when the last tunnel of a connector was lost, if it was lately; one that drains is being lost.
+func (s *links) lostSince(connector access.ID) (at time.Time, lost bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.open[connector])+len(s.far[connector]) > 0 {
+		return time.Now(), true
+	}
+	at, lost = s.lost[connector]
+	return at, lost
 }
 
 // grown gives a channel that closes when there is another link.

@@ -44,6 +44,7 @@ type peer struct {
 	grants  grantsSeen
 	asks    chan struct{}
 	hearing atomic.Bool // it tells already
+	entered bool        // it came into use; of run
 	log     *slog.Logger
 
 	mu    sync.Mutex // guards the fields below
@@ -139,6 +140,18 @@ func (s *peers) enter(p *peer, most int) error {
 	}
 	s.open[p] = struct{}{}
 	return nil
+}
+
+// enough reports whether we dialled that gateway already.
+func (s *peers) enough(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.open {
+		if p.id == id && p.dialled && !p.session.Draining() {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *peers) leave(p *peer) {
@@ -248,8 +261,12 @@ func (g *Gateway) dialPeer(ctx context.Context, to access.Gateway) (*peer, error
 		return nil, errors.Join(err, raw.Close())
 	}
 	who, serial, err := credential.PeerIdentity(c.ConnectionState())
-	if err == nil && who.ID == g.cfg.ID {
+	switch {
+	case err != nil:
+	case who.ID == g.cfg.ID:
 		err = errSelf
+	case g.peers.enough(who.ID):
+		err = errEnough
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -332,7 +349,11 @@ func (p *peer) run(up chan<- error) {
 	life.Go(func() { p.live(up) })
 	err := p.session.Run(p.g.life) // it outlives the call to stop, as the exchanges in it do
 	life.Wait()
-	p.log.Info("tunnel with another gateway closed", "address", p.address, "reason", err)
+	level := slog.LevelInfo
+	if !p.entered {
+		level = slog.LevelDebug // it was never of use
+	}
+	p.log.Log(context.Background(), level, "tunnel with another gateway closed", "address", p.address, "reason", err)
 }
 
 // live is the tunnel's life once the other gateway said HELLO: it is told what this one holds.
@@ -349,6 +370,7 @@ func (p *peer) live(up chan<- error) {
 		_ = p.session.Close()
 		return
 	}
+	p.entered = true
 	up <- nil
 	p.log.Info("tunnel with another gateway open", "address", p.address, "dialled", p.dialled)
 	p.review()

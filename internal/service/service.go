@@ -106,6 +106,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
 		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor},
+		Now:        s.cfg.Now,
 		Own:        fetch.Listeners(s.addresses()...),
 	})
 	if err != nil {
@@ -136,12 +137,13 @@ func (s *Service) wire(ctx context.Context) error {
 		Keys:       s.control.Certificates(),
 		Recorder:   newRecorder(s.log),
 		Presence:   s.control,
-		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, StepUps: s.control, Log: s.log})),
+		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, StepUps: s.control, Log: s.log, Now: s.cfg.Now})),
 		Admin:      s.withHealth(adminHandler),
 		Agent:      agents,
 		CRL:        s.control.CRL,
 		Ask:        agents.Ask,
 		Drain:      s.cfg.Drain,
+		Now:        s.cfg.Now,
 	})
 	return err
 }
@@ -166,8 +168,6 @@ func (s *Service) Run(ctx context.Context) error {
 	err := daemon.Run(ctx,
 		func(ctx context.Context) error {
 			defer stop()
-			// Connectors and other gateways hear of it while the exchanges here still finish.
-			defer context.AfterFunc(ctx, s.control.Leave)()
 			return s.gateway.Serve(ctx, s.listeners)
 		},
 		func(context.Context) error { return s.control.Run(background) },

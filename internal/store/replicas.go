@@ -39,12 +39,6 @@ func (t *Tx) Gateways(ctx context.Context, age time.Duration) ([]access.Gateway,
 	}, "SELECT id, address, program, started FROM gateways WHERE heartbeat > "+t.clock()+" - $1 ORDER BY id", age.Microseconds())
 }
 
-// DeleteGateway takes away a gateway that ends.
-func (t *Tx) DeleteGateway(ctx context.Context, id access.ID) error {
-	_, err := t.exec(ctx, "DELETE FROM gateways WHERE id = $1", string(id))
-	return err
-}
-
 // DeleteLostGateways removes gateways whose last heartbeat is older than that.
 func (t *Tx) DeleteLostGateways(ctx context.Context, age time.Duration) (int64, error) {
 	return t.exec(ctx, "DELETE FROM gateways WHERE heartbeat <= "+t.clock()+" - $1", age.Microseconds())

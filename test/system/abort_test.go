@@ -103,17 +103,19 @@ func (d *dying) more() {
 }
 
 // TestAbortedDownload: a download that was cut anywhere never looks complete to the client.
-func TestAbortedDownload(t *testing.T) {
-	s := newSite(t, "")
-	s.connect()
+func TestAbortedDownload(t *testing.T) { eachWay(t, testAbortedDownload) }
+
+func testAbortedDownload(t *testing.T, w way) {
+	s := w.site(t, 1)
 	d := newDying(t)
 	s.publish("http://" + d.Addr().String() + "/")
-	for _, end := range []struct {
+	type end struct {
 		name  string
 		do    func()
 		after func() // optional
 		valid func(framing string) bool
-	}{
+	}
+	ends := []end{
 		{name: "backend reset", do: func() { d.end(true) }},
 		// The plain end of a body without a length is its end: nobody could tell.
 		{name: "backend ended", do: func() { d.end(false) }, valid: func(f string) bool { return f == "until the end" }},
@@ -123,7 +125,15 @@ func TestAbortedDownload(t *testing.T) {
 			s.awaitActive(1)
 		}},
 		{name: "service killed", do: func() { s.service.kill() }, after: func() { s.service.start(); s.awaitActive(1) }},
-	} {
+	}
+	if s.beyond != nil {
+		ends = append(ends, end{name: "the other service killed", do: func() { s.beyond.kill() }, after: func() {
+			s.awaitActive(0)
+			s.beyond.start()
+			s.awaitActive(1)
+		}})
+	}
+	for _, end := range ends {
 		t.Run(end.name, func(t *testing.T) {
 			var open []download
 			for _, f := range framings {

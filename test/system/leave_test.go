@@ -72,9 +72,11 @@ type endless struct{}
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // TestClientLeaves: whoever leaves takes the backend's work along.
-func TestClientLeaves(t *testing.T) {
+func TestClientLeaves(t *testing.T) { eachWay(t, testClientLeaves) }
+
+func testClientLeaves(t *testing.T, w way) {
 	backend := &working{begun: make(chan struct{}, 1), gone: make(chan error, 1)}
-	s := newWiki(t, 1, backend.ServeHTTP)
+	s := w.wiki(t, 1, backend.ServeHTTP)
 	for _, test := range []struct {
 		name, path string
 		body       func(context.Context) io.Reader

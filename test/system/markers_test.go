@@ -239,10 +239,12 @@ func (e errand) expect(ok bool, got string) error {
 }
 
 // TestMarkers: no answer ever reaches another request, and no request another answer.
-func TestMarkers(t *testing.T) {
+func TestMarkers(t *testing.T) { eachWay(t, testMarkers) }
+
+func testMarkers(t *testing.T, w way) {
 	count, atOnce := size.Of(2000, 10_000), 200
 	backend := &marks{seen: map[string]int{}}
-	s := newWiki(t, 2, backend.ServeHTTP)
+	s := w.wiki(t, 2, backend.ServeHTTP)
 	errands := make(chan errand)
 	var workers sync.WaitGroup
 	for range atOnce {

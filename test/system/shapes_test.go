@@ -65,9 +65,11 @@ func shapes(next <-chan struct{}) http.HandlerFunc {
 }
 
 // TestShapes: every shape of request and answer passes as it is, through the real processes.
-func TestShapes(t *testing.T) {
+func TestShapes(t *testing.T) { eachWay(t, testShapes) }
+
+func testShapes(t *testing.T, w way) {
 	next := make(chan struct{})
-	s := newWiki(t, 1, shapes(next))
+	s := w.wiki(t, 1, shapes(next))
 	for _, c := range s.clients {
 		for _, test := range []struct {
 			name, method, path string
@@ -217,9 +219,11 @@ func (s *site) cookies(t *testing.T) string {
 }
 
 // TestWebSocket: messages of any size pass both ways at once, and either side's farewell arrives.
-func TestWebSocket(t *testing.T) {
+func TestWebSocket(t *testing.T) { eachWay(t, testWebSocket) }
+
+func testWebSocket(t *testing.T, w way) {
 	closed := make(chan error, 1)
-	s := newWiki(t, 1, func(w http.ResponseWriter, r *http.Request) {
+	s := w.wiki(t, 1, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/socket" {
 			return
 		}

@@ -24,6 +24,7 @@ type site struct {
 	*posterntest.System // without a Service: what is below talks to the processes
 	t                   *testing.T
 	service             *process
+	beyond              *process // the service that holds the connectors' tunnels, if it is another one
 	connectors          []*process
 	clients             []client // signed in at the application wiki, after publish
 }
@@ -159,12 +160,7 @@ func (s *site) publish(internalURL string) {
 // newWiki gives a site with connectors and a handler published as the application wiki.
 func newWiki(t *testing.T, connectors int, handler http.HandlerFunc) *site {
 	t.Helper()
-	s := newSite(t, "")
-	for range connectors {
-		s.connect()
-	}
-	s.publish(posterntest.NewBackend(t, handler).URL)
-	return s
+	return ways[0].wiki(t, connectors, handler)
 }
 
 // wiki gives the URL of a page of the application.
