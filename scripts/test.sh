@@ -15,8 +15,11 @@ run_unit() {
   [ ! -d cmd ] || go test -timeout 10m ./cmd/...
 }
 
-needs_system() { needs go initdb; has_go_tests test/system || echo "test/system has no tests"; }
-run_system() { go test -count=1 -timeout 20m ./test/system/... ./test/security/...; }
+needs_system() { needs go initdb node npm; has_go_tests test/system || echo "test/system has no tests"; }
+run_system() {
+  ( cd test/oidc && install_modules ) || return 1
+  go test -count=1 -timeout 20m ./test/system/... ./test/security/... ./test/oidc/...
+}
 
 needs_lab() {
   needs go ip nft curl
@@ -36,9 +39,12 @@ run_browser() {
   export POSTERN_BIN=$PWD/.cache/bin # built once for all files
   CGO_ENABLED=0 go build -o "$POSTERN_BIN/" ./cmd/... || return 1
   cd test/browser || return 1
-  [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent || return 1
+  install_modules || return 1
   node --test --test-timeout=600000 --test-reporter=spec
 }
+
+# install_modules installs what package-lock.json of this directory says, if it is not there yet.
+install_modules() { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; }
 
 # needs COMMAND... prints the missing ones.
 needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing"; done; }

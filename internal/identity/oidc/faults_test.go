@@ -187,7 +187,7 @@ func TestFaultyProvider(t *testing.T) {
 		{"another type of token", func(i *idp) { i.handlers["token"] = status(200, `{"access_token":"x","token_type":"mac"}`) }, fault.KindUpstream, "Bearer"},
 		{"tokens without end", func(i *idp) { i.handlers["token"] = endless }, fault.KindUpstream, "more than"},
 		{"a redirect of the secret", func(i *idp) {
-			i.handlers["token"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, i.issuer+"/more", 307) }
+			i.handlers["token"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, i.issuer+"/more", http.StatusTemporaryRedirect) }
 		}, fault.KindUpstream, "redirect"},
 		{"our secret is wrong", func(i *idp) {
 			i.handlers["token"] = status(401, `{"error":"invalid_client","error_description":"s3cret"}`)
@@ -304,7 +304,7 @@ func TestFaultyMetadata(t *testing.T) {
 		{"HTML", func(i *idp) { i.handlers["metadata"] = page }, fault.KindUpstream, "web page"},
 		{"without end", func(i *idp) { i.handlers["metadata"] = endless }, fault.KindUpstream, "more than"},
 		{"a redirect in a circle", func(i *idp) {
-			i.handlers["metadata"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, 302) }
+			i.handlers["metadata"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
 		}, fault.KindUpstream, "redirect"},
 		{"not there", func(i *idp) { i.handlers["metadata"] = http.NotFound }, fault.KindUpstream, "status 404"},
 	}
