@@ -28,6 +28,7 @@ type Content struct {
 	TrustDomain string // the instance's id
 	Names       Names
 	Roots       []byte // PEM of the roots of our own CA, which agents pin
+	Issuer      []byte // key id of the issuing certificate that connectors should renew to; empty: any
 	GrantKeys   map[string]ed25519.PublicKey
 	Gateways    []Gateway
 

@@ -27,6 +27,7 @@ func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configurati
 		Gateways:   gateways(snap),
 		GrantKeys:  map[string][]byte{},
 		Targets:    []wire.Target{},
+		Issuer:     snap.Issuer,
 	}
 	agent, ok := snap.Connector(connector)
 	ok = ok && !agent.Disabled

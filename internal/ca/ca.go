@@ -87,6 +87,31 @@ func CreateIssuing(root Root, now time.Time) (Issuer, error) {
 	return Issuer{cert, key}, nil
 }
 
+// CrossIssuing makes another certificate for an issuer's name and key, signed by another root of the
+// same trust domain: what the issuer signs leads to either root.
+func CrossIssuing(root Root, issuer Issuer, now time.Time) (Issuer, error) {
+	domain, err := trustDomain(root.Cert)
+	if err != nil {
+		return Issuer{}, err
+	}
+	if domain != issuer.TrustDomain() {
+		return Issuer{}, fault.Conflict("the root is of the trust domain %s, not of %s", domain, issuer.TrustDomain())
+	}
+	template := *issuer.Cert
+	template.SerialNumber = NewSerial()
+	template.NotAfter = earlier(issuer.Cert.NotAfter, root.Cert.NotAfter)
+	template.AuthorityKeyId, template.Extensions, template.ExtraExtensions = nil, nil, nil
+	der, err := x509.CreateCertificate(rand.Reader, &template, root.Cert, issuer.Key.Public(), root.Key)
+	if err != nil {
+		return Issuer{}, fault.Internal(err, "sign an issuing certificate")
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return Issuer{}, fault.Internal(err, "read a signed certificate")
+	}
+	return Issuer{cert, issuer.Key}, nil
+}
+
 // TrustDomain gives the trust domain whose identities the issuer signs.
 func (i Issuer) TrustDomain() string {
 	domain, err := trustDomain(i.Cert)

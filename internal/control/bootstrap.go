@@ -5,10 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 
@@ -24,11 +21,7 @@ import (
 // replicas.
 type instance struct {
 	trustDomain string
-	root        ca.Root
-	roots       []byte // PEM of the root's certificate
-	grantKeyID  string
-	grantKey    ed25519.PrivateKey
-	macs        session.Keyring
+	macs        session.Keyring   // shared: it is replaced when its keys turn
 	oauth       *ecdsa.PrivateKey // signs ID tokens
 }
 
@@ -95,12 +88,12 @@ func (c *Control) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.instance.root, err = ca.ParseRoot(data); err != nil {
+	root, err := ca.ParseRoot(data)
+	if err != nil {
 		return err
 	}
-	c.instance.roots = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.instance.root.Cert.Raw})
-	data, err = c.secret(ctx, secretIssuing, func() ([]byte, error) {
-		issuer, err := ca.CreateIssuing(c.instance.root, c.now())
+	_, err = c.secret(ctx, secretIssuing, func() ([]byte, error) {
+		issuer, err := ca.CreateIssuing(root, c.now())
 		if err != nil {
 			return nil, err
 		}
@@ -109,13 +102,17 @@ func (c *Control) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := parseIssuers(data, c.now())
-	c.issuers.Store(&list)
-	return err
+	return c.store.Read(ctx, func(tx *store.Tx) error {
+		a, err := c.readAuthority(ctx, tx)
+		if err == nil {
+			c.authority.Store(a)
+		}
+		return err
+	})
 }
 
 func (c *Control) openKeys(ctx context.Context) error {
-	seed, err := c.secret(ctx, secretGrant, func() ([]byte, error) {
+	_, err := c.secret(ctx, secretGrant, func() ([]byte, error) {
 		seed := make([]byte, ed25519.SeedSize)
 		rand.Read(seed)
 		return seed, nil
@@ -123,22 +120,22 @@ func (c *Control) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(seed) != ed25519.SeedSize {
-		return fault.Internal(nil, "the grant signing key is damaged")
-	}
-	c.instance.grantKey = ed25519.NewKeyFromSeed(seed)
-	sum := sha256.Sum256(c.instance.grantKey.Public().(ed25519.PublicKey))
-	c.instance.grantKeyID = hex.EncodeToString(sum[:8])
-	data, err := c.secret(ctx, secretMACs, func() ([]byte, error) { return json.Marshal(session.NewKeyring()) })
+	_, err = c.secret(ctx, secretMACs, func() ([]byte, error) { return json.Marshal(session.NewKeyring()) })
 	if err != nil {
 		return err
 	}
-	if json.Unmarshal(data, &c.instance.macs) != nil { // whose error might show a part of a key
-		return fault.Internal(nil, "the session keys are damaged")
-	}
-	if err := c.instance.macs.Check(); err != nil {
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		keys, err := c.readSigning(ctx, tx)
+		if err == nil {
+			c.signing.Store(keys)
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
+	c.instance.macs = session.Keyring{}.Shared()
+	c.turnKeys()
 	return c.openOAuth(ctx)
 }
 

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -23,17 +24,21 @@ import (
 
 // keyMaterial is what of the store belongs to a configuration version but never into a snapshot.
 type keyMaterial struct {
-	uploaded map[string]*tls.Certificate // by domain
-	damaged  map[string]error            // domains whose certificate could not be read
-	revoked  map[string]bool             // serials
-	list     []ca.Revoked
-	issuers  []ca.Issuer
+	uploaded  map[string]*tls.Certificate // by domain
+	damaged   map[string]error            // domains whose certificate could not be read
+	revoked   map[string]bool             // serials
+	list      []ca.Revoked
+	authority *authority
+	signing   *signing
 }
 
 func (c *Control) readKeyMaterial(ctx context.Context, tx *store.Tx) (keyMaterial, error) {
 	m := keyMaterial{uploaded: map[string]*tls.Certificate{}, damaged: map[string]error{}, revoked: map[string]bool{}}
 	var err error
-	if m.issuers, err = c.readIssuers(ctx, tx); err != nil {
+	if m.authority, err = c.readAuthority(ctx, tx); err != nil {
+		return m, err
+	}
+	if m.signing, err = c.readSigning(ctx, tx); err != nil {
 		return m, err
 	}
 	certificates, err := tx.AllPublicCertificates(ctx)
@@ -107,16 +112,52 @@ func (c *Control) Certificates() *Certificates { return c.certs }
 
 func (k *Certificates) replace(m keyMaterial) {
 	k.keys.Store(&m)
-	k.c.issuers.Store(&m.issuers)
+	k.c.signing.Store(m.signing)
+	k.turn(m.authority)
 	for domain, err := range m.damaged {
 		k.c.log.Error("an uploaded certificate cannot be used", "domain", domain, "error", err.Error())
+	}
+}
+
+// turn puts an authority in force. What was issued before shows the ways to all roots that there are
+// now; hosts get a new certificate when they are next asked for.
+func (k *Certificates) turn(a *authority) {
+	before := k.c.authority.Swap(a)
+	if before != nil && bytes.Equal(before.pem, a.pem) {
+		return
+	}
+	if mine := k.mine.Load(); mine != nil {
+		if chain := a.chain(mine.Leaf); chain != nil {
+			k.mine.Store(&tls.Certificate{Certificate: chain, PrivateKey: mine.PrivateKey, Leaf: mine.Leaf})
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.hosts, func(_ string, h *hostCertificate) bool { return h.done() })
+	k.crlFor = nil
+}
+
+// outdated reports whether a certificate of ours does not lead to every root that there is.
+func (k *Certificates) outdated(cert *tls.Certificate) bool {
+	a := k.c.authority.Load()
+	return a.chain(cert.Leaf) == nil || a.next != nil && !a.signed(cert.Leaf)
+}
+
+// catchUp renews this gateway's certificate at once when the authority was exchanged.
+func (k *Certificates) catchUp(ctx context.Context) {
+	mine := k.mine.Load()
+	if mine == nil || !k.outdated(mine) {
+		return
+	}
+	if err := k.renewGateway(ctx); err != nil {
+		k.c.log.Error("renew the gateway's certificate", "error", cause(err))
 	}
 }
 
 // AgentRoots gives the issuing certificates, as roots for agents' leaves, and the trust domain.
 func (k *Certificates) AgentRoots() (*x509.CertPool, string) {
 	pool := x509.NewCertPool()
-	for _, issuer := range *k.c.issuers.Load() {
+	for _, issuer := range k.c.authority.Load().issuers {
 		pool.AddCert(issuer.Cert)
 	}
 	return pool, k.c.instance.trustDomain
@@ -259,22 +300,16 @@ func (k *Certificates) issueOwn(ctx context.Context, req ca.Request) (*tls.Certi
 	if err != nil {
 		return nil, fault.Internal(err, "read an issued certificate")
 	}
-	signer := k.c.issuer()
-	for _, issuer := range *k.c.issuers.Load() {
-		if leaf.CheckSignatureFrom(issuer.Cert) == nil {
-			signer = issuer // the newest may have come after the signature
-		}
+	chain := k.c.authority.Load().chain(leaf)
+	if chain == nil {
+		return nil, fault.Unavailable("the authority was exchanged while a certificate was issued").After(time.Second)
 	}
-	return &tls.Certificate{
-		Certificate: [][]byte{der, signer.Cert.Raw, k.c.instance.root.Cert.Raw},
-		PrivateKey:  key,
-		Leaf:        leaf,
-	}, nil
+	return &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}, nil
 }
 
 // renewGateway gives this gateway a certificate if it has none or half of its life is over.
 func (k *Certificates) renewGateway(ctx context.Context) error {
-	if cert := k.mine.Load(); cert != nil && !halfOver(cert.Leaf, k.c.now()) {
+	if cert := k.mine.Load(); cert != nil && !halfOver(cert.Leaf, k.c.now()) && !k.outdated(cert) {
 		return nil
 	}
 	cert, err := k.issueOwn(ctx, ca.Request{
@@ -316,6 +351,7 @@ func (c *Control) renewCertificates(ctx context.Context) {
 	if err := c.certs.renewGateway(within); err != nil {
 		c.log.Error("renew the gateway's certificate", "error", cause(err))
 	}
+	c.retireKeys(within)
 	k := c.certs
 	k.mu.Lock()
 	var old []string

@@ -219,7 +219,7 @@ func (c *Control) credential(ctx context.Context, connector access.ID, row store
 		Connector:   string(connector),
 		TrustDomain: c.instance.trustDomain,
 		Certificate: der,
-		Roots:       c.instance.roots,
+		Roots:       c.authority.Load().pem,
 		ServiceURL:  c.cfg.Names.PortalURL,
 		RenewAfter:  row.NotBefore.Add(row.NotAfter.Sub(row.NotBefore) / 2),
 		Time:        c.now(),

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"postern/internal/access"
+	"postern/internal/session"
 )
 
 // PortalActor makes the actor of a signed-in user.
@@ -16,3 +17,20 @@ func (c *Control) CleanUp(ctx context.Context) { c.clean(ctx) }
 
 // WriteBatches writes at once what is written from time to time.
 func (c *Control) WriteBatches(ctx context.Context) { c.writeBatches(ctx) }
+
+// Reread asks upstreams at once what they are asked from time to time.
+func (c *Control) Reread(ctx context.Context) { c.reread(ctx) }
+
+// RetireKeys does at once what is done from time to time.
+func (c *Control) RetireKeys(ctx context.Context) { c.retireKeys(ctx) }
+
+// Cookie makes a cookie with the key of this moment.
+func (c *Control) Cookie(scope session.Scope) string {
+	return c.instance.macs.Cookie(scope, access.NewID(access.PrefixSession, c.now()), session.Secret())
+}
+
+// Knows reports whether a cookie was made here.
+func (c *Control) Knows(scope session.Scope, cookie string) bool {
+	_, _, err := c.instance.macs.Parse(scope, cookie)
+	return err == nil
+}

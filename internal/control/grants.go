@@ -59,12 +59,13 @@ func (c *Control) Grant(_ context.Context, app access.ID, who *access.Principal)
 }
 
 func (c *Control) sign(g wire.Grant, now time.Time) (grant, error) {
-	g.KeyID, g.TrustDomain = c.instance.grantKeyID, c.instance.trustDomain
+	key := c.signing.Load().grant(now)
+	g.KeyID, g.TrustDomain = key.id, c.instance.trustDomain
 	// One whose decision ends sooner comes with that end.
 	if end := now.Add(c.cfg.Settings.Grant); g.Expires.IsZero() || end.Before(g.Expires) {
 		g.Expires = end
 	}
 	g.Issued = now
-	text, err := g.Sign(c.instance.grantKey)
+	text, err := g.Sign(key.key)
 	return grant{text: text, expires: g.Expires, renew: now.Add(c.cfg.Settings.Grant / 2)}, err
 }

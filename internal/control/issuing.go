@@ -9,7 +9,6 @@ import (
 	"postern/internal/access"
 	"postern/internal/ca"
 	"postern/internal/fault"
-	"postern/internal/store"
 )
 
 // The issuing certificates are one sealed secret: PEM, the newest first. Older ones stay while a
@@ -42,53 +41,31 @@ func parseIssuers(data []byte, now time.Time) ([]ca.Issuer, error) {
 	return list, nil
 }
 
-// readIssuers reads the issuing certificates and checks that our root signed them.
-func (c *Control) readIssuers(ctx context.Context, tx *store.Tx) ([]ca.Issuer, error) {
-	data, err := tx.Secret(ctx, secretIssuing)
-	if err != nil {
-		return nil, err
-	}
-	list, err := parseIssuers(data, c.now())
-	if err != nil {
-		return nil, err
-	}
-	for _, issuer := range list {
-		if err := issuer.Cert.CheckSignatureFrom(c.instance.root.Cert); err != nil {
-			return nil, fault.Internal(err, "an issuing certificate is not signed by the root")
-		}
-	}
-	return list, nil
-}
-
 // issuer gives the issuing certificate that signs now.
-func (c *Control) issuer() ca.Issuer { return (*c.issuers.Load())[0] }
+func (c *Control) issuer() ca.Issuer { return c.authority.Load().issuers[0] }
 
 // renewIssuing makes the next issuing certificate when half of the newest one's life is over, so
 // that it outlives every leaf it signs. Replicas learn of it with the new version.
 func (c *Control) renewIssuing(ctx context.Context) error {
-	if !halfOver(c.issuer().Cert, c.now()) {
-		return nil
+	if a := c.authority.Load(); !halfOver(a.issuers[0].Cert, c.now()) || a.next != nil {
+		return nil // an exchange has made one, and ends before it does
 	}
 	system := access.Actor{Kind: access.ActorSystem}
 	err := c.act(ctx, request{by: system, perm: renewAuthority}, func(ch *change) error {
-		list, err := c.readIssuers(ctx, ch.tx)
+		a, err := c.readAuthority(ctx, ch.tx)
 		if err != nil {
 			return err
 		}
-		if !halfOver(list[0].Cert, ch.now) {
+		if !halfOver(a.issuers[0].Cert, ch.now) || a.next != nil {
 			return errOther
 		}
-		next, err := ca.CreateIssuing(c.instance.root, ch.now)
+		next, err := ca.CreateIssuing(a.root, ch.now)
 		if err != nil {
 			return err
 		}
-		var data []byte
-		for _, issuer := range append([]ca.Issuer{next}, list...) {
-			text, err := issuer.Marshal()
-			if err != nil {
-				return err
-			}
-			data = append(data, text...)
+		data, err := marshalIssuers(append([]ca.Issuer{next}, a.issuers...))
+		if err != nil {
+			return err
 		}
 		ch.audit(renewAuthority, object{name: next.Cert.Subject.CommonName}, nil, nil)
 		return ch.tx.PutSecret(ctx, secretIssuing, data)

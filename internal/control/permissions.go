@@ -41,12 +41,12 @@ const (
 	updatePolicy permission = "policy.update"
 	deletePolicy permission = "policy.delete"
 
-	readRequest   permission = "request.read"
-	createRequest permission = "request.create"
-	withdrawing   permission = "request.withdraw"
-	decideRequest permission = "request.decide"
-	answerRequest permission = "request.answer"
-	explainAccess permission = "access.explain"
+	readRequest     permission = "request.read"
+	createRequest   permission = "request.create"
+	withdrawRequest permission = "request.withdraw"
+	decideRequest   permission = "request.decide"
+	answerRequest   permission = "request.answer"
+	explainAccess   permission = "access.explain"
 
 	readToken   permission = "token.read"
 	createToken permission = "token.create"
@@ -107,7 +107,12 @@ const (
 
 	start permission = "instance.start"
 
-	renewAuthority permission = "authority.renew"
+	renewAuthority  permission = "authority.renew"
+	readAuthority   permission = "authority.read"
+	rotateAuthority permission = "authority.rotate"
+	finishAuthority permission = "authority.finish"
+	rotateKey       permission = "signing-key.rotate"
+	retireKey       permission = "signing-key.retire"
 )
 
 // who says which roles, and which kinds of actor that have none, have a permission.
@@ -143,7 +148,7 @@ func table() map[permission]who {
 		readPolicy: roles(apps, people, reader), createPolicy: roles(people), updatePolicy: roles(people), deletePolicy: roles(people),
 
 		// An owner of an application answers as a user, at the portal.
-		readRequest: roles(apps, people, reader), createRequest: kinds(access.ActorUser), withdrawing: kinds(access.ActorUser),
+		readRequest: roles(apps, people, reader), createRequest: kinds(access.ActorUser), withdrawRequest: kinds(access.ActorUser),
 		decideRequest: roles(people), answerRequest: kinds(access.ActorUser), explainAccess: roles(apps, people, reader),
 
 		readToken: roles(apps, reader), createToken: roles(apps), deleteToken: roles(apps),
@@ -173,7 +178,9 @@ func table() map[permission]who {
 		allowProgram: kinds(access.ActorUser, access.ActorAnyone),
 
 		setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
-		start: kinds(), renewAuthority: kinds(), useBreakGlass: kinds(),
+		start: kinds(), renewAuthority: kinds(), retireKey: kinds(),
+		readAuthority: roles(apps, reader), rotateAuthority: roles(), finishAuthority: roles(), rotateKey: roles(),
+		useBreakGlass: kinds(),
 	}
 }
 

@@ -3,7 +3,6 @@ package control
 import (
 	"cmp"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"time"
 
@@ -71,6 +70,7 @@ func (c *Control) refresh(ctx context.Context) error {
 	if content != nil {
 		// Revocations and certificates first: whoever sees the new version must find them in force.
 		c.certs.replace(keys)
+		content.Roots, content.Issuer, content.GrantKeys = keys.authority.pem, keys.authority.wanted(), keys.signing.publics(at)
 		content.Gateways = gateways
 		c.snapshot.set(access.NewSnapshot(*content))
 	} else if snap := c.current(); !sameGateways(snap.Gateways, gateways) {
@@ -78,6 +78,7 @@ func (c *Control) refresh(ctx context.Context) error {
 		same.Gateways = gateways
 		c.snapshot.set(access.NewSnapshot(same))
 	}
+	c.turnKeys()
 	c.tell(news, at)
 	return nil
 }
@@ -109,20 +110,20 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 		Version:     version,
 		TrustDomain: c.instance.trustDomain,
 		Names:       c.cfg.Names,
-		Roots:       c.instance.roots,
-		GrantKeys:   map[string]ed25519.PublicKey{c.instance.grantKeyID: c.instance.grantKey.Public().(ed25519.PublicKey)},
 	}
 	applications, err1 := tx.AllApplications(ctx)
 	groups, err2 := tx.AllConnectorGroups(ctx)
 	connectors, err3 := tx.AllConnectors(ctx)
 	assignments, err4 := tx.AllAssignments(ctx)
-	if err := cmp.Or(err1, err2, err3, err4); err != nil { // not joined: its kind counts
+	policies, err5 := tx.AllPolicies(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	out.Applications = pointers(applications)
 	out.Groups = pointers(groups)
 	out.Connectors = pointers(connectors)
 	out.Assignments = pointers(assignments)
+	out.Policies = pointers(policies)
 	return out, nil
 }
 

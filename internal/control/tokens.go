@@ -57,7 +57,7 @@ func (c *Control) CreateToken(ctx context.Context, by access.Actor, t access.Tok
 	return t, wire.EnrolmentToken{
 		TrustDomain: c.instance.trustDomain,
 		ServiceURL:  c.cfg.Names.PortalURL,
-		Fingerprint: ca.Fingerprint(c.instance.root.Cert),
+		Fingerprint: ca.Fingerprint(c.authority.Load().newest().Cert),
 		ID:          string(t.ID),
 		Secret:      secret,
 	}.String(), nil

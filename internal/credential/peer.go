@@ -12,9 +12,9 @@ import (
 	"postern/internal/wire"
 )
 
-// maxChain bounds the certificates a server may send: leaf, two authorities and one to spare for
-// the time when roots are exchanged.
-const maxChain = 4
+// maxChain bounds the certificates a server may send: leaf, issuing and root, the latter two twice
+// while roots are exchanged, and one to spare.
+const maxChain = 6
 
 // Peer says whom to accept at the other end of a TLS connection.
 type Peer struct {

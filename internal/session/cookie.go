@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/access"
@@ -35,6 +36,26 @@ func Of(s *access.Session) Scope { return Scope{s.Kind, s.Host} }
 type Keyring struct {
 	Active string            `json:"active"`
 	Keys   map[string][]byte `json:"keys"` // 32 bytes each
+
+	live *atomic.Pointer[Keyring] // of a shared one: what all its copies use instead of the fields
+}
+
+// Shared gives a keyring whose copies all use what Replace puts into one of them.
+func (k Keyring) Shared() Keyring {
+	k.live = new(atomic.Pointer[Keyring])
+	k.Replace(Keyring{Active: k.Active, Keys: k.Keys})
+	return k
+}
+
+// Replace has all copies of a shared keyring use next's keys from now on.
+func (k Keyring) Replace(next Keyring) { k.live.Store(&next) }
+
+// current gives the keyring in use.
+func (k Keyring) current() Keyring {
+	if k.live == nil {
+		return k
+	}
+	return *k.live.Load()
 }
 
 // NewKeyring makes a keyring with one new key.
@@ -48,6 +69,7 @@ func NewKeyring() Keyring {
 
 // Check says whether the keyring can be used.
 func (k Keyring) Check() error {
+	k = k.current()
 	for _, key := range k.Keys {
 		if len(key) != 32 {
 			return fault.Internal(nil, "a session key is damaged")
@@ -84,6 +106,7 @@ func Hash(secret string) []byte {
 // Cookie gives the cookie's value for a session with that secret: version, key id, session id,
 // secret and MAC.
 func (k Keyring) Cookie(scope Scope, id access.ID, secret string) string {
+	k = k.current()
 	body := version + "." + k.Active + "." + string(id) + "." + secret
 	return body + "." + text.EncodeToString(mac(k.Keys[k.Active], "cookie", cookieInput(scope, body)...))
 }
@@ -99,7 +122,7 @@ func (k Keyring) Parse(scope Scope, cookie string) (id access.ID, hash []byte, e
 	if len(parts) != 5 || parts[0] != version {
 		return "", nil, bad
 	}
-	key, ok := k.Keys[parts[1]]
+	key, ok := k.current().Keys[parts[1]]
 	got, err := text.DecodeString(parts[4])
 	if !ok || err != nil {
 		return "", nil, bad
@@ -159,6 +182,7 @@ func (k Keyring) SignRequest(r access.SignInRequest, now time.Time) (string, err
 	if err != nil {
 		return "", fault.Internal(err, "encode a sign-in request")
 	}
+	k = k.current()
 	body := version + "." + k.Active + "." + text.EncodeToString(payload)
 	signed := body + "." + text.EncodeToString(mac(k.Keys[k.Active], "request", body))
 	if len(signed) > MaxRequest {
@@ -177,7 +201,7 @@ func (k Keyring) ParseRequest(signed string, now time.Time) (access.SignInReques
 	if len(parts) != 4 || parts[0] != version {
 		return access.SignInRequest{}, bad
 	}
-	key, ok := k.Keys[parts[1]]
+	key, ok := k.current().Keys[parts[1]]
 	got, err := text.DecodeString(parts[3])
 	if !ok || err != nil || !hmac.Equal(got, mac(key, "request", signed[:len(signed)-len(parts[3])-1])) {
 		return access.SignInRequest{}, bad

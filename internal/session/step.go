@@ -41,6 +41,8 @@ type Step struct {
 	Seed     []byte    `json:"o,omitempty"` // of the authenticator app to be added
 	Ceremony []byte    `json:"c,omitempty"` // state of the passkey ceremony, or of the upstream, that may answer
 	Upstream access.ID `json:"p,omitempty"` // that is asked, or that vouched for the user
+	// Need is set where the session of who is signed in is to prove this much from now on.
+	Need access.Strength `json:"n,omitempty"`
 }
 
 // Expires is when the step can be shown no more.
@@ -52,6 +54,7 @@ func (k Keyring) SignStep(s Step, binding string) (string, error) {
 	if err != nil {
 		return "", fault.Internal(err, "encode a step of a sign-in")
 	}
+	k = k.current()
 	body := version + "." + k.Active + "." + text.EncodeToString(payload)
 	return body + "." + text.EncodeToString(mac(k.Keys[k.Active], "step", body, binding)), nil
 }
@@ -63,7 +66,7 @@ func (k Keyring) ParseStep(signed, binding string, now time.Time) (Step, error) 
 	if len(signed) > maxStep || binding == "" || len(parts) != 4 || parts[0] != version {
 		return Step{}, bad
 	}
-	key, ok := k.Keys[parts[1]]
+	key, ok := k.current().Keys[parts[1]]
 	got, err := text.DecodeString(parts[3])
 	body := signed[:len(signed)-len(parts[3])-1]
 	if !ok || err != nil || !SameHash(got, mac(key, "step", body, binding)) {

@@ -88,6 +88,7 @@ func (k Keyring) signed(purpose string, value any) (string, error) {
 	if err != nil {
 		return "", fault.Internal(err, "encode a token")
 	}
+	k = k.current()
 	body := k.Active + "." + text.EncodeToString(payload)
 	return body + "." + text.EncodeToString(mac(k.Keys[k.Active], purpose, body)), nil
 }
@@ -100,7 +101,7 @@ func (k Keyring) read(purpose, signed string, into any) error {
 	if len(signed) > maxToken || len(parts) != 3 {
 		return errToken
 	}
-	key, ok := k.Keys[parts[0]]
+	key, ok := k.current().Keys[parts[0]]
 	got, err := text.DecodeString(parts[2])
 	if !ok || err != nil || !SameHash(got, mac(key, purpose, parts[0]+"."+parts[1])) {
 		return errToken

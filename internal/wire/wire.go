@@ -147,6 +147,9 @@ type Configuration struct {
 	Gateways   []Gateway         `json:"gateways"`
 	GrantKeys  map[string][]byte `json:"grantKeys"` // key id → Ed25519 public key
 	Targets    []Target          `json:"targets"`   // sorted by application
+	// Issuer is the key id of the issuing certificate that connectors' certificates should be of, while
+	// authorities are exchanged: who has another renews now. Empty at other times.
+	Issuer []byte `json:"issuer,omitempty"`
 }
 
 // Target is where a connector may connect for one application.
