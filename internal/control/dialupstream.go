@@ -32,7 +32,7 @@ func (c *Control) dialUpstream(u access.Upstream, secret []byte) (*client, error
 }
 
 func (c *Control) dialDirectory(u access.Upstream, secret []byte) (directory, error) {
-	return ldap.New(ldap.Config{Settings: *u.LDAP, Domains: u.Domains, Claims: u.Mapping.Claims(u.Kind), Password: string(secret), Now: c.now})
+	return ldap.New(ldap.Config{Settings: *u.LDAP, Domains: u.Domains, Claims: u.Mapping.Claims(u.Kind), Password: string(secret), Own: c.cfg.Own, Now: c.now})
 }
 
 // reach says how far what speaks to an upstream may reach.

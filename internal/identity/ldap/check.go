@@ -44,7 +44,7 @@ func (c *Client) Check(ctx context.Context) error {
 	if lines == nil {
 		return nil
 	}
-	kind := fault.KindUpstream
+	kind := fault.KindConflict // another server answers
 	if len(causes) == len(c.servers) {
 		kind = fault.KindUnavailable
 	}

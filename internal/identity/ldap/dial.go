@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,12 +108,8 @@ func (c *Client) dial(ctx context.Context, s *server) (net.Conn, error) {
 	}
 	var failed []error
 	for i, address := range addresses {
-		if what := match.Special(address); what != "" && !(address.Unmap().IsLoopback() && c.cfg.Settings.AllowLoopback) {
-			cure := "Name the directory by an address of the network."
-			if address.Unmap().IsLoopback() {
-				cure = "Name the directory by an address of the network, or set allowLoopback if it runs on this very machine."
-			}
-			failed = append(failed, s.hop(HopDial, cure, fmt.Errorf("%s is %s, which is not dialled", address, what)))
+		if err := c.mayDial(s, address); err != nil {
+			failed = append(failed, err)
 			continue
 		}
 		// Each address gets its share, so that one that swallows everything does not take all the time.
@@ -125,6 +122,25 @@ func (c *Client) dial(ctx context.Context, s *server) (net.Conn, error) {
 		failed = append(failed, s.hop(HopDial, "Check that the directory runs, its port, and the firewalls between.", err))
 	}
 	return nil, errors.Join(failed...)
+}
+
+// mayDial refuses addresses that mean something else to this machine than to the network.
+func (c *Client) mayDial(s *server, address netip.Addr) error {
+	what, cure := match.Special(address), "Name the directory by an address of the network."
+	port, err := strconv.ParseUint(s.port, 10, 16)
+	switch {
+	case err != nil:
+		return s.hop(HopDial, "Give the port as a number.", err)
+	case c.cfg.Own != nil && c.cfg.Own(netip.AddrPortFrom(address.Unmap().WithZone(""), uint16(port))):
+		what = "one where this service itself listens"
+	case what == "":
+		return nil
+	case address.Unmap().IsLoopback() && c.cfg.Settings.AllowLoopback:
+		return nil
+	case address.Unmap().IsLoopback():
+		cure = "Name the directory by an address of the network, or set allowLoopback if it runs on this very machine."
+	}
+	return s.hop(HopDial, cure, fmt.Errorf("%s is %s, which is not dialled", address, what))
 }
 
 func shared(ctx context.Context, parts int) (context.Context, context.CancelFunc) {

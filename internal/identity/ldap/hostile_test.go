@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,17 @@ func TestSpecialAddresses(t *testing.T) {
 				t.Errorf("%s (allowed: %v): %v", host, allowed, errors.Unwrap(err))
 			}
 		}
+	}
+}
+
+// TestOwnListenersAreNotDialled: this service is no directory.
+func TestOwnListenersAreNotDialled(t *testing.T) {
+	f := newFake(t, nil, protocol(right))
+	cfg := Config{Settings: f.settings(""), Password: topSecret, Own: func(at netip.AddrPort) bool { return "ldap://"+at.String() == f.url }}
+	cfg.Settings.AllowPlain = true
+	_, err := client(t, cfg).Authenticate(t.Context(), "ada", password)
+	if err == nil || !strings.Contains(hop(t, err).Error(), "itself listens") || f.received() > 0 {
+		t.Error(errors.Unwrap(err))
 	}
 }
 

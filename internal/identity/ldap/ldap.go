@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,12 +30,13 @@ import (
 // Config holds what a Client needs. Fields are required unless they say otherwise.
 type Config struct {
 	Settings access.LDAPSettings
-	Domains  []string         // optional; of the upstream: what may follow the @ of its names
-	Claims   []string         // optional; attributes that the mapping looks into, read beside the usual ones
-	Password string           // of Settings.BindDN
-	Timeout  time.Duration    // optional; of one question to one server, 5s if zero
-	Patience time.Duration    // optional; of the whole, whatever number of servers it takes, 15s if zero
-	Now      func() time.Time // optional; time.Now if nil
+	Domains  []string                  // optional; of the upstream: what may follow the @ of its names
+	Claims   []string                  // optional; attributes that the mapping looks into, read beside the usual ones
+	Password string                    // of Settings.BindDN
+	Own      func(netip.AddrPort) bool // optional; where this service itself listens, which is never dialled
+	Timeout  time.Duration             // optional; of one question to one server, 5s if zero
+	Patience time.Duration             // optional; of the whole, whatever number of servers it takes, 15s if zero
+	Now      func() time.Time          // optional; time.Now if nil
 }
 
 // Client asks one directory. It may be used by many at once.

@@ -58,7 +58,7 @@ func TestFailover(t *testing.T) {
 				t.Errorf("the server that failed is never asked first again")
 			}
 			err := c.Check(t.Context())
-			if !fault.Is(err, fault.KindUpstream) || !strings.Contains(err.Error(), url) || strings.Contains(err.Error(), good.url) {
+			if !fault.Is(err, fault.KindConflict) || !strings.Contains(err.Error(), url) || strings.Contains(err.Error(), good.url) {
 				t.Errorf("the check of both says %v", err)
 			}
 		})
