@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +22,7 @@ import (
 	"postern/internal/api"
 	"postern/internal/posterntest"
 	"postern/internal/posterntest/pg"
+	"postern/internal/service"
 	"postern/test/size"
 )
 
@@ -35,6 +39,21 @@ type replicas struct {
 // listens, so that no connector and no gateway dials them.
 func newReplicas(t *testing.T, count int, hidden ...int) *replicas {
 	t.Helper()
+	r := prepareReplicas(t, count, hidden...)
+	r.front.to(r.ports[0])
+	r.services[0].start()
+	r.claim()
+	for _, p := range r.services[1:] {
+		p.start()
+	}
+	r.awaitGateways(count)
+	r.front.to(r.ports...)
+	return r
+}
+
+// prepareReplicas is newReplicas without a start.
+func prepareReplicas(t *testing.T, count int, hidden ...int) *replicas {
+	t.Helper()
 	r := &replicas{database: pg.New(t), front: newBalancer(t)}
 	database := r.database.Database(t)
 	dir := t.TempDir()
@@ -46,10 +65,7 @@ func newReplicas(t *testing.T, count int, hidden ...int) *replicas {
 		if slices.Contains(hidden, i) {
 			advertised = freePort(t)
 		}
-		data := filepath.Join(dir, "service")
-		if i > 0 {
-			data += fmt.Sprint(i)
-		}
+		data := filepath.Join(dir, r.directory(i))
 		args := []string{"serve", "--data", data, "--url", portal, "--admin-url", admin, "--database", database,
 			"--key-file", filepath.Join(dir, "master.key"), "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--listen-plain", "off",
 			"--metrics-listen", "off", "--gateway-address", fmt.Sprintf("127.0.0.1:%d", advertised), "--drain", "10s"}
@@ -58,15 +74,15 @@ func newReplicas(t *testing.T, count int, hidden ...int) *replicas {
 	}
 	r.site = &site{t: t, service: r.services[0]}
 	r.System = posterntest.Attach(t, dir, r.front.port)
-	r.front.to(r.ports[0])
-	r.services[0].start()
-	r.claim()
-	for _, p := range r.services[1:] {
-		p.start()
-	}
-	r.awaitGateways(count)
-	r.front.to(r.ports...)
 	return r
+}
+
+// directory gives the name of a service's data directory.
+func (r *replicas) directory(i int) string {
+	if i == 0 {
+		return "service"
+	}
+	return fmt.Sprint("service", i)
 }
 
 // at gives a client of the admin API of one service, past the balancer.
@@ -390,5 +406,78 @@ func (r *replicas) actsAtBoth(t *testing.T) {
 		if len(seen) != int(highest) {
 			t.Errorf("service %d shows %d versions up to %d", i, len(seen), highest)
 		}
+	}
+}
+
+// TestReplicasStartTogether: services that start at the same moment on an empty database become one.
+func TestReplicasStartTogether(t *testing.T) {
+	r := prepareReplicas(t, 3)
+	for _, p := range r.services {
+		p.start()
+	}
+	// Each new set-up link voids the one before: the last one printed claims the service.
+	var links []string
+	r.Await("the set-up links", func() bool {
+		links = nil
+		for _, p := range r.services {
+			if code := setupLink.FindStringSubmatch(p.printed()); code != nil {
+				links = append(links, code[1])
+			}
+		}
+		return len(links) == len(r.services)
+	})
+	roots := must(os.ReadFile(filepath.Join(r.Dir, "service", service.RootsFile)))(t)
+	r.Trust(roots)
+	for i := range r.services {
+		if other := must(os.ReadFile(filepath.Join(r.Dir, r.directory(i), service.RootsFile)))(t); !bytes.Equal(other, roots) {
+			t.Errorf("service %d made an authority of its own", i)
+		}
+	}
+	r.front.to(r.ports...)
+	claimed := 0
+	for _, code := range links {
+		done, err := r.Client("").Setup(t.Context(), api.SetupRequest{Code: code, Name: "owner", Password: posterntest.Password})
+		if err == nil {
+			claimed++
+			r.Key = done.Key
+		}
+	}
+	if claimed != 1 {
+		t.Fatalf("the service was claimed %d times", claimed)
+	}
+	r.API = r.Client(r.Key)
+	r.awaitGateways(len(r.services))
+}
+
+// TestReplicasWithoutDatabase: while the database is away, users whom their gateway knows are served, also through another
+// gateway; a new sign-in gets a clear page; all heals by itself.
+func TestReplicasWithoutDatabase(t *testing.T) {
+	r := newReplicas(t, 2, 0)
+	r.connect()
+	r.publish(posterntest.NewBackend(t, http.HandlerFunc(greet)).URL)
+	for i := range r.services {
+		for _, c := range r.clientsAt(i) {
+			r.Await("a page", func() bool { status, _ := r.get(c, "/"); return status == http.StatusOK })
+		}
+	}
+	f := r.traffic() // by both
+	defer f.end()
+	r.database.Stop(t)
+	before := f.pages.Load()
+	pause(t, size.Of(3*time.Second, 10*time.Minute))
+	r.Await("traffic without the database", func() bool { return f.pages.Load() > before+100 })
+	page := r.Browser().Go(r.wiki("/"))
+	if field := regexp.MustCompile(`name="request"`); field.MatchString(page.Text) { // the form needs no database; signing in does
+		page = r.Browser().SignIn(r.wiki("/"), "ada")
+	}
+	if page.StatusCode != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" {
+		t.Errorf("a new sign-in meets %s: %.300s", page.Status, page.Text)
+	}
+	r.database.Start(t)
+	r.signIn(r.wiki("/"), "ada")
+	r.awaitGateways(2)
+	f.end()
+	if lost := f.lost.Load(); lost > 0 {
+		t.Errorf("%d of %d requests of known users were lost", lost, f.pages.Load()+lost)
 	}
 }
