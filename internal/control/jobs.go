@@ -26,11 +26,32 @@ const tokensFor = 30 * 24 * time.Hour
 // clean deletes what is over. One replica at a time does it, so that they do not wait for each other.
 func (c *Control) clean(ctx context.Context) {
 	c.cleanAssignments(ctx)
-	now := c.now()
-	jobs := []struct {
-		name string
-		do   func(ctx context.Context, tx *store.Tx) (int64, error)
-	}{
+	for _, job := range c.overdue(c.now()) {
+		for range cleanRounds {
+			var deleted int64
+			err := c.writeSingly(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+				deleted, err = job.do(ctx, tx)
+				return err
+			})
+			if err != nil {
+				c.log.Warn("clean up", "what", job.name, "error", cause(err))
+				return
+			}
+			if deleted < cleanBatch {
+				break
+			}
+		}
+	}
+}
+
+// cleanJob deletes a batch of one kind of what is over.
+type cleanJob struct {
+	name string
+	do   func(ctx context.Context, tx *store.Tx) (int64, error)
+}
+
+func (c *Control) overdue(now time.Time) []cleanJob {
+	return []cleanJob{
 		{"sessions", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSessions(ctx, now, cleanBatch)
 		}},
@@ -52,6 +73,9 @@ func (c *Control) clean(ctx context.Context) {
 		{"links", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredLinks(ctx, now, cleanBatch)
 		}},
+		{"access requests", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteOldRequests(ctx, now.Add(-requestsFor), cleanBatch)
+		}},
 		{"endings", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimEndings(ctx, now.Add(-endingsFor), cleanBatch)
 		}},
@@ -64,22 +88,6 @@ func (c *Control) clean(ctx context.Context) {
 		{"audit", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimAudit(ctx, now.Add(-c.cfg.Settings.AuditRetention), cleanBatch)
 		}},
-	}
-	for _, job := range jobs {
-		for range cleanRounds {
-			var deleted int64
-			err := c.writeSingly(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-				deleted, err = job.do(ctx, tx)
-				return err
-			})
-			if err != nil {
-				c.log.Warn("clean up", "what", job.name, "error", cause(err))
-				return
-			}
-			if deleted < cleanBatch {
-				break
-			}
-		}
 	}
 }
 
