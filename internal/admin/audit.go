@@ -11,7 +11,7 @@ import (
 
 func showAudit(e access.AuditEntry) api.AuditEntry {
 	shown := api.AuditEntry{
-		ID: string(e.ID), Time: e.Time, Version: e.Version, Action: e.Action, Object: string(e.Object), Name: e.Name, Outcome: e.Outcome,
+		ID: string(e.ID), Seq: e.Seq, Time: e.Time, Version: e.Version, Action: e.Action, Object: string(e.Object), Name: e.Name, Outcome: e.Outcome,
 		Actor: api.AuditActor{Kind: string(e.Actor.Kind), ID: string(e.Actor.ID), Name: e.Actor.Name,
 			Address: e.Actor.Address, Request: e.Actor.Request},
 	}

@@ -71,10 +71,11 @@ func TestIncident_GHSA_6v5r_ListsAreAuthorisedLikeWhatTheyList(t *testing.T) {
 		}
 		for who, key := range map[string]string{"a log reader": logs, "nobody": "", "a stranger": expired} {
 			a := s.send(request{method: "GET", path: r.Pattern, key: key})
-			if a.status == 200 && (who != "a log reader" || r.Roles != nil && r.Name != "listAudit") {
-				t.Errorf("%s lists %s: %s", who, r.Pattern, a.body)
+			isLog := strings.HasPrefix(r.Pattern, "/api/v1/audit") || r.Name == "listSignIns"
+			if a.status == 200 && (who != "a log reader" || r.Roles != nil && !isLog) {
+				t.Errorf("%s lists %s: %.1000s", who, r.Pattern, a.body)
 			}
-			if r.Name == "listAudit" {
+			if isLog {
 				continue
 			}
 			for _, id := range seen {

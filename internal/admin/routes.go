@@ -89,6 +89,7 @@ func (h *Handler) table() []route {
 	}
 	rows = append(rows, h.past()...)
 	rows = append(rows, h.accounts()...)
+	rows = append(rows, h.logs()...)
 	rows = append(rows, h.upstreams()...)
 	rows = append(rows, h.policies()...)
 	for i := range rows {

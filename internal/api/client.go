@@ -52,6 +52,7 @@ type Client struct {
 	Upstreams       Upstreams
 	Gateways        Gateways
 	Audit           Audit
+	SignIns         SignIns
 }
 
 // NewClient makes a client. It refuses a URL over which the key could be overheard: only https, or

@@ -182,6 +182,8 @@ type (
 	Gateways struct{ reads[Gateway] }
 	// Audit is the audit log, newest first.
 	Audit struct{ reads[AuditEntry] }
+	// SignIns is the sign-in log, newest first.
+	SignIns struct{ reads[SignIn] }
 )
 
 func (c *Client) nouns() {
@@ -202,6 +204,7 @@ func (c *Client) nouns() {
 	c.Upstreams = Upstreams{reads[Upstream]{w}, shows[Upstream]{w}, creates[UpstreamCreate, Upstream]{w}, patches[Upstream]{w}, pasts[Upstream]{w}, deletes{w}}
 	c.Gateways = Gateways{reads[Gateway]{n("gateways")}}
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
+	c.SignIns = SignIns{reads[SignIn]{n("sign-ins")}}
 }
 
 // Put adds the certificate of a domain (version 0), or replaces the one that is still at that

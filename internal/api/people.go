@@ -55,6 +55,7 @@ type Group struct {
 // AuditEntry tells of one change, or of one that was refused.
 type AuditEntry struct {
 	ID      string          `json:"id" doc:"Names the entry for ever."`
+	Seq     uint64          `json:"seq" doc:"Its place in the log, from 1; the entries are chained in this order."`
 	Time    Time            `json:"time" doc:"When it was."`
 	Version uint64          `json:"version,omitempty" doc:"The configuration version that the change made; absent when it made none."`
 	Actor   AuditActor      `json:"actor" doc:"Who did it."`

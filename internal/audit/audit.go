@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -150,4 +151,18 @@ func (p *Part) blank() bool {
 		}
 	}
 	return true
+}
+
+// String gives a head as it is kept elsewhere: the place and the hash.
+func (h Head) String() string { return strconv.FormatUint(h.Seq, 10) + ":" + h.Hash }
+
+// ParseHead reads what String gives.
+func ParseHead(text string) (Head, error) {
+	number, hash, ok := strings.Cut(strings.TrimSpace(text), ":")
+	seq, err := strconv.ParseUint(number, 10, 63)
+	digest, bad := hex.DecodeString(hash)
+	if !ok || err != nil || seq == 0 || bad != nil || len(digest) != sha256.Size {
+		return Head{}, errors.New("must be the place of an entry and its hash, such as 42:9f86d081…")
+	}
+	return Head{Seq: seq, Hash: strings.ToLower(hash)}, nil
 }

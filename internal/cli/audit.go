@@ -37,7 +37,7 @@ func entries() noun[api.AuditEntry] {
 // defaultEntries is how many entries are shown when nobody says otherwise: the log is long.
 const defaultEntries = 100
 
-func audit() *cobra.Command {
+func auditLog() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "What was changed or refused, and by whom"}
 	connectFlags(c)
 	outputFlag(c)
@@ -77,7 +77,7 @@ func audit() *cobra.Command {
 		}
 		return nil
 	}
-	c.AddCommand(sub)
+	c.AddCommand(sub, auditVerify(), auditRecords())
 	return c
 }
 

@@ -21,7 +21,7 @@ import (
 // own flags, help and error texts; Report prints what they return.
 func Commands() []*cobra.Command {
 	people, sets := users(), groups()
-	people.more = []*cobra.Command{setPassword(), userLink(), userSessions(), revokeSessions(), resetFactors()}
+	people.more = []*cobra.Command{setPassword(), userLink(), userSessions(), revokeSessions(), resetFactors(), eraseUser()}
 	sets.more = []*cobra.Command{
 		membership("add", "Add users or groups to a group", addMember),
 		membership("remove", "Remove users or groups from a group", removeMember),
@@ -29,7 +29,7 @@ func Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(),
 		people.command(), sets.command(), assignments().command(),
-		tokens().command(), keys().command(), certificates().command(), audit(),
+		tokens().command(), keys().command(), certificates().command(), auditLog(), signIns(),
 	}
 	service := []*cobra.Command{apply(), diff(), export(), login(), logout(), whoami(), contexts(), health(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {

@@ -219,6 +219,9 @@ func past[T any](ctx context.Context, tx *store.Tx, of lived[T]) ([]Version[T], 
 			if number--; number == 0 || len(list) == maxHistory {
 				return list, nil
 			}
+			if e.Detail == "" {
+				return list, nil // it was erased
+			}
 			if err := takeBack(state, e.Detail); err != nil {
 				return nil, err
 			}

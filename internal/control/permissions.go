@@ -93,6 +93,7 @@ const (
 
 	readAudit   permission = "audit.read"
 	readSignIns permission = "sign-in.read"
+	eraseUser   permission = "user.erase" // audit.EraseAction
 
 	readConfiguration  permission = "configuration.read"
 	applyConfiguration permission = "configuration.apply"
@@ -170,7 +171,7 @@ func table() map[permission]who {
 
 		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
 
-		readAudit: roles(reader, logs), readSignIns: roles(reader, logs),
+		readAudit: roles(reader, logs), readSignIns: roles(reader, logs), eraseUser: roles(),
 
 		// What a document changes needs the permission of each change, too.
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),
