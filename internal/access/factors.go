@@ -45,12 +45,12 @@ const (
 	MethodMultiple = "mfa" // an upstream says that it was more than one factor
 )
 
-// Strong reports whether the methods prove more than one factor: a password and something else, a
-// passkey that verified its user, or an upstream's word for it.
+// Strong reports whether the methods prove more than one factor: a password or an upstream's word and
+// something else, a passkey that verified its user, or an upstream's word for more than one.
 func Strong(methods []string) bool {
 	has := func(m string) bool { return slices.Contains(methods, m) }
 	return has(MethodPasskey) && has(MethodVerified) || has(MethodUpstream) && has(MethodMultiple) ||
-		has(MethodPassword) && (has(MethodTOTP) || has(MethodPasskey) || has(MethodRecovery))
+		(has(MethodPassword) || has(MethodUpstream)) && (has(MethodTOTP) || has(MethodPasskey) || has(MethodRecovery))
 }
 
 // LinkKind says what a link is for.

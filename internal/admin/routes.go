@@ -92,6 +92,7 @@ func (h *Handler) table() []route {
 	rows = append(rows, h.logs()...)
 	rows = append(rows, h.upstreams()...)
 	rows = append(rows, h.policies()...)
+	rows = append(rows, h.authority()...)
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern
 	}

@@ -2,18 +2,21 @@ package api
 
 // ApplicationInput is what an administrator writes of an application.
 type ApplicationInput struct {
-	Name              string `json:"name" doc:"The name for people, unique." example:"Wiki"`
-	ConnectorGroup    string `json:"connectorGroup,omitempty" doc:"The connector group that serves it; the default group if left out."`
-	ExternalURL       string `json:"externalUrl" doc:"The https URL that people use." example:"https://wiki.example.com/"`
-	InternalURL       string `json:"internalUrl" doc:"The http or https URL that the connectors reach." example:"http://wiki.internal:8080/"`
-	PreAuthentication string `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
-	HostHeader        string `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
-	Disabled          bool   `json:"disabled" required:"false" doc:"Nobody may use it, for maintenance."`
-	SkipVerify        bool   `json:"skipVerify" required:"false" doc:"Do not verify the TLS certificate of the internal URL. A weakness that the audit log records."`
-	BackendCA         string `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`
-	BackendTimeout    string `json:"backendTimeout,omitempty" doc:"How long to wait for the application's answer to begin, as a number with h, m or s; 1m25s if left out." example:"1m25s"`
-	IdleTimeout       string `json:"idleTimeout,omitempty" doc:"How long a body or a WebSocket may stand still, as a number with h, m or s; 5m if left out." example:"5m"`
-	AllowRawPaths     bool   `json:"allowRawPaths" required:"false" doc:"Forward request targets that could be read in two ways. A weakness that the audit log records."`
+	Name              string   `json:"name" doc:"The name for people, unique." example:"Wiki"`
+	ConnectorGroup    string   `json:"connectorGroup,omitempty" doc:"The connector group that serves it; the default group if left out."`
+	ExternalURL       string   `json:"externalUrl" doc:"The https URL that people use." example:"https://wiki.example.com/"`
+	InternalURL       string   `json:"internalUrl" doc:"The http or https URL that the connectors reach." example:"http://wiki.internal:8080/"`
+	PreAuthentication string   `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
+	HostHeader        string   `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
+	Disabled          bool     `json:"disabled" required:"false" doc:"Nobody may use it, for maintenance."`
+	SkipVerify        bool     `json:"skipVerify" required:"false" doc:"Do not verify the TLS certificate of the internal URL. A weakness that the audit log records."`
+	BackendCA         string   `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`
+	BackendTimeout    string   `json:"backendTimeout,omitempty" doc:"How long to wait for the application's answer to begin, as a number with h, m or s; 1m25s if left out." example:"1m25s"`
+	IdleTimeout       string   `json:"idleTimeout,omitempty" doc:"How long a body or a WebSocket may stand still, as a number with h, m or s; 5m if left out." example:"5m"`
+	Requestable       bool     `json:"requestable" required:"false" doc:"Users may ask for it on the page of their applications."`
+	OwnerUsers        []string `json:"ownerUsers" required:"false" doc:"Users who answer such requests, beside administrators of policies."`
+	OwnerGroups       []string `json:"ownerGroups" required:"false" doc:"Groups whose members answer such requests."`
+	AllowRawPaths     bool     `json:"allowRawPaths" required:"false" doc:"Forward request targets that could be read in two ways. A weakness that the audit log records."`
 }
 
 // Application is a published web application.

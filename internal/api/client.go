@@ -46,6 +46,7 @@ type Client struct {
 	Users           Users
 	Groups          Groups
 	Assignments     Assignments
+	Policies        Policies
 	Tokens          Tokens
 	Keys            Keys
 	Certificates    Certificates
@@ -85,6 +86,7 @@ func NewClient(cfg Config) (*Client, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	c.nouns()
+	c.policies()
 	return c, nil
 }
 

@@ -68,12 +68,14 @@ func (k kind) completion() completion {
 	switch k {
 	case refConnectorGroup:
 		return anew(connectorGroups().complete)
-	case refApplication:
+	case refApplication, refApplications:
 		return anew(applications().complete)
 	case refUser, refUsers:
 		return anew(users().complete)
 	case refGroup, refGroups:
 		return anew(groups().complete)
+	case refUpstream:
+		return anew(upstreams().complete)
 	case content:
 		return nil // files
 	case list:

@@ -36,6 +36,9 @@ const (
 	refGroup
 	refUsers
 	refGroups
+	refApplications
+	refUpstream
+	wholes // given several times, each taken as it is
 )
 
 // flags declares the flags of the fields and gives what reads those that were given.
@@ -49,8 +52,10 @@ func (n noun[T]) flags(c *cobra.Command, update bool) func(*cobra.Command, *api.
 		switch f.kind {
 		case truth:
 			c.Flags().Bool(f.flag, false, f.usage)
-		case list, refUsers, refGroups:
+		case list, refUsers, refGroups, refApplications:
 			c.Flags().StringSlice(f.flag, nil, f.usage)
+		case wholes:
+			c.Flags().StringArray(f.flag, nil, f.usage)
 		default:
 			c.Flags().String(f.flag, "", f.usage)
 		}
@@ -82,6 +87,14 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 		return f.those(c, client, refUser)
 	case refGroups:
 		return f.those(c, client, refGroup)
+	case refApplications:
+		return f.those(c, client, refApplication)
+	case wholes:
+		given, err := c.Flags().GetStringArray(f.flag)
+		if len(given) == 1 && given[0] == "" {
+			given = nil
+		}
+		return append([]string{}, given...), err
 	}
 	given, err := c.Flags().GetString(f.flag)
 	if err != nil {
@@ -138,6 +151,10 @@ func reference(ctx context.Context, client *api.Client, k kind, f flagged) (stri
 		id, err = idOf(ctx, client, users(), f.value)
 	case refGroup:
 		id, err = idOf(ctx, client, groups(), f.value)
+	case refUpstream:
+		if f.value != "" { // of nobody: the user is ours
+			id, err = idOf(ctx, client, upstreams(), f.value)
+		}
 	default:
 		id = f.value
 	}

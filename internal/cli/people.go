@@ -33,9 +33,12 @@ func users() noun[api.User] {
 			{"email", "email", "e-mail address", text, ""},
 			{"disabled", "disabled", "may not sign in; what is open is cut", truth, ""},
 			{"require-second-factor", "requireSecondFactor", "let in only with a second factor; who has none adds one at the next sign-in", truth, ""},
+			{"break-glass", "breakGlass", "policies do not hold for the user, and every use is told loudly; only an Owner may set it", truth, ""},
+			{"upstream", "upstream", "the upstream where the user proves who they are, instead of a password here; \"\" for none", refUpstream, ""},
+			{"subject", "subject", "what that upstream calls the user for ever", text, ""},
 			{"role", "roles", "what the user may administer; may be given several times, \"\" for nothing", list, ""},
 		},
-		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text}, {"role", "role", "only those with this role", text}, {"group", "group", "only members of this group", refGroup}},
+		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text}, {"role", "role", "only those with this role", text}, {"group", "group", "only members of this group", refGroup}, {"upstream", "upstream", "only users of this upstream", refUpstream}},
 		examples: map[string]string{
 			"create": "  postern users create ada --display-name \"Ada Lovelace\" --email ada@example.com\n" +
 				"  postern users create ada --password-file - < password.txt",
@@ -90,7 +93,7 @@ func createUser(c *cobra.Command, client *api.Client, values map[string]any) (ap
 	if err != nil {
 		return api.User{}, err
 	}
-	if !without {
+	if !without && in.Upstream == "" {
 		if in.Password, err = ask(c, "password-file", "password", true); err != nil {
 			return api.User{}, err
 		}

@@ -45,6 +45,10 @@ func (v *view) nameOf(id string) string {
 			gather(known, v.client.Users.All(v.ctx, whole), users().name)
 		case access.PrefixGroup:
 			gather(known, v.client.Groups.All(v.ctx, whole), groups().name)
+		case access.PrefixUpstream:
+			gather(known, v.client.Upstreams.All(v.ctx, whole), upstreams().name)
+		case access.PrefixPolicy:
+			gather(known, v.client.Policies.All(v.ctx, whole), policies().name)
 		case access.PrefixConnector:
 			gather(known, v.client.Connectors.All(v.ctx, whole), connectors().name)
 		}

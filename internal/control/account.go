@@ -162,14 +162,23 @@ func (c *Control) enrolFactor(ctx context.Context, by access.Actor, step session
 		}
 		proven := step
 		proven.Methods = slices.Concat(step.Methods, methods)
+		if step.Need != "" {
+			p, err = c.raise(ctx, ch.tx, ch.by, passed{user, proven})
+			p.RecoveryCodes = codes
+			return err
+		}
 		row, secret := c.newSession(by, proven, a.UserAgent)
 		p = c.signedIn(&user, &row, secret)
 		p.RecoveryCodes = codes
-		return c.writeSignIn(ctx, ch.tx, ch.by, signedIn{user, row})
+		if err := c.writeSignIn(ctx, ch.tx, ch.by, signedIn{user, row}); err != nil {
+			return err
+		}
+		return c.adopt(ctx, ch.tx, step, row.ID)
 	})
 	if err != nil {
 		return Progress{}, err
 	}
+	c.raised(step)
 	return p, nil
 }
 
@@ -249,7 +258,7 @@ func (c *Control) RemoveFactor(ctx context.Context, by access.Actor, own Own, id
 				return err
 			}
 		}
-		if len(left) == 0 && user.PasswordSet.IsZero() {
+		if len(left) == 0 && user.PasswordSet.IsZero() && user.Upstream == "" {
 			return fault.Conflict("you have no password and could not sign in any more; set one first")
 		}
 		ch.audit(removeFactor, object{user.Meta, user.Name}, map[string]any{"factor": id}, nil)
@@ -311,6 +320,9 @@ func (c *Control) ChangePassword(ctx context.Context, by access.Actor, own Own, 
 		return err
 	}
 	err = c.actOwn(ctx, by, own, ownChange{changePassword, func(ch *change, user *access.User) error {
+		if err := ownPassword(user); err != nil {
+			return err
+		}
 		ch.audit(changePassword, object{user.Meta, user.Name}, nil, nil)
 		return ch.replacePassword(user.ID, hash)
 	}})

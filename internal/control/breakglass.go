@@ -52,3 +52,34 @@ func (c *Control) breakGlass(ctx context.Context, b breach) error {
 func (c *Control) alarm(user, address string, more ...any) {
 	c.log.Error("ALARM: a break-glass user is in use", append([]any{"user", user, "address", address}, more...)...)
 }
+
+// touches says whether the actor may change a user: it holds the user's roles, and is an Owner where
+// policies do not hold for the user, or it could take over who stands above them.
+func touches(by access.Actor, u *access.User, what string) error {
+	if u.BreakGlass && !holds(by, access.RoleOwner) {
+		return fault.Forbidden("%s is a break-glass user, whom only an Owner may change", what)
+	}
+	return outranks(by, u.Roles, what)
+}
+
+// gives says whether the actor may make a user such as this.
+func gives(by access.Actor, u *access.User) error {
+	if u.BreakGlass && !holds(by, access.RoleOwner) {
+		return fault.Forbidden("only an Owner may make a break-glass user")
+	}
+	return mayGive(by, u.Roles)
+}
+
+// signedInGlass tells loudly that a break-glass user has signed in, in the transaction that makes the session.
+func (c *Control) signedInGlass(ctx context.Context, tx *store.Tx, by access.Actor, s signedIn) error {
+	if !s.user.BreakGlass {
+		return nil
+	}
+	by.Kind, by.ID, by.Name = access.ActorUser, s.user.ID, s.user.Name
+	c.alarm(s.user.Name, by.Address, "session", s.row.ID)
+	now := c.now()
+	return tx.AppendAudit(ctx, &access.AuditEntry{
+		ID: access.NewID(access.PrefixAudit, now), Time: now, Actor: by, Action: string(useBreakGlass),
+		Object: s.row.ID, Name: s.user.Name, Outcome: "done", Detail: "{}",
+	})
+}

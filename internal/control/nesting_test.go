@@ -51,6 +51,9 @@ func (k *kit) names(cookie string) []string {
 	names := []string{}
 	for _, id := range who.Groups {
 		g, err := k.Group(k.t.Context(), k.owner, id)
+		if fault.Is(err, fault.KindNotFound) {
+			continue // deleted, and the session is not told yet
+		}
 		if err != nil {
 			k.t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func (c *Control) RevokeSessions(ctx context.Context, by access.Actor, id access
 		if err != nil {
 			return err
 		}
-		if err := outranks(ch.by, u.Roles, "this user"); err != nil {
+		if err := touches(ch.by, &u, "this user"); err != nil {
 			return err
 		}
 		ch.audit(revokeSession, object{u.Meta, u.Name}, nil, nil)
@@ -42,7 +42,7 @@ func (c *Control) ResetFactors(ctx context.Context, by access.Actor, id access.I
 		if err != nil {
 			return err
 		}
-		if err := outranks(ch.by, u.Roles, "this user"); err != nil {
+		if err := touches(ch.by, &u, "this user"); err != nil {
 			return err
 		}
 		if err := ch.tx.DeleteUserFactors(ctx, id); err != nil {

@@ -102,13 +102,17 @@ func (c *Control) askNew(ask *Challenge, step *session.Step, h identity.Holder) 
 // OfferPasskey gives what to ask a browser that may hold a passkey. who is nil for somebody who is
 // not known yet; nothing is stored for either.
 func (c *Control) OfferPasskey(binding string, who *access.Principal) (Challenge, error) {
+	return c.offerPasskey(binding, who, "")
+}
+
+func (c *Control) offerPasskey(binding string, who *access.Principal, need access.Strength) (Challenge, error) {
 	ceremony, err := c.passkeys.AskAnyone()
 	if err != nil {
 		return Challenge{}, err
 	}
 	step := session.Step{Kind: session.StepPasskey, ID: session.Secret(), Started: c.now(), Ceremony: ceremony.State}
 	if who != nil {
-		step.User, step.Session = who.User, who.Session
+		step.User, step.Session, step.Need = who.User, who.Session, need
 	}
 	state, err := c.instance.macs.SignStep(step, binding)
 	return Challenge{State: state, Passkey: ceremony.Options, Confirm: who != nil}, err
@@ -177,20 +181,28 @@ func (c *Control) complete(ctx context.Context, by access.Actor, step session.St
 		if err := spend(ctx, tx, step); err != nil {
 			return err
 		}
+		if step.Kind == session.StepPasskey {
+			proven.Started = c.now() // the step is older than the proof, and proves nothing itself
+		}
+		if step.Need != "" {
+			p, err = c.raise(ctx, tx, by, passed{user, proven})
+			return err
+		}
 		if step.Session != "" {
 			p, err = c.confirmIn(ctx, tx, proven, a.Binding)
 			return err
 		}
-		if step.Kind == session.StepPasskey {
-			proven.Started = c.now() // the step is older than the proof, and proves nothing itself
-		}
 		row, secret := c.newSession(by, proven, a.UserAgent)
 		p = c.signedIn(&user, &row, secret)
-		return c.writeSignIn(ctx, tx, by, signedIn{user, row})
+		if err := c.writeSignIn(ctx, tx, by, signedIn{user, row}); err != nil {
+			return err
+		}
+		return c.adopt(ctx, tx, step, row.ID)
 	})
 	if err != nil {
 		return Progress{}, err
 	}
+	c.raised(step)
 	return p, nil
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // changing are the addresses at which something is changed.
-var changing = []string{"/sign-in", "/sign-in/continue", "/sign-out", "/link", "/account/confirm", "/account/factors/add",
+var changing = []string{"/sign-in", "/sign-in/continue", "/sign-out", "/step-up", "/step-up/again", "/link", "/account/confirm", "/account/factors/add",
 	"/account/factors/remove", "/account/recovery", "/account/password", "/account/sessions/end"}
 
 func TestNothingChangesForAnotherSite(t *testing.T) {

@@ -39,6 +39,7 @@ type Config struct {
 	Version string // of the program, shown in lists
 
 	Log      *slog.Logger                                     // slog.Default() if nil
+	Now      func() time.Time                                 // optional; time.Now if nil
 	Listener func(name, address string) (net.Listener, error) // opens listeners; net.Listen if nil
 }
 

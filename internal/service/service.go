@@ -3,6 +3,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -160,6 +161,26 @@ func (s *Service) writeRoots(ctx context.Context) error {
 	return disk.WriteFile(filepath.Join(s.cfg.Data, RootsFile), snap.Roots, 0o644)
 }
 
+// followRoots writes the file anew when the roots are exchanged, until ctx ends.
+func (s *Service) followRoots(ctx context.Context) {
+	var written []byte
+	for after := uint64(0); ; {
+		snap, err := s.control.Snapshot(ctx, after)
+		if err != nil {
+			return // ctx has ended
+		}
+		after = snap.Version
+		if bytes.Equal(written, snap.Roots) {
+			continue
+		}
+		if err := disk.WriteFile(s.RootsPath(), snap.Roots, 0o644); err != nil {
+			s.log.Error("write the certificates of our own CA", "file", s.RootsPath(), "error", err)
+			continue
+		}
+		written = snap.Roots
+	}
+}
+
 // Run serves until ctx ends, drains, and closes what New opened.
 func (s *Service) Run(ctx context.Context) error {
 	// The control plane outlives the gateway: exchanges that drain still need sessions and grants.
@@ -172,6 +193,7 @@ func (s *Service) Run(ctx context.Context) error {
 		},
 		func(context.Context) error { return s.control.Run(background) },
 		func(context.Context) error { return s.serveOps(background) },
+		func(context.Context) error { s.followRoots(background); return nil },
 	)
 	return errors.Join(err, s.close())
 }

@@ -73,7 +73,7 @@ func (t *Tx) InsertApplication(ctx context.Context, a *access.Application) error
 	if err := applications.insert(ctx, t, a); err != nil {
 		return err
 	}
-	return t.setOwners(ctx, a)
+	return t.insertOwners(ctx, a)
 }
 
 // UpdateApplication stores an application that is still at the version it was read at.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+
+	"postern/internal/access"
 )
 
 // Pools gives the connections behind the store, for tests that look at what the database itself says.
@@ -75,4 +77,9 @@ func SealedColumns(ctx context.Context) (places []string, err error) {
 		places = append(places, c.place(""))
 	}
 	return places, err
+}
+
+// RemoveAccessRequest lets the tests of all nouns delete one; the service only lets them grow old.
+func (t *Tx) RemoveAccessRequest(ctx context.Context, id access.ID, version int64) error {
+	return requests.remove(ctx, t, id, version)
 }

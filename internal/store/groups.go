@@ -114,7 +114,7 @@ func (t *Tx) InsertGroup(ctx context.Context, g *access.Group) error {
 	if err := t.setMembers(ctx, g); err != nil {
 		return err
 	}
-	return t.setNested(ctx, g)
+	return t.insertAll(ctx, "INSERT INTO user_group_groups (group_id, member_id) VALUES ", []any{string(g.ID)}, g.Groups)
 }
 
 // UpdateGroup stores a group, members included, that is still at the version it was read at.

@@ -38,6 +38,15 @@ func (t *Tx) withOwners(ctx context.Context, list []access.Application) error {
 	return nil
 }
 
+// insertOwners writes who answers requests for a new application.
+func (t *Tx) insertOwners(ctx context.Context, a *access.Application) error {
+	given := []any{string(a.ID)}
+	if err := t.insertAll(ctx, "INSERT INTO application_owners (application_id, user_id) VALUES ", given, a.OwnerUsers); err != nil {
+		return err
+	}
+	return t.insertAll(ctx, "INSERT INTO application_owners (application_id, group_id) VALUES ", given, a.OwnerGroups)
+}
+
 // setOwners writes who answers requests for an application, if that is not what is there.
 func (t *Tx) setOwners(ctx context.Context, a *access.Application) error {
 	had := []access.Application{{Meta: access.Meta{ID: a.ID}}}
@@ -53,9 +62,5 @@ func (t *Tx) setOwners(ctx context.Context, a *access.Application) error {
 	if _, err := t.exec(ctx, "DELETE FROM application_owners WHERE application_id = $1", string(a.ID)); err != nil {
 		return err
 	}
-	given := []any{string(a.ID)}
-	if err := t.insertAll(ctx, "INSERT INTO application_owners (application_id, user_id) VALUES ", given, a.OwnerUsers); err != nil {
-		return err
-	}
-	return t.insertAll(ctx, "INSERT INTO application_owners (application_id, group_id) VALUES ", given, a.OwnerGroups)
+	return t.insertOwners(ctx, a)
 }

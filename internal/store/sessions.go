@@ -53,6 +53,16 @@ func (t *Tx) InsertSession(ctx context.Context, s *access.Session) error {
 	return err
 }
 
+// RaiseSession writes what a session proves now, with another secret and end.
+func (t *Tx) RaiseSession(ctx context.Context, s *access.Session) error {
+	n, err := t.exec(ctx, `UPDATE sessions SET hash = $1, methods = $2, authenticated = $3, last_used = $4, expires = $5 WHERE id = $6`,
+		hex.EncodeToString(s.Hash), jsonList(s.Methods), micros(s.Authenticated), micros(s.LastUsed), micros(s.Expires), string(s.ID))
+	if err == nil && n == 0 {
+		return fault.NotFound("there is no such session")
+	}
+	return err
+}
+
 // holdSessions gives the portal sessions whose column has the value. Until this transaction ends,
 // no other one adds a child to them or ends them: a child can neither be missed nor outlive them.
 func (t *Tx) holdSessions(ctx context.Context, column, value string) ([]access.ID, error) {

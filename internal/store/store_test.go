@@ -29,6 +29,8 @@ func TestStore(t *testing.T) {
 		{"policies", policyNoun.behaves},
 		{"policies forget what is gone", policiesForgetWhatIsGone},
 		{"policies of later programs", policiesOfLaterPrograms},
+		{"access requests", requestNoun.behaves},
+		{"access requests are found", requestsAreFound},
 		{"assignments", assignmentsBehave},
 		{"assignments are of a user or a group", assignmentsAreOneOfBoth},
 		{"tokens", tokenNoun.behaves},
