@@ -24,6 +24,7 @@ import (
 
 const (
 	peerDial  = 10 * time.Second // for a dial of another gateway with its handshake and HELLO
+	peerRenew = 10 * time.Minute // before the end of its certificates a tunnel is replaced
 	peerQuiet = time.Minute      // how long the same trouble with a gateway is not logged again
 )
 
@@ -39,7 +40,8 @@ type peer struct {
 	id      string // of the other gateway, proven
 	serial  string // of its certificate
 	address string
-	dialled bool // by us
+	dialled bool      // by us
+	until   time.Time // when one of the two certificates ends
 	session *tunnel.Session
 	grants  grantsSeen
 	asks    chan struct{}
@@ -236,9 +238,24 @@ func (g *Gateway) keepPeer(ctx context.Context, to access.Gateway) {
 			return
 		}
 		since := time.Now()
-		<-p.session.Going()
+		left := p.until.Sub(g.now())
+		timer := time.NewTimer(left - min(peerRenew, left/2))
+		select {
+		case <-p.session.Going():
+		case <-timer.C:
+			g.peering.Go(func() { p.retire() })
+		}
+		timer.Stop()
 		backoff.Ended(time.Since(since))
 	}
+}
+
+// retire ends a tunnel whose certificates end soon, once what it carries is done.
+func (p *peer) retire() {
+	ctx, cancel := context.WithTimeout(p.g.life, peerRenew)
+	defer cancel()
+	_ = p.session.Drain(ctx) // cut at the end, as the connection would be with anybody else's certificate
+	_ = p.session.Close()
 }
 
 // Close ends the tunnel.
@@ -329,7 +346,7 @@ func (g *Gateway) peerTunnel(c *tls.Conn, who wire.Identity, serial string) {
 
 func (g *Gateway) newPeer(c *tls.Conn, who wire.Identity, serial string, dialled bool) (*peer, error) {
 	p := &peer{
-		g: g, id: who.ID, serial: serial, address: c.RemoteAddr().String(), dialled: dialled, log: g.log.With("peer", who.ID),
+		g: g, until: endOf(c.ConnectionState(), g.cfg.Keys), id: who.ID, serial: serial, address: c.RemoteAddr().String(), dialled: dialled, log: g.log.With("peer", who.ID),
 		asks: make(chan struct{}, g.limits.PeerAsks), held: map[uint64]*link{}, told: map[instanceKey]wire.Presence{},
 	}
 	var err error
@@ -341,6 +358,15 @@ func (g *Gateway) newPeer(c *tls.Conn, who wire.Identity, serial string, dialled
 		return nil, errors.Join(err, c.Close())
 	}
 	return p, nil
+}
+
+// endOf gives when the first of the two certificates of a connection ends.
+func endOf(state tls.ConnectionState, keys Keys) time.Time {
+	until := state.PeerCertificates[0].NotAfter
+	if own, err := keys.GatewayCertificate(); err == nil && own.Leaf != nil && own.Leaf.NotAfter.Before(until) {
+		return own.Leaf.NotAfter
+	}
+	return until
 }
 
 // run carries the tunnel to its end. up is told when it is in use, or why it never will be.

@@ -71,11 +71,40 @@ func (k keysOf) GatewayCertificate() (*tls.Certificate, error) { return &k.own, 
 // replicas starts gateways that share a control plane and waits until each has tunnels with all others.
 func replicas(t testing.TB, ids ...string) []*world {
 	t.Helper()
+	return replicasWith(t, func(*gateway.Config) {}, ids...)
+}
+
+func (p *plane) gatewayOf(t testing.TB, id string) tls.Certificate {
+	return p.issue(t, ca.ProfileGateway, id)
+}
+
+func serialOf(c tls.Certificate) string { return fmt.Sprintf("%x", c.Leaf.SerialNumber) }
+
+// failedHandshakes counts TLS handshakes that came to nothing.
+func (w *world) failedHandshakes() (n float64) {
+	families, err := w.metrics.Gather()
+	if err != nil {
+		w.t.Error(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, label := range m.Label {
+				if f.GetName() == "postern_gateway_handshakes_total" && label.GetValue() == "failed" {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return n
+}
+
+func replicasWith(t testing.TB, change option, ids ...string) []*world {
+	t.Helper()
 	p, r := newPlane(t), &running{changed: make(chan struct{})}
 	var list []*world
 	for _, id := range ids {
-		own := p.issue(t, ca.ProfileGateway, id)
-		list = append(list, newWorldOn(t, p, id, func(c *gateway.Config) { c.Peers, c.Keys = r, keysOf{p, own} }))
+		own := p.gatewayOf(t, id)
+		list = append(list, newWorldOn(t, p, id, func(c *gateway.Config) { c.Peers, c.Keys = r, keysOf{p, own} }, change))
 	}
 	for i, id := range ids {
 		r.add(list[i], id)

@@ -47,6 +47,9 @@ func (g *Gateway) join(x *exchange, client, backend io.ReadWriteCloser) error {
 		_ = backend.Close() // the client ended or failed: either way the backend has nobody to talk to
 	})
 	err := pump(down, backend, func(n int) { x.sent.Add(int64(n)); x.touch() })
+	if err != nil && lost(err) {
+		down.farewell(closeRestart) // the way is gone, not the application: it may come again
+	}
 	// When the client ended first, the backend's end is our own doing.
 	_ = client.Close()
 	_ = backend.Close()
