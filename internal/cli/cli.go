@@ -26,12 +26,16 @@ func Commands() []*cobra.Command {
 		membership("add", "Add users or groups to a group", addMember),
 		membership("remove", "Remove users or groups from a group", removeMember),
 	}
+	elsewhere := upstreams()
+	elsewhere.more = []*cobra.Command{upstreamSecret(), testUpstream(), checkUpstream()}
+	secrets := keys()
+	secrets.more = []*cobra.Command{rotateKeys()}
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(),
-		people.command(), sets.command(), assignments().command(),
-		tokens().command(), keys().command(), certificates().command(), auditLog(), signIns(),
+		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
+		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(),
 	}
-	service := []*cobra.Command{apply(), diff(), export(), login(), logout(), whoami(), contexts(), health(), openAPI(), man()}
+	service := []*cobra.Command{apply(), diff(), export(), login(), logout(), whoami(), token(), contexts(), health(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {
 		strict(c)
 	}

@@ -187,6 +187,8 @@ func (n noun[T]) createCommand() *cobra.Command {
 	case access.PrefixUser:
 		passwordFlags(c)
 		c.Flags().Bool("no-password", false, "make the user without a password")
+	case access.PrefixUpstream:
+		secretFlags(c)
 	case access.PrefixToken, access.PrefixKey:
 		c.Flags().String("out", "", "new `file` for the secret, which only you can read")
 	}

@@ -250,19 +250,31 @@ func (c *Control) adopt(ctx context.Context, tx *store.Tx, step session.Step, id
 	return tx.InsertUpstreamSession(ctx, &store.UpstreamSession{Session: id, Upstream: a.Upstream, User: a.User, SID: a.SID, Renewal: a.Renewal, Checked: c.now()})
 }
 
-// methodsOf gives the methods of a session that an upstream vouches for: its own word for them after
-// ours. What a directory checked is a password like any other.
+// methodsOf gives the methods of a session that an upstream vouches for: its own words for them after
+// ours, without those that say what was shown to us. What a directory checked is a password.
 func methodsOf(u *access.Upstream, said identity.Assertion) []string {
 	if u.Kind == access.UpstreamLDAP {
 		return []string{access.MethodPassword}
 	}
 	methods := []string{access.MethodUpstream}
+	if severalFactors(said.Methods) {
+		methods = append(methods, access.MethodMultiple)
+	}
+	own := []string{access.MethodTOTP, access.MethodPasskey, access.MethodVerified, access.MethodRecovery}
 	for _, m := range said.Methods {
-		if m = printable(m, maxMethod); m != "" && !slices.Contains(methods, m) && len(methods) < maxMethods {
+		if m = printable(m, maxMethod); m != "" && !slices.Contains(methods, m) && !slices.Contains(own, m) && len(methods) < maxMethods {
 			methods = append(methods, m)
 		}
 	}
 	return methods
+}
+
+// severalFactors reports whether an upstream's methods (RFC 8176) are more than one factor.
+func severalFactors(methods []string) bool {
+	has := func(some ...string) bool {
+		return slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(some, m) })
+	}
+	return has("mfa") || has("pwd", "pin", "kba") && has("otp", "hwk", "swk", "sc", "pop", "fpt", "face", "iris", "retina", "vbm")
 }
 
 const (

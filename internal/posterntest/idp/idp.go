@@ -207,6 +207,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	proven := refresh || base64.RawURLEncoding.EncodeToString(sum[:]) == g.challenge && r.FormValue("redirect_uri") == g.redirect
 	user := p.users[g.subject]
 	if id != ClientID || secret != Secret || !ok || !proven || user.Refused {
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		write(w, map[string]any{"error": "invalid_grant"})
 		return
