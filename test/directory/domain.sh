@@ -34,6 +34,9 @@ up() {
     --option="interfaces=lo eth0" --option="bind interfaces only=yes" --option="dns forwarder=127.0.0.1" \
     --option="vfs objects=dfs_samba4 acl_xattr xattr_tdb" --option="server services=ldap cldap kdc dns rpc winbindd" \
     --option="tls cafile=$TLS/ca.pem" --option="tls certfile=$TLS/cert.pem" --option="tls keyfile=$TLS/key.pem" >"$DIR/provision.log" 2>&1
+  # Two domains on one machine share nothing: what lies below /run by default lies in DIR.
+  mkdir -p "$DIR/run/winbindd" "$DIR/run/ncalrpc"
+  sed -i "s|^\[global\]|&\n\tpid directory = $DIR/run\n\tncalrpc dir = $DIR/run/ncalrpc\n\twinbindd socket directory = $DIR/run/winbindd|" "$conf"
   inside samba-tool domain passwordsettings set -s "$conf" --account-lockout-threshold=5 --account-lockout-duration=30 --reset-account-lockout-after=30 >>"$DIR/provision.log" 2>&1
   setsid ip netns exec "$NS" samba --foreground --no-process-group -s "$conf" >"$DIR/samba.log" 2>&1 &
   echo $! >"$DIR/samba.pid"
