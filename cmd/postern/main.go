@@ -45,5 +45,6 @@ only dial out. This program is the service, and the command line of its administ
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usage(err) })
 	root.AddCommand(serveCommand(), demoCommand(), dbCommand())
 	root.AddCommand(cli.Commands()...)
+	addMaster(root)
 	return root
 }

@@ -37,6 +37,8 @@ var bodies = map[string]string{
 	"testUpstream":         `{"claims":{"email":"a@example.com"}}`,
 	"undoUpstream":         `{"to":1}`,
 	"putCertificate":       `{"chain":"x","key":"x"}`,
+	"finishExchange":       `{"force":true}`,
+	"rotateSigningKey":     `{"use":"grants"}`,
 }
 
 // path fills in which object a route is asked about. What deletes gets an id of nothing: who is

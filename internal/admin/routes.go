@@ -89,9 +89,11 @@ func (h *Handler) table() []route {
 	}
 	rows = append(rows, h.past()...)
 	rows = append(rows, h.accounts()...)
+	rows = append(rows, h.accessKeys()...)
 	rows = append(rows, h.logs()...)
 	rows = append(rows, h.upstreams()...)
 	rows = append(rows, h.policies()...)
+	rows = append(rows, h.requests()...)
 	rows = append(rows, h.authority()...)
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern

@@ -79,7 +79,7 @@ func TestGHSA_mrpr_756c_xm47_PinnedRootBesideAForeignLeaf(t *testing.T) {
 		{"pinned root beside it", with(forged, w.root.Cert.Raw), "does not belong"},
 		{"the whole genuine chain beside it", with(forged, genuine, w.issuer.Cert.Raw, w.root.Cert.Raw), "does not belong"},
 		{"without the root", w.leaf(t, wire.RoleGateway, "gtw_1"), "does not belong"},
-		{"too many", with(w.gateway(t), forged.Certificate[0], genuine), "at most 4"},
+		{"too many", with(w.gateway(t), forged.Certificate[0], genuine, forged.Certificate[0], genuine), "at most 6"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
