@@ -62,6 +62,7 @@ type Application struct {
 	BackendCA         string        // PEM certificates that the backend's chain may end in, beside the system's; optional
 	BackendTimeout    time.Duration // until the response header; DefaultBackendTimeout if zero
 	IdleTimeout       time.Duration // without a byte either way; DefaultIdleTimeout if zero
+	AccessKeys        bool          // users may make access keys for it, for programs that cannot sign in
 	Requestable       bool          // users may ask for it; its owners say yes or no
 	OwnerUsers        []ID          // who answers such requests, beside administrators of policies
 	OwnerGroups       []ID

@@ -79,3 +79,58 @@ type Refresh struct {
 	Previous   []byte // of the one before: good for a moment more, should the answer have been lost
 	Rotated    time.Time
 }
+
+// What begins the credentials of programs, so that gateways and scanners for leaked secrets know one.
+const (
+	TokenPrefix     = "postern-token-1."  // an access token
+	AccessKeyPrefix = "postern-access-1." // an access key
+)
+
+// Credential is what a program shows at an application instead of a cookie: an access token or an
+// access key.
+type Credential struct {
+	Application ID
+	Host        string // the application's external host, with its port if it has one
+	Secret      string
+	Address     string    // of who shows it
+	At          time.Time // when it was shown: a token must have been good then
+}
+
+// PrefixAccessKey is the prefix of access keys' ids.
+const PrefixAccessKey = "ack"
+
+// MethodAccessKey says that an access key was shown, which proves one thing only: having it.
+const MethodAccessKey = "access-key"
+
+// AccessKey is a secret with which a user's programs use one application, where they can neither sign
+// in nor renew a token. Its user, or an administrator, ends it.
+type AccessKey struct {
+	Meta
+	User        ID
+	Application ID
+	Name        string
+	Methods     []string // how its user had signed in when it was made
+	Expires     time.Time
+	LastUsed    time.Time // written in batches, without a new version; zero for never
+	Hash        []byte    // SHA-256 of the secret
+}
+
+// The lives of access keys, and how many one user may have.
+const (
+	AccessKeyLife    = 90 * 24 * time.Hour // when nobody says otherwise
+	MaxAccessKeyLife = 366 * 24 * time.Hour
+	MaxAccessKeys    = 50
+)
+
+// Validate says everything that is wrong with a new access key; now is the time of its creation.
+func (k *AccessKey) Validate(now time.Time) error {
+	var p fault.Problems
+	p.Check("name", CheckName(k.Name))
+	if !k.Application.Valid(PrefixApplication) {
+		p.Add("application", "must be the id of an application")
+	}
+	if life := k.Expires.Sub(now); life < time.Minute || life > MaxAccessKeyLife {
+		p.Add("expires", "must be between one minute and 366 days ahead")
+	}
+	return p.Err()
+}

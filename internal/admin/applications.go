@@ -18,7 +18,7 @@ func inputApplication(a access.Application) api.ApplicationInput {
 		PreAuthentication: string(a.PreAuthentication), HostHeader: string(a.HostHeader),
 		Disabled: a.Disabled, SkipVerify: a.SkipVerify, BackendCA: a.BackendCA,
 		BackendTimeout: duration(a.BackendTimeout), IdleTimeout: duration(a.IdleTimeout),
-		Requestable: a.Requestable, OwnerUsers: words(a.OwnerUsers), OwnerGroups: words(a.OwnerGroups), AllowRawPaths: a.AllowRawPaths,
+		AccessKeys: a.AccessKeys, Requestable: a.Requestable, OwnerUsers: words(a.OwnerUsers), OwnerGroups: words(a.OwnerGroups), AllowRawPaths: a.AllowRawPaths,
 	}
 }
 
@@ -31,7 +31,7 @@ func applyApplication(a *access.Application, in api.ApplicationInput) error {
 	a.BackendTimeout = parseDuration(&p, "backendTimeout", in.BackendTimeout)
 	a.IdleTimeout = parseDuration(&p, "idleTimeout", in.IdleTimeout)
 	a.Requestable, a.OwnerUsers, a.OwnerGroups = in.Requestable, typed[access.ID](in.OwnerUsers), typed[access.ID](in.OwnerGroups)
-	a.AllowRawPaths = in.AllowRawPaths
+	a.AllowRawPaths, a.AccessKeys = in.AllowRawPaths, in.AccessKeys
 	a.Defaults()
 	return p.Err()
 }

@@ -13,6 +13,7 @@ type ApplicationInput struct {
 	BackendCA         string   `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`
 	BackendTimeout    string   `json:"backendTimeout,omitempty" doc:"How long to wait for the application's answer to begin, as a number with h, m or s; 1m25s if left out." example:"1m25s"`
 	IdleTimeout       string   `json:"idleTimeout,omitempty" doc:"How long a body or a WebSocket may stand still, as a number with h, m or s; 5m if left out." example:"5m"`
+	AccessKeys        bool     `json:"accessKeys" required:"false" doc:"Users may make access keys for it, for programs that can neither sign in nor renew a token. A key counts as one factor."`
 	Requestable       bool     `json:"requestable" required:"false" doc:"Users may ask for it on the page of their applications."`
 	OwnerUsers        []string `json:"ownerUsers" required:"false" doc:"Users who answer such requests, beside administrators of policies."`
 	OwnerGroups       []string `json:"ownerGroups" required:"false" doc:"Groups whose members answer such requests."`

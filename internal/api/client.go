@@ -47,8 +47,10 @@ type Client struct {
 	Groups          Groups
 	Assignments     Assignments
 	Policies        Policies
+	Requests        Requests
 	Tokens          Tokens
 	Keys            Keys
+	AccessKeys      AccessKeys
 	Certificates    Certificates
 	Upstreams       Upstreams
 	Gateways        Gateways

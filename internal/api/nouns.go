@@ -203,6 +203,8 @@ func (c *Client) nouns() {
 	w := n("upstreams")
 	c.Upstreams = Upstreams{reads[Upstream]{w}, shows[Upstream]{w}, creates[UpstreamCreate, Upstream]{w}, patches[Upstream]{w}, pasts[Upstream]{w}, deletes{w}}
 	c.Gateways = Gateways{reads[Gateway]{n("gateways")}}
+	x := n("access-keys")
+	c.AccessKeys = AccessKeys{reads[AccessKey]{x}, shows[AccessKey]{x}, deletes{x}}
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
 	c.SignIns = SignIns{reads[SignIn]{n("sign-ins")}}
 }

@@ -35,6 +35,7 @@ func applications() noun[api.Application] {
 			{"backend-ca", "backendCa", "PEM `file` with authorities of the internal URL's certificate", content, ""},
 			{"backend-timeout", "backendTimeout", "how long the application's answer may take to begin, such as 85s", text, ""},
 			{"idle-timeout", "idleTimeout", "how long a body or a WebSocket may stand still, such as 5m", text, ""},
+			{"access-keys", "accessKeys", "users may make access keys for it, for programs that cannot sign in", truth, ""},
 			{"requestable", "requestable", "users may ask for it on the page of their applications", truth, ""},
 			{"owner", "ownerUsers", "user who answers such requests; may be given several times, \"\" for nobody", refUsers, ""},
 			{"owner-group", "ownerGroups", "group whose members answer such requests; may be given several times, \"\" for none", refGroups, ""},

@@ -94,17 +94,20 @@ type Control struct {
 	replicas  replicas
 	gateways  gatewayStates
 
-	passwords *identity.Passwords
-	throttle  *identity.Throttle
-	second    *identity.Throttle // of second factors: only who knows the password reaches it
-	devices   *identity.Throttle // of the short codes of programs
-	passkeys  *identity.Passkeys
-	refusals  *refusals
-	signIns   *signIns
-	providers providers
-	announced chan struct{} // something was committed
-	away      atomic.Pointer[awayError]
-	keysUsed  keysUsed
+	passwords      *identity.Passwords
+	throttle       *identity.Throttle
+	second         *identity.Throttle // of second factors: only who knows the password reaches it
+	devices        *identity.Throttle // of the short codes of programs
+	accessKeys     *identity.Throttle // of access keys, by the network that shows them
+	passkeys       *identity.Passkeys
+	refusals       *refusals
+	signIns        *signIns
+	providers      providers
+	announced      chan struct{} // something was committed
+	away           atomic.Pointer[awayError]
+	keysUsed       keysUsed
+	accessKeysUsed keysUsed
+	accessKeysGood goodKeys
 }
 
 // awayError is why the store could not be read the last time.
@@ -132,12 +135,13 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		store: cfg.Store,
 		log:   cfg.Log,
 		// The database keeps microseconds; what is compared with it must not know better.
-		now:       func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
-		passwords: identity.NewPasswords(cfg.Passwords),
-		throttle:  identity.NewThrottle(cfg.Throttle),
-		second:    identity.NewThrottle(secondThrottle(cfg.Throttle)),
-		devices:   identity.NewThrottle(secondThrottle(cfg.Throttle)),
-		announced: make(chan struct{}, 1),
+		now:        func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
+		passwords:  identity.NewPasswords(cfg.Passwords),
+		throttle:   identity.NewThrottle(cfg.Throttle),
+		second:     identity.NewThrottle(secondThrottle(cfg.Throttle)),
+		devices:    identity.NewThrottle(secondThrottle(cfg.Throttle)),
+		accessKeys: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
+		announced:  make(chan struct{}, 1),
 	}
 	var err error
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {

@@ -62,7 +62,7 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 			return tx.DeleteExpiredCodes(ctx, now, cleanBatch)
 		}},
 		{"programs", func(ctx context.Context, tx *store.Tx) (int64, error) {
-			return tx.DeleteExpiredPrograms(ctx, now.Add(-codesFor), cleanBatch)
+			return deletePrograms(ctx, tx, now)
 		}},
 		{"steps", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSteps(ctx, now, cleanBatch)
@@ -97,6 +97,16 @@ func (c *Control) write(ctx context.Context, do func(ctx context.Context, tx *st
 	return c.store.Write(within, func(tx *store.Tx) error { return do(within, tx) })
 }
 
+// deletePrograms removes what programs signed in with, and access keys that ended long ago.
+func deletePrograms(ctx context.Context, tx *store.Tx, now time.Time) (int64, error) {
+	codes, err := tx.DeleteExpiredPrograms(ctx, now.Add(-codesFor), cleanBatch)
+	if err != nil {
+		return 0, err
+	}
+	keys, err := tx.DeleteOldAccessKeys(ctx, now.Add(-tokensFor), cleanBatch)
+	return max(codes, keys), err
+}
+
 // writeBatches writes when sessions and keys were last used and connectors last seen. What cannot
 // be written is lost: it comes again as long as it is true.
 func (c *Control) writeBatches(ctx context.Context) {
@@ -107,12 +117,12 @@ func (c *Control) writeBatches(ctx context.Context) {
 			used = append(used, store.Used{ID: u.Parent, At: u.At})
 		}
 	}
-	keys := c.keysUsed.take()
+	keys, accessKeys := c.keysUsed.take(), c.accessKeysUsed.take()
 	var seen []store.Seen
 	for id, s := range c.presence.take(c.current(), c.elsewhere) {
 		seen = append(seen, store.Seen{ID: id, At: s.lastSeen, Address: s.address, Host: s.host})
 	}
-	if len(used)+len(keys)+len(seen) == 0 {
+	if len(used)+len(keys)+len(accessKeys)+len(seen) == 0 {
 		return
 	}
 	err := c.write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -120,6 +130,9 @@ func (c *Control) writeBatches(ctx context.Context) {
 			return err
 		}
 		if err := tx.TouchKeys(ctx, keys); err != nil {
+			return err
+		}
+		if err := tx.TouchAccessKeys(ctx, accessKeys); err != nil {
 			return err
 		}
 		return tx.TouchConnectors(ctx, seen)

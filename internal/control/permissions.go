@@ -98,6 +98,11 @@ const (
 	readConfiguration  permission = "configuration.read"
 	applyConfiguration permission = "configuration.apply"
 
+	readAccessKey   permission = "access-key.read"
+	deleteAccessKey permission = "access-key.delete"
+	createAccessKey permission = "account.create-access-key"
+	dropAccessKey   permission = "account.delete-access-key"
+
 	allowProgram permission = "session.program"
 
 	setUp   permission = "instance.set-up"
@@ -176,9 +181,9 @@ func table() map[permission]who {
 		// What a document changes needs the permission of each change, too.
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),
 
-		allowProgram: kinds(access.ActorUser, access.ActorAnyone),
+		readAccessKey: roles(people, reader), deleteAccessKey: roles(people), createAccessKey: kinds(access.ActorUser), dropAccessKey: kinds(access.ActorUser),
 
-		setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
+		allowProgram: kinds(access.ActorUser, access.ActorAnyone), setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
 		start: kinds(), renewAuthority: kinds(), retireKey: kinds(),
 		readAuthority: roles(apps, reader), rotateAuthority: roles(), finishAuthority: roles(), rotateKey: roles(),
 		useBreakGlass: kinds(),

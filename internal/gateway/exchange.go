@@ -71,25 +71,26 @@ const (
 // An exchange is one request to an application and its reply.
 type exchange struct {
 	request
-	reply    reply
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	id       string // the reference
-	conn     *conn  // that carries it, for backends that authenticate connections
-	host     string
-	started  time.Time
-	record   wire.Record
-	secret   string                           // the session cookie; looked up again when something ended
-	app      *published                       // set once, before it is registered
-	who      atomic.Pointer[access.Principal] // nil for nobody
-	decided  atomic.Bool                      // who is final, unless something ends
-	touched  atomic.Bool                      // a byte of the body was taken: it cannot be sent again
-	phase    atomic.Int32
-	moved    atomic.Int64 // when the last byte moved, monotonic nanoseconds since started
-	received atomic.Int64
-	sent     atomic.Int64
-	until    atomic.Int64 // when to decide again, Unix nanoseconds; 0 for never
-	checked  atomic.Int64 // when its session was last looked up, as moved
+	reply      reply
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	id         string // the reference
+	conn       *conn  // that carries it, for backends that authenticate connections
+	host       string
+	started    time.Time
+	record     wire.Record
+	secret     string                           // the session cookie; looked up again when something ended
+	credential bool                             // secret is an access token or access key, not a cookie
+	app        *published                       // set once, before it is registered
+	who        atomic.Pointer[access.Principal] // nil for nobody
+	decided    atomic.Bool                      // who is final, unless something ends
+	touched    atomic.Bool                      // a byte of the body was taken: it cannot be sent again
+	phase      atomic.Int32
+	moved      atomic.Int64 // when the last byte moved, monotonic nanoseconds since started
+	received   atomic.Int64
+	sent       atomic.Int64
+	until      atomic.Int64 // when to decide again, Unix nanoseconds; 0 for never
+	checked    atomic.Int64 // when its session was last looked up, as moved
 
 	mu       sync.Mutex // guards the fields below; held over Abort, which must not meet the next exchange of its connection
 	over     bool

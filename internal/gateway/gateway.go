@@ -68,6 +68,9 @@ type Sessions interface {
 	// Session gives the principal of an application's session cookie on a host.
 	// KindUnauthenticated: the cookie is not good. KindUnavailable: nobody can tell now.
 	Session(ctx context.Context, app access.ID, host, cookie string) (access.Principal, error)
+	// Credential gives the principal of an access token or access key that was shown instead, and
+	// until when it is good for what begins. Its errors are those of Session.
+	Credential(ctx context.Context, shown access.Credential) (access.Principal, time.Time, error)
 	// Ended waits for endings after a sequence number. With 0 it answers at once with one Ending
 	// of no kind whose Seq is the last one so far.
 	Ended(ctx context.Context, after uint64) ([]access.Ending, error)

@@ -34,6 +34,7 @@ func (g *Gateway) signIn(x *exchange, d *denial) error {
 	front := x.app.external.Origin() + x.app.external.Path
 	if !navigation(x.method, x.header) {
 		h.Set("Postern-Sign-In", front)
+		x.challenge(h, "")
 		writeProblem(w, &failure{status: http.StatusUnauthorized, reason: d.Reason, title: title, message: d.Message}, x.id)
 		x.record.Complete = true
 		return nil
@@ -81,6 +82,8 @@ func (g *Gateway) ours(x *exchange, v *view, t target) error {
 		w, r := x.page()
 		x.record.Complete = true
 		return smallPage{"Sign out", signOutPage, nil}.write(w, r)
+	case strings.HasPrefix(t.raw, pathResource) && x.method == http.MethodGet:
+		return g.resource(x, v, strings.TrimPrefix(t.raw, pathResource))
 	case t.raw == pathSignOut && x.method == http.MethodPost:
 		return g.signOut(x, v)
 	}

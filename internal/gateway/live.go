@@ -95,6 +95,9 @@ func (x *exchange) asks(who *access.Principal, now time.Time) policy.Request {
 // decideOne decides an exchange that is under way again.
 func (g *Gateway) decideOne(v *view, x *exchange, now time.Time) {
 	d := policy.Decide(v.snap, x.app.Application, x.asks(x.who.Load(), now))
+	if x.keysOff(v) && x.who.Load() != nil {
+		d = policy.Decision{Reason: "credential-refused", Message: "This application takes no access keys any more."}
+	}
 	if !d.Allow {
 		g.deny(x, d)
 		return
@@ -113,7 +116,7 @@ func (g *Gateway) lookAgain(ctx context.Context, list []*exchange) {
 	bySession := map[sessionKey][]*exchange{}
 	for _, x := range list {
 		if x.decided.Load() && x.who.Load() != nil {
-			key := keyOf(x.app.ID, x.app.external.Authority(), x.secret)
+			key := x.sessionKey()
 			bySession[key] = append(bySession[key], x)
 		}
 	}
@@ -156,9 +159,12 @@ func (g *Gateway) decide(x *exchange) error {
 	}
 	for {
 		v, endings := g.view.Load(), g.sessions.endings()
+		if x.keysOff(v) {
+			return fault.Unauthenticated("this application takes no access keys")
+		}
 		if x.secret != "" && x.app.PreAuthentication != access.Passthrough {
 			who, err := g.sessions.look(x.ctx, x, false)
-			if err != nil && !fault.Is(err, fault.KindUnauthenticated) {
+			if err != nil && (x.credential || !fault.Is(err, fault.KindUnauthenticated)) {
 				return err
 			}
 			x.who.Store(who)

@@ -153,7 +153,16 @@ func (g *Gateway) answer(x *exchange, v *view) error {
 	x.app = r.published
 	x.record.Application = string(r.ID)
 	x.secret = cookie(x.header["Cookie"], sessionCookieName(r.published))
+	if !x.takeCredential() {
+		return g.refuseCredential(x, "invalid_request", "More than one credential of Postern was sent, or one in a form that is not known.")
+	}
 	err = g.decide(x)
+	if x.credential && fault.Is(err, fault.KindUnauthenticated) {
+		return g.refuseCredential(x, "invalid_token", "It has ended, was never good, or is for another application.")
+	}
+	if d, ok := errors.AsType[*denial](err); ok && x.credential && d.StepUp != "" {
+		return g.refuseCredential(x, "insufficient_user_authentication", d.Message) // RFC 9470
+	}
 	if d, ok := errors.AsType[*denial](err); ok && (d.SignIn || d.StepUp != "") {
 		return g.signIn(x, d)
 	}

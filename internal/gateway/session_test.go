@@ -87,7 +87,7 @@ func TestProgramsGetAnAnswer(t *testing.T) {
 	w, _, _ := newSite(t)
 	res, body := get(t, w.client(nil), "https://wiki.test/api", "Accept", "application/json")
 	if res.StatusCode != 401 || res.Header.Get("Content-Type") != "application/problem+json" || res.Header.Get("Postern-Sign-In") != "https://wiki.test/" ||
-		res.Header.Get("WWW-Authenticate") != "" || !strings.Contains(body, "sign-in-required") {
+		res.Header.Get("WWW-Authenticate") != `Bearer resource_metadata="https://wiki.test/.postern/oauth-protected-resource"` || !strings.Contains(body, "sign-in-required") {
 		t.Errorf("%s %v %q", res.Status, res.Header, body)
 	}
 }

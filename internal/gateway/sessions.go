@@ -32,6 +32,18 @@ func keyOf(app access.ID, host, cookie string) sessionKey {
 type knownSession struct {
 	who     access.Principal
 	checked time.Time
+	until   time.Time // of a credential: when it is good no more for what begins
+}
+
+func (s *knownSession) good(now time.Time) bool { return s.until.IsZero() || now.Before(s.until) }
+
+// sessionKey gives the key of an exchange's cookie or credential. One is never taken for the other.
+func (x *exchange) sessionKey() sessionKey {
+	secret := x.secret
+	if x.credential {
+		secret = "credential\n" + secret
+	}
+	return keyOf(x.app.ID, x.app.external.Authority(), secret)
 }
 
 // sessionCache remembers who a cookie stood for, for a moment while the control plane is there and
@@ -53,23 +65,24 @@ func newSessionCache(source Sessions, limits Limits, now func() time.Time) *sess
 
 // look gives the principal of a session cookie; anew asks the control plane whatever is known.
 func (c *sessionCache) look(ctx context.Context, x *exchange, anew bool) (*access.Principal, error) {
-	key := keyOf(x.app.ID, x.app.external.Authority(), x.secret)
+	key := x.sessionKey()
 	now := c.now()
 	c.mu.Lock()
 	session, ok := c.known[key]
 	ending := c.ending
 	c.mu.Unlock()
+	ok = ok && (anew || session.good(now))
 	if ok && !anew && now.Sub(session.checked) < c.limits.SessionFresh {
 		return &session.who, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	who, err := c.source.Session(ctx, x.app.ID, x.app.external.Authority(), x.secret)
+	who, until, err := c.ask(ctx, x)
 	switch {
 	case err == nil:
-		c.keep(key, knownSession{who, now}, ending)
+		c.keep(key, knownSession{who, now, until}, ending)
 		return &who, nil
-	case isAway(err) && c.still(key, now):
+	case isAway(err) && ok && c.still(key, now):
 		return &session.who, nil
 	case isAway(err):
 		return nil, fault.Unavailable("Postern cannot check your session at the moment.").After(5 * time.Second).Because(err)
@@ -78,6 +91,19 @@ func (c *sessionCache) look(ctx context.Context, x *exchange, anew bool) (*acces
 	delete(c.known, key)
 	c.mu.Unlock()
 	return nil, fault.Unauthenticated("the session is not good").Because(err)
+}
+
+// ask looks up whose cookie or credential it is.
+func (c *sessionCache) ask(ctx context.Context, x *exchange) (who access.Principal, until time.Time, err error) {
+	host := x.app.external.Authority()
+	if !x.credential {
+		who, err = c.source.Session(ctx, x.app.ID, host, x.secret)
+		return who, until, err
+	}
+	// What began while a token was good goes on as long as its session: the token's end is not that of a long exchange.
+	return c.source.Credential(ctx, access.Credential{
+		Application: x.app.ID, Host: host, Secret: x.secret, Address: x.client.Addr().Unmap().String(), At: x.record.Time,
+	})
 }
 
 // still reports whether a session may be honoured without the control plane.

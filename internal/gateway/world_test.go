@@ -47,6 +47,7 @@ type plane struct {
 	endings  []access.Ending
 	revoked  map[string]bool
 	away     bool
+	expires  time.Time // of every credential; zero for never
 	signer   ed25519.PrivateKey
 	records  []wire.Record
 	presence []wire.Presence
@@ -171,6 +172,17 @@ func (p *plane) Session(_ context.Context, app access.ID, host, cookie string) (
 		return who, nil
 	}
 	return access.Principal{}, fault.Unauthenticated("no such session")
+}
+
+// Credential knows those that are sessions under their own name, and until when they are good for what begins.
+func (p *plane) Credential(ctx context.Context, shown access.Credential) (access.Principal, time.Time, error) {
+	who, err := p.Session(ctx, shown.Application, shown.Host, shown.Secret)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil && !p.expires.IsZero() && !shown.At.Before(p.expires) {
+		return who, p.expires, fault.Unauthenticated("the token has expired")
+	}
+	return who, p.expires, err
 }
 
 func (p *plane) Ended(ctx context.Context, after uint64) ([]access.Ending, error) {

@@ -31,7 +31,9 @@ var (
 )
 
 type tile struct {
+	ID              access.ID
 	Name, URL, Host string
+	Closed          string // why it cannot be opened now, where signing in does not help
 }
 
 // home lists the applications that the signed-in user may open.
@@ -52,10 +54,17 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request) error {
 	if name == "" {
 		name = who.Name
 	}
+	waiting, _, err := p.Requests.ToAnswer(r.Context(), *who)
+	if err != nil {
+		return err
+	}
+	asks := slices.ContainsFunc(snap.Applications, func(a *access.Application) bool { return a.Requestable })
 	body, err := web.Render(homeTemplate, struct {
-		Name  string
-		Tiles []tile
-	}{name, p.tiles(snap, who)})
+		Name     string
+		Tiles    []tile
+		Requests bool
+		Waiting  int
+	}{name, p.tiles(snap, who), asks || len(waiting) > 0, len(waiting)})
 	if err != nil {
 		return err
 	}
@@ -66,9 +75,15 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request) error {
 func (p *portal) tiles(snap *access.Snapshot, who *access.Principal) []tile {
 	var tiles []tile
 	for _, app := range snap.Applications {
-		if policy.Decide(snap, app, policy.Request{Who: who, Address: who.Address, Now: p.Now()}).Allow {
-			tiles = append(tiles, tile{Name: app.Name, URL: app.ExternalURL, Host: app.External().Authority()})
+		d := policy.Decide(snap, app, policy.Request{Who: who, Address: who.Address, Now: p.Now()})
+		if !d.Allow && d.Finding == nil {
+			continue
 		}
+		shown := tile{ID: app.ID, Name: app.Name, URL: app.ExternalURL, Host: app.External().Authority()}
+		if !d.Allow && d.StepUp == "" {
+			shown.Closed = d.Message
+		}
+		tiles = append(tiles, shown)
 	}
 	slices.SortFunc(tiles, func(a, b tile) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
 	return tiles

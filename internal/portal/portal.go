@@ -70,7 +70,9 @@ type Config struct {
 	Accounts  Accounts
 	Upstreams Upstreams // optional; nobody signs in elsewhere if nil
 	Programs  Programs
+	Keys      Keys
 	StepUps   StepUps
+	Requests  Requests
 	Log       *slog.Logger
 	Now       func() time.Time // optional; time.Now if nil
 }
@@ -93,7 +95,9 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /passkeys.js", script)
 	p.account(mux)
 	p.stepUps(mux)
+	p.requests(mux)
 	p.oauth(mux)
+	p.accessKeys(mux)
 	mux.HandleFunc("GET /authorize", p.page(p.authorize))
 	mux.HandleFunc("GET /sign-out", p.page(p.signOutForm))
 	mux.HandleFunc("POST /sign-out", p.page(p.signOut))

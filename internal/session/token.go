@@ -11,7 +11,7 @@ import (
 
 // What begins the text of a token, so that gateways and scanners for leaked secrets know one.
 const (
-	AccessPrefix  = "postern-token-1."
+	AccessPrefix  = access.TokenPrefix
 	RefreshPrefix = "postern-refresh-1."
 )
 

@@ -12,7 +12,7 @@ var applications = table[access.Application]{
 	what: "application",
 	columns: []string{
 		"name", "name_key", "group_id", "external_url", "external_host", "external_path", "internal_url", "pre_authentication",
-		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths", "requestable",
+		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths", "requestable", "access_keys",
 	},
 	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable")},
 	search:  "name_key",
@@ -22,7 +22,7 @@ var applications = table[access.Application]{
 		return []any{
 			a.Name, folded(a.Name), string(a.GroupID), a.ExternalURL, external.Host, external.Path, a.InternalURL, string(a.PreAuthentication),
 			string(a.HostHeader), flag(a.Disabled), flag(a.SkipVerify), a.BackendCA, a.BackendTimeout.Microseconds(), a.IdleTimeout.Microseconds(),
-			flag(a.AllowRawPaths), flag(a.Requestable),
+			flag(a.AllowRawPaths), flag(a.Requestable), flag(a.AccessKeys),
 		}
 	},
 	into: func(a *access.Application) ([]any, func() error) {
@@ -30,7 +30,7 @@ var applications = table[access.Application]{
 		var unused string
 		ptrs := []any{
 			&a.Name, &unused, &a.GroupID, &a.ExternalURL, &unused, &unused, &a.InternalURL, &a.PreAuthentication,
-			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths, &a.Requestable,
+			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths, &a.Requestable, &a.AccessKeys,
 		}
 		return ptrs, func() error {
 			a.BackendTimeout, a.IdleTimeout = time.Duration(backend)*time.Microsecond, time.Duration(idle)*time.Microsecond
