@@ -39,4 +39,6 @@ type Policies struct {
 func (c *Client) policies() {
 	n := noun{c, "policies"}
 	c.Policies = Policies{reads[Policy]{n}, shows[Policy]{n}, creates[PolicyInput, Policy]{n}, patches[Policy]{n}, pasts[Policy]{n}, deletes{n}}
+	r := noun{c, "requests"}
+	c.Requests = Requests{reads[AccessRequest]{r}, shows[AccessRequest]{r}}
 }

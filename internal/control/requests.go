@@ -77,7 +77,10 @@ func (c *Control) RequestAccess(ctx context.Context, by access.Actor, ask Ask) (
 			return err
 		}
 		app, err := ch.tx.Application(ctx, r.Application)
-		if err != nil || !app.Requestable || app.PreAuthentication != access.SignIn {
+		if err == nil && (!app.Requestable || app.PreAuthentication != access.SignIn) {
+			err = fault.NotFound("there is no such application")
+		}
+		if err != nil {
 			return orElse(err, fault.KindNotFound, fault.Invalid("application", "is none that can be asked for"))
 		}
 		if err := ch.mayAsk(&app); err != nil {

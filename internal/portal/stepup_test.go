@@ -19,16 +19,16 @@ import (
 	"postern/internal/service"
 )
 
-// site is a service with a connector and the applications wiki and payroll, which ada may use.
-type site struct {
+// grounds is a service with a connector and the applications wiki and payroll, which ada may use.
+type grounds struct {
 	*posterntest.System
 	ada   api.User
 	apps  map[string]api.Application
 	ahead atomic.Int64 // of the service's clock
 }
 
-func newSite(t *testing.T) *site {
-	s := &site{apps: map[string]api.Application{}}
+func newGrounds(t *testing.T) *grounds {
+	s := &grounds{apps: map[string]api.Application{}}
 	s.System = posterntest.New(t, posterntest.With(func(c *service.Config) {
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 	}))
@@ -43,7 +43,7 @@ func newSite(t *testing.T) *site {
 }
 
 // policy puts a policy for everyone in force, and waits until the gateway has it.
-func (s *site) policy(in api.PolicyInput) api.Policy {
+func (s *grounds) policy(in api.PolicyInput) api.Policy {
 	s.T.Helper()
 	in.Everyone, in.AllApplications = true, len(in.Applications) == 0
 	made, err := s.API.Policies.Create(s.T.Context(), in)
@@ -62,7 +62,7 @@ func (s *site) policy(in api.PolicyInput) api.Policy {
 }
 
 // await goes to an application until the answer is as wanted: the gateway learns of changes a moment later.
-func (s *site) await(b *posterntest.Browser, target, what string, ok func(posterntest.Page) bool) posterntest.Page {
+func (s *grounds) await(b *posterntest.Browser, target, what string, ok func(posterntest.Page) bool) posterntest.Page {
 	s.T.Helper()
 	var page posterntest.Page
 	s.Await(what, func() bool { page = b.Go(target); return ok(page) })
@@ -78,7 +78,7 @@ var seedText = regexp.MustCompile(`<code id="seed">([A-Z2-7 ]+)</code>`)
 // TestStepUp: an application asks for a second factor; who has none is led through adding one, and
 // comes back to the very page. What is open elsewhere goes on, and the cookie from before is dead.
 func TestStepUp(t *testing.T) {
-	s := newSite(t)
+	s := newGrounds(t)
 	browser := s.Browser()
 	if page := browser.SignIn(s.URL("wiki", "/"), "ada"); page.Text != "private wiki" {
 		t.Fatalf("%s at %s", page.Status, page.Request.URL)
@@ -124,7 +124,7 @@ func TestStepUp(t *testing.T) {
 
 // TestTooOldASignIn: the same password anew is enough where only its age was wrong.
 func TestTooOldASignIn(t *testing.T) {
-	s := newSite(t)
+	s := newGrounds(t)
 	s.policy(api.PolicyInput{Name: "Every hour", MaxAge: "1h"})
 	browser := s.Browser()
 	s.await(browser, s.URL("wiki", "/"), "the gateway knows the policy", at("/sign-in"))
@@ -158,7 +158,7 @@ func TestTooOldASignIn(t *testing.T) {
 
 // TestDeniedByPolicy: what signing in does not help says so, and what may help instead.
 func TestDeniedByPolicy(t *testing.T) {
-	s := newSite(t)
+	s := newGrounds(t)
 	browser := s.Browser()
 	browser.SignIn(s.URL("wiki", "/"), "ada")
 	for _, test := range []struct {
