@@ -5,6 +5,7 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/session"
+	"postern/internal/store"
 )
 
 // PortalActor makes the actor of a signed-in user.
@@ -20,6 +21,18 @@ func (c *Control) WriteBatches(ctx context.Context) { c.writeBatches(ctx) }
 
 // Reread asks upstreams at once what they are asked from time to time.
 func (c *Control) Reread(ctx context.Context) { c.reread(ctx) }
+
+// Leads reports whether this replica does the regular jobs.
+func (c *Control) Leads() bool { _, ok := c.leads(); return ok }
+
+// WriteAsLeader gives how a job writes that began now.
+func (c *Control) WriteAsLeader() func(context.Context, func(context.Context, *store.Tx) error) error {
+	var began context.Context
+	c.singly(func(ctx context.Context) { began = ctx })(context.Background())
+	return func(ctx context.Context, do func(context.Context, *store.Tx) error) error {
+		return c.writeSingly(context.WithValue(ctx, leaseKey{}, began.Value(leaseKey{})), do)
+	}
+}
 
 // RetireKeys does at once what is done from time to time.
 func (c *Control) RetireKeys(ctx context.Context) { c.retireKeys(ctx) }

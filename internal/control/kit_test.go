@@ -27,12 +27,13 @@ import (
 // kit is a control plane on a real store, claimed by an Owner.
 type kit struct {
 	*control.Control
-	t     *testing.T
-	store *store.Store
-	cfg   control.Config
-	skew  *atomic.Int64 // nanoseconds that the clock is ahead
-	owner access.Actor  // the first API key
-	stop  func()        // ends Run
+	t       *testing.T
+	store   *store.Store
+	cfg     control.Config
+	skew    *atomic.Int64 // nanoseconds that the clock is ahead
+	owner   access.Actor  // the first API key
+	keyFile string        // the master key
+	stop    func()        // ends Run
 }
 
 // both runs a test on both databases.
@@ -58,7 +59,8 @@ func openStore(t *testing.T, url, keyFile string) *store.Store {
 func newKit(t *testing.T, url string) *kit {
 	t.Helper()
 	k := &kit{t: t}
-	k.store = openStore(t, url, filepath.Join(t.TempDir(), "master.key"))
+	k.keyFile = filepath.Join(t.TempDir(), "master.key")
+	k.store = openStore(t, url, k.keyFile)
 	k.cfg = testConfig(k)
 	k.Control = k.open()
 	k.run()
