@@ -1,0 +1,79 @@
+package control
+
+import (
+	"context"
+
+	"postern/internal/access"
+	"postern/internal/fault"
+	"postern/internal/identity"
+	"postern/internal/store"
+)
+
+// directoryFor gives the directory that is to check the password of a name; nil if it is ours to
+// check. A user of our own is never asked for elsewhere.
+func (c *Control) directoryFor(ctx context.Context, name string, user *access.User) (*client, error) {
+	if user.ID != "" && user.Upstream == "" {
+		return nil, nil
+	}
+	var all []access.Upstream
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		all, err = tx.AllUpstreams(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var chosen access.ID
+	for i := range all {
+		u := &all[i]
+		if u.Kind != access.UpstreamLDAP || u.Disabled {
+			continue
+		}
+		switch {
+		case user.Upstream == u.ID, user.ID == "" && u.ServesName(name):
+			return c.upstreamClient(ctx, u.ID)
+		case user.ID == "" && len(u.Domains) == 0:
+			chosen = u.ID
+		}
+	}
+	if chosen == "" {
+		return nil, nil
+	}
+	return c.upstreamClient(ctx, chosen)
+}
+
+// typed is a name and a password that a directory is to check.
+type typed struct {
+	client *client
+	name   string
+	in     Credentials
+	guess  *identity.Attempt
+}
+
+// signInElsewhere checks a password at a directory, and goes on with whom it names. Meanwhile it is
+// hashed as one of ours would be, so that the time tells little of which names are ours.
+func (c *Control) signInElsewhere(ctx context.Context, by access.Actor, t typed) (access.User, Progress, error) {
+	started := c.now()
+	hashed := make(chan error, 1)
+	go func() {
+		_, _, err := c.passwords.Check(ctx, "", t.in.Password)
+		hashed <- err
+	}()
+	said, err := t.client.directory.Authenticate(ctx, t.name, t.in.Password)
+	busy := <-hashed
+	if ctx.Err() == nil { // else nobody waited for the answer, which says nothing about the directory
+		c.heard(&t.client.upstream, err)
+	}
+	switch {
+	case err == nil && busy != nil:
+		t.guess.Void()
+		return access.User{}, Progress{}, busy
+	case fault.Is(err, fault.KindUnauthenticated):
+		return access.User{}, Progress{}, fault.Unauthenticated("the user name or the password is not right").Because(err)
+	case err != nil:
+		t.guess.Void()
+		return access.User{}, Progress{}, notNow(&t.client.upstream, err)
+	}
+	t.guess.Succeeded()
+	return c.welcome(ctx, by, arrival{upstream: &t.client.upstream, said: said, started: started, in: t.in})
+}
