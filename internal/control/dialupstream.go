@@ -25,8 +25,10 @@ func (c *Control) dialUpstream(u access.Upstream, secret []byte) (*client, error
 		made.directory, err = c.dialDirectory(u, secret)
 	case access.UpstreamOIDC:
 		made.provider, err = c.dialOIDC(u, secret)
+	case access.UpstreamSAML:
+		made.provider, err = c.dialSAML(u, secret)
 	default:
-		err = fault.Unavailable("upstreams of kind %q cannot be used yet", u.Kind)
+		err = fault.Internal(nil, "the upstream %s is of a kind that this version does not know", u.ID)
 	}
 	return made, err
 }
@@ -121,17 +123,32 @@ func (p oidcProvider) LogoutURL(ctx context.Context, of signOut) (string, error)
 	return p.Provider.LogoutURL(ctx, of.Renewal, of.Back, "")
 }
 
-func (p oidcProvider) LoggedOut(ctx context.Context, answer url.Values) (loggedOut, error) {
-	if len(answer["logout_token"]) != 1 {
+func (p oidcProvider) Unasked(context.Context, url.Values) (identity.Assertion, once, error) {
+	return identity.Assertion{}, once{}, errBegin
+}
+
+func (p oidcProvider) LoggedOut(ctx context.Context, message LogoutMessage) (loggedOut, error) {
+	if len(message.Form["logout_token"]) != 1 {
 		return loggedOut{}, fault.Invalid("logout_token", "must be given once")
 	}
-	e, err := p.BackChannel(ctx, answer.Get("logout_token"))
-	return loggedOut{Subject: e.Subject, Session: e.Session, Token: e.ID, Expires: e.Expires}, err
+	e, err := p.BackChannel(ctx, message.Form.Get("logout_token"))
+	return loggedOut{Subject: e.Subject, Sessions: oneOrNone(e.Session), Once: once{e.ID, e.Expires}}, err
 }
 
 func (p oidcProvider) LoggedOutHere(answer url.Values) (loggedOut, error) {
 	session, err := p.FrontChannel(answer)
-	return loggedOut{Session: session}, err
+	return loggedOut{Sessions: oneOrNone(session)}, err
+}
+
+func oneOrNone(session string) []string {
+	if session == "" {
+		return nil
+	}
+	return []string{session}
+}
+
+func (p oidcProvider) Metadata() ([]byte, error) {
+	return nil, fault.NotFound("There is no page at this address.")
 }
 
 func (p oidcProvider) Check(ctx context.Context) error {

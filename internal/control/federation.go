@@ -131,40 +131,68 @@ func (c *Control) Arrive(ctx context.Context, by access.Actor, in Return) (p Pro
 	tried := attempt(access.EventSignIn, by, in.UserAgent)
 	tried.Upstream = in.Upstream
 	defer func() { c.tried(ctx, tried, p, err) }()
+	client, err := c.providerOf(ctx, in.Upstream)
+	if err != nil {
+		return p, err
+	}
+	tried.UpstreamName = client.upstream.Name
+	take := c.asked
+	if in.Flow == "" {
+		take = c.unasked
+	}
+	got, err := take(ctx, client, in)
+	if got.step.Session != "" {
+		tried.Event, tried.Session, tried.User = access.EventConfirm, got.step.Session, got.step.User
+	} else {
+		in.Who = nil
+	}
+	c.heard(&client.upstream, err)
+	if err != nil {
+		return p, notNow(&client.upstream, err)
+	}
+	user, p, err := c.welcome(ctx, by, arrival{upstream: &client.upstream, said: got.said, started: got.step.Started, in: Credentials{
+		UserAgent: in.UserAgent, Binding: in.Binding, Who: in.Who}})
+	tried = of(tried, &user)
+	tried.Methods = methodsOf(&client.upstream, got.said)
+	return p, err
+}
+
+// answered is what an upstream said, and the step in which it did.
+type answered struct {
+	step session.Step
+	said identity.Assertion
+}
+
+// asked takes the answer to a sign-in that this browser began, once.
+func (c *Control) asked(ctx context.Context, client *client, in Return) (answered, error) {
 	step, err := c.instance.macs.ParseStep(in.Flow, in.Binding, c.now())
 	if err == nil && (step.Kind != session.StepUpstream || step.Upstream != in.Upstream ||
 		subtle.ConstantTimeCompare([]byte(step.ID), []byte(stepOfState(in.Upstream, in.State))) != 1) {
 		err = errBegin
 	}
 	if err != nil {
-		return p, err
+		return answered{}, err
 	}
-	if step.Session != "" {
-		tried.Event, tried.Session, tried.User = access.EventConfirm, step.Session, step.User
-		if in.Who == nil || in.Who.Session != step.Session {
-			return p, errBegin
-		}
-	} else {
-		in.Who = nil
+	if step.Session != "" && (in.Who == nil || in.Who.Session != step.Session) {
+		return answered{step: step}, errBegin
 	}
-	client, err := c.providerOf(ctx, in.Upstream)
-	if err != nil {
-		return p, err
-	}
-	tried.UpstreamName = client.upstream.Name
 	said, err := client.provider.Finish(ctx, step.Ceremony, in.Answer)
-	c.heard(&client.upstream, err)
-	if err != nil {
-		return p, notNow(&client.upstream, err)
+	if err == nil {
+		err = c.store.Write(ctx, func(tx *store.Tx) error { return spend(ctx, tx, step) })
 	}
-	if err := c.store.Write(ctx, func(tx *store.Tx) error { return spend(ctx, tx, step) }); err != nil {
-		return p, err
+	return answered{step, said}, err
+}
+
+// unasked takes an answer that nobody asked for here, where the upstream may send such, once.
+func (c *Control) unasked(ctx context.Context, client *client, in Return) (answered, error) {
+	if in.Binding == "" {
+		return answered{}, fault.Invalid("cookie", "is needed to sign in; please allow cookies for this page")
 	}
-	user, p, err := c.welcome(ctx, by, arrival{upstream: &client.upstream, said: said, started: step.Started, in: Credentials{
-		UserAgent: in.UserAgent, Binding: in.Binding, Who: in.Who}})
-	tried = of(tried, &user)
-	tried.Methods = methodsOf(&client.upstream, said)
-	return p, err
+	said, good, err := client.provider.Unasked(ctx, in.Answer)
+	if err == nil {
+		err = c.store.Write(ctx, func(tx *store.Tx) error { return c.onceOnly(ctx, tx, "unasked "+string(in.Upstream), good) })
+	}
+	return answered{session.Step{Started: c.now()}, said}, err
 }
 
 // arrival is somebody whom an upstream vouches for.

@@ -168,9 +168,8 @@ func table() map[permission]who {
 
 		readGroup: roles(apps, people, reader), createGroup: roles(people), updateGroup: roles(people), deleteGroup: roles(people),
 
-		readUpstream: roles(apps, people, reader), createUpstream: roles(people), updateUpstream: roles(people),
-		deleteUpstream: roles(people), secretUpstream: roles(people), testUpstream: roles(people),
-		federate: kinds(), endFederated: kinds(), // the service's own, by what an upstream says
+		readUpstream: roles(apps, people, reader), createUpstream: roles(people), updateUpstream: roles(people), deleteUpstream: roles(people),
+		secretUpstream: roles(people), testUpstream: roles(people), federate: kinds(), endFederated: kinds(), // the last two by an upstream's word
 
 		readKey: roles(reader), createKey: roles(), deleteKey: roles(),
 
@@ -203,10 +202,12 @@ func allow(by access.Actor, p permission) error {
 		return fault.Unauthenticated("sign in, or use an API key, to do this")
 	case len(w.kinds) > 0:
 		return fault.Forbidden("this is not for administrators to do")
-	case slices.ContainsFunc(by.Roles, func(r access.Role) bool { return r == access.RoleOwner || slices.Contains(w.roles, r) }):
-		return nil
+	case !slices.ContainsFunc(by.Roles, func(r access.Role) bool { return r == access.RoleOwner || slices.Contains(w.roles, r) }):
+		return fault.Forbidden("your roles do not allow %s", p)
+	case scoped(by) && !inScope(by.Scopes, p):
+		return fault.Forbidden("the scopes of your API key do not allow %s", p)
 	}
-	return fault.Forbidden("your roles do not allow %s", p)
+	return nil
 }
 
 // holds reports whether the actor may give away the role: it has it, or is an Owner.
@@ -217,6 +218,9 @@ func holds(by access.Actor, r access.Role) bool {
 // outranks says whether the actor may touch somebody who has the roles: it must hold all of them,
 // or it could take over who is stronger than itself.
 func outranks(by access.Actor, roles []access.Role, what string) error {
+	if scoped(by) && len(roles) > 0 {
+		return fault.Forbidden("%s has roles, and an API key with scopes may not change who has", what)
+	}
 	for _, r := range roles {
 		if !holds(by, r) {
 			return fault.Forbidden("%s has the role %s, which you do not have", what, r)
@@ -227,6 +231,9 @@ func outranks(by access.Actor, roles []access.Role, what string) error {
 
 // mayGive says whether the actor may give the roles away.
 func mayGive(by access.Actor, roles []access.Role) error {
+	if scoped(by) && len(roles) > 0 {
+		return fault.Forbidden("an API key with scopes gives no roles: who has them could do more than the key")
+	}
 	for _, r := range roles {
 		if !holds(by, r) {
 			return fault.Forbidden("you cannot give the role %s, which you do not have yourself", r)

@@ -38,9 +38,13 @@ type provider interface {
 	Again(ctx context.Context, renewal []byte) (identity.Assertion, error)
 	// LogoutURL gives where to send a browser that signs out here; empty if the provider has no such page.
 	LogoutURL(ctx context.Context, of signOut) (string, error)
-	// LoggedOut reads what a provider says of a session that ended there, to us or through a browser.
-	LoggedOut(ctx context.Context, answer url.Values) (loggedOut, error)
+	// Unasked takes an answer that nobody asked for, and says by what name it counts once.
+	Unasked(ctx context.Context, answer url.Values) (identity.Assertion, once, error)
+	// LoggedOut reads what a provider says of sessions that ended there, to us or through a browser.
+	LoggedOut(ctx context.Context, message LogoutMessage) (loggedOut, error)
 	LoggedOutHere(answer url.Values) (loggedOut, error)
+	// Metadata gives what a provider may read of us; KindNotFound if it reads nothing.
+	Metadata() ([]byte, error)
 	Check(ctx context.Context) error
 	Close()
 }
@@ -66,11 +70,24 @@ type signOut struct {
 	Back             string // where the browser is to come back to
 }
 
-// loggedOut is whose session ended at a provider.
+// once names a message that counts once.
+type once struct {
+	Name    string
+	Expires time.Time
+}
+
+// LogoutMessage is what a provider says of sessions that ended there.
+type LogoutMessage struct {
+	Query string     // raw, as it came: that is what may be signed
+	Form  url.Values // of a POST
+}
+
+// loggedOut is whose sessions ended at a provider.
 type loggedOut struct {
-	Subject, Session string // at least one
-	Token            string // names the message, so that it counts once
-	Expires          time.Time
+	Subject  string
+	Sessions []string // those alone; all of the subject if empty
+	Once     once
+	Reply    string // where the browser is to go with our answer; empty for nowhere
 }
 
 // errCannotAsk says that an upstream gave nothing to ask anew with.

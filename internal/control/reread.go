@@ -214,23 +214,24 @@ func (c *Control) EndAtUpstream(ctx context.Context, who access.Principal) strin
 	return where
 }
 
-// EndedAtUpstream takes an upstream's word that a session ended there, and ends what came of it here.
-func (c *Control) EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said url.Values) error {
+// EndedAtUpstream takes an upstream's word that sessions ended there, and ends what came of them here.
+// It gives where a browser that brought it is to go on; empty for nowhere.
+func (c *Control) EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said LogoutMessage) (reply string, err error) {
 	r := request{by: by, perm: signIn, object: id}
 	client, err := c.providerOf(ctx, id)
 	if err != nil {
-		return err
+		return "", err
 	}
 	out, err := client.provider.LoggedOut(ctx, said)
 	c.heard(&client.upstream, err)
-	if err == nil && out.Session == "" && out.Subject == "" {
+	if err == nil && len(out.Sessions) == 0 && out.Subject == "" {
 		err = fault.Invalid("logout_token", "names neither a session nor a user")
 	}
 	if err != nil {
 		c.refused(ctx, r, err)
-		return err
+		return "", err
 	}
-	return c.endedElsewhere(ctx, client.upstream.ID, out)
+	return out.Reply, c.endedElsewhere(ctx, client.upstream.ID, out)
 }
 
 // EndedInBrowser takes the same of a provider that had a browser say it, in a frame that holds no
@@ -247,15 +248,23 @@ func (c *Control) EndedInBrowser(ctx context.Context, id access.ID, said url.Val
 	return c.endedElsewhere(ctx, id, out)
 }
 
+// onceOnly notes that a message was taken, and refuses one that was taken before.
+func (c *Control) onceOnly(ctx context.Context, tx *store.Tx, of string, o once) error {
+	ok, err := tx.SpendStep(ctx, session.Hash(of+" "+o.Name), laterOf(o.Expires, c.now().Add(session.StepLife)))
+	if err == nil && !ok {
+		err = fault.New(fault.KindInvalid, "this message was taken before")
+	}
+	return err
+}
+
 func (c *Control) endedElsewhere(ctx context.Context, id access.ID, out loggedOut) error {
 	var ended []access.ID
 	now := c.now()
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
 		ended = nil
-		if out.Token != "" {
-			ok, err := tx.SpendStep(ctx, session.Hash("logout "+string(id)+" "+out.Token), laterOf(out.Expires, now.Add(session.StepLife)))
-			if err != nil || !ok {
-				return cmpErr(err, fault.New(fault.KindInvalid, "this message was taken before"))
+		if out.Once.Name != "" {
+			if err := c.onceOnly(ctx, tx, "logout "+string(id), out.Once); err != nil {
+				return err
 			}
 		}
 		list, err := endedSessions(ctx, tx, id, out)
@@ -287,7 +296,7 @@ func (c *Control) endedElsewhere(ctx context.Context, id access.ID, out loggedOu
 	return nil
 }
 
-// endedSessions finds whose sessions a provider means: with both given, the session must be the user's.
+// endedSessions finds whose sessions a provider means: where it names both, they must be the user's.
 func endedSessions(ctx context.Context, tx *store.Tx, id access.ID, out loggedOut) ([]store.UpstreamSession, error) {
 	var user access.User
 	if out.Subject != "" {
@@ -295,15 +304,23 @@ func endedSessions(ctx context.Context, tx *store.Tx, id access.ID, out loggedOu
 		if user, err = tx.UserBySubject(ctx, id, out.Subject); err != nil {
 			return nil, orElse(err, fault.KindNotFound, nil) // somebody who was never here
 		}
-	}
-	list, err := tx.SessionsOfUpstream(ctx, id, out.Session, user.ID)
-	if err != nil || out.Subject == "" {
-		return list, err
+		if len(out.Sessions) == 0 {
+			return tx.SessionsOfUpstream(ctx, id, "", user.ID)
+		}
 	}
 	var own []store.UpstreamSession
-	for _, s := range list {
-		if s.User == user.ID {
-			own = append(own, s)
+	for _, sid := range out.Sessions {
+		if sid == "" {
+			continue
+		}
+		list, err := tx.SessionsOfUpstream(ctx, id, sid, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			if user.ID == "" || s.User == user.ID {
+				own = append(own, s)
+			}
 		}
 	}
 	return own, nil

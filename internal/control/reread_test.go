@@ -157,8 +157,12 @@ func TestUpstreamsSignOut(t *testing.T) {
 		if len(sids) != 2 {
 			t.Fatalf("sessions %v", sids)
 		}
+		tell := func(form url.Values) error {
+			_, err := a.EndedAtUpstream(t.Context(), anyone(), a.up.ID, control.LogoutMessage{Form: form})
+			return err
+		}
 		say := func(claims map[string]any) error {
-			return a.EndedAtUpstream(t.Context(), anyone(), a.up.ID, url.Values{"logout_token": {a.idp.LogoutToken(claims)}})
+			return tell(url.Values{"logout_token": {a.idp.LogoutToken(claims)}})
 		}
 		for name, claims := range map[string]map[string]any{
 			"of nobody":                  {},
@@ -181,7 +185,7 @@ func TestUpstreamsSignOut(t *testing.T) {
 			}
 		}
 		token := url.Values{"logout_token": {a.idp.LogoutToken(map[string]any{"sid": sids[0]})}}
-		if err := a.EndedAtUpstream(t.Context(), anyone(), a.up.ID, token); err != nil {
+		if err := tell(token); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "one session is over", func() bool {
@@ -189,7 +193,7 @@ func TestUpstreamsSignOut(t *testing.T) {
 			_, second := a.use(t, two)
 			return first != second
 		})
-		if err := a.EndedAtUpstream(t.Context(), anyone(), a.up.ID, token); !fault.Is(err, fault.KindInvalid) {
+		if err := tell(token); !fault.Is(err, fault.KindInvalid) {
 			t.Errorf("the same message again: %v", err)
 		}
 		if err := say(map[string]any{"sub": "42"}); err != nil {

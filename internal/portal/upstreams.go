@@ -25,8 +25,9 @@ type Upstreams interface {
 	Arrive(ctx context.Context, by access.Actor, in control.Return) (control.Progress, error)
 	EndAtUpstream(ctx context.Context, who access.Principal) string
 	// EndedAtUpstream and EndedInBrowser take an upstream's word that a session ended there.
-	EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said url.Values) error
+	EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said control.LogoutMessage) (reply string, err error)
 	EndedInBrowser(ctx context.Context, id access.ID, said url.Values) error
+	UpstreamMetadata(ctx context.Context, id access.ID) ([]byte, error)
 }
 
 //go:embed onward.html
@@ -47,6 +48,8 @@ func (p *portal) upstreams(mux *http.ServeMux, protection *http.CrossOriginProte
 	mux.HandleFunc("GET /upstreams/{id}/callback", p.page(p.arrive))
 	mux.HandleFunc("POST /upstreams/{id}/callback", p.page(p.arrivePosted))
 	mux.HandleFunc("POST /upstreams/{id}/logout", p.backLogout)
+	mux.HandleFunc("GET /upstreams/{id}/logout", p.page(p.logoutBy))
+	mux.HandleFunc("GET /upstreams/{id}/metadata", p.page(p.metadata))
 	mux.HandleFunc("GET /upstreams/{id}/front-logout", p.frontLogout)
 	// What comes here from other sites proves itself, by a signature and a state.
 	protection.AddInsecureBypassPattern("POST /upstreams/{id}/callback")
@@ -227,31 +230,66 @@ func (p *portal) leave(w http.ResponseWriter, r *http.Request, title, where stri
 	return nil
 }
 
-// backLogout takes an upstream's message that a session ended there (OpenID Connect Back-Channel
-// Logout 1.0, section 2.5).
+// backLogout takes an upstream's message that sessions ended there (OpenID Connect Back-Channel Logout
+// 1.0, section 2.5), or one that a browser posts for it (SAML).
 func (p *portal) backLogout(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	id, err := upstreamID(r)
-	if err == nil {
-		if err = r.ParseForm(); err != nil {
-			err = errForm
-		}
+	if err == nil && r.ParseForm() != nil {
+		err = errForm
 	}
+	var reply string
 	if err == nil {
-		err = p.Upstreams.EndedAtUpstream(r.Context(), anyone(r), id, r.PostForm)
+		reply, err = p.Upstreams.EndedAtUpstream(r.Context(), anyone(r), id, control.LogoutMessage{Query: r.URL.RawQuery, Form: r.PostForm})
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		if fault.Is(err, fault.KindInternal) {
 			p.Log.Error("logout by an upstream failed", "error", err, "request", web.RequestID(r.Context()))
 		}
 		web.Problem(w, r, err)
-		return
+	case reply != "":
+		http.Redirect(w, r, reply, http.StatusSeeOther)
 	}
-	w.WriteHeader(http.StatusOK)
 }
 
-// frontLogout takes the same through a frame of the upstream's page.
+// logoutBy takes the same from a browser that the upstream sent here, and shows the end of a logout
+// that began here.
+func (p *portal) logoutBy(w http.ResponseWriter, r *http.Request) error {
+	id, err := upstreamID(r)
+	if err != nil {
+		return err
+	}
+	reply := ""
+	if r.URL.Query().Has("SAMLRequest") {
+		if reply, err = p.Upstreams.EndedAtUpstream(r.Context(), anyone(r), id, control.LogoutMessage{Query: r.URL.RawQuery}); err != nil {
+			return err
+		}
+	}
+	if reply == "" {
+		reply = "/sign-out"
+	}
+	http.Redirect(w, r, reply, http.StatusSeeOther)
+	return nil
+}
+
+// metadata gives what a provider may read of us.
+func (p *portal) metadata(w http.ResponseWriter, r *http.Request) error {
+	id, err := upstreamID(r)
+	if err != nil {
+		return err
+	}
+	text, err := p.Upstreams.UpstreamMetadata(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/samlmetadata+xml")
+	w.Write(text)
+	return nil
+}
+
+// frontLogout takes the word of an upstream through a frame of its page.
 func (p *portal) frontLogout(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	id, err := upstreamID(r)
