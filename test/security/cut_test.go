@@ -158,7 +158,10 @@ func newCutMember(t *testing.T, w *world, app api.Application) *cutMember {
 	m.group = must(w.API.Groups.Create(t.Context(), api.GroupInput{Name: "Group of " + m.user.Name, Members: []string{m.user.ID}}))(t)
 	m.assignment = must(w.API.Assignments.Create(t.Context(), api.AssignmentInput{Application: app.ID, Group: m.group.ID}))(t)
 	who := &access.Principal{Groups: []access.ID{access.ID(m.group.ID)}}
-	w.AwaitSnapshot(func(snap *access.Snapshot) bool { return snap.Assigned(access.ID(app.ID), who) })
+	w.AwaitSnapshot(func(snap *access.Snapshot) bool {
+		_, ok := snap.Assigned(access.ID(app.ID), who, time.Now())
+		return ok
+	})
 	m.b = w.Browser()
 	w.Await("the application to answer", func() bool {
 		if strings.Contains(m.b.Go(w.URL("endless", "/")).Text, `name="request"`) {

@@ -90,7 +90,10 @@ func (w *world) grouped(t *testing.T) (api.User, api.Group, string) {
 	group := must(w.API.Groups.Create(t.Context(), api.GroupInput{Name: "Group of " + user.Name, Members: []string{user.ID}}))(t)
 	must(w.API.Assignments.Create(t.Context(), api.AssignmentInput{Application: w.wiki.ID, Group: group.ID}))(t)
 	who := &access.Principal{Groups: []access.ID{access.ID(group.ID)}}
-	w.AwaitSnapshot(func(snap *access.Snapshot) bool { return snap.Assigned(access.ID(w.wiki.ID), who) })
+	w.AwaitSnapshot(func(snap *access.Snapshot) bool {
+		_, ok := snap.Assigned(access.ID(w.wiki.ID), who, time.Now())
+		return ok
+	})
 	cookie, _ := w.session(t, "wiki", user.Name)
 	return user, group, sessionCookie + "=" + cookie
 }
