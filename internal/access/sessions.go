@@ -86,5 +86,6 @@ type AuditEntry struct {
 	Object  ID
 	Name    string // of the object, at that time
 	Outcome string // "done" or "refused"
+	Hash    string // of the entry and the one before; see package audit
 	Detail  string // JSON: changed fields with old and new values (secrets left out), or the reason of the refusal
 }

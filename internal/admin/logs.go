@@ -17,13 +17,13 @@ import (
 // logs lists the routes of the audit log's chain and of the sign-in log.
 func (h *Handler) logs() []route {
 	get, post := http.MethodGet, http.MethodPost
-	return []route{
+	return append(h.exports(), []route{
 		{get, "/audit/chain", "showAuditChain", "audit", "Say where the audit log's chain begins and ends", auditors, false, h.auditChain()},
 		{get, "/audit/records", "listAuditRecords", "audit", "List audit entries as they are chained, the oldest first", auditors, false, h.auditRecords()},
 		{get, "/audit/verify", "verifyAudit", "audit", "Verify that no audit entry was changed, added, removed or reordered", auditors, false, h.verifyAudit()},
 		{get, "/sign-ins", "listSignIns", "sign-ins", "List sign-ins, hand-overs and denials, newest first", auditors, false, h.listSignIns()},
 		{post, "/users/{id}/erase", "eraseUser", "users", "Erase what tells of a user from the logs; one who is still there is deleted", owner, false, h.eraseUser()},
-	}
+	}...)
 }
 
 func showHead(head audit.Head) api.AuditHead {

@@ -56,6 +56,7 @@ type Client struct {
 	Gateways        Gateways
 	Audit           Audit
 	SignIns         SignIns
+	Exports         Exports
 }
 
 // NewClient makes a client. It refuses a URL over which the key could be overheard: only https, or

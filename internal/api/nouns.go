@@ -207,6 +207,8 @@ func (c *Client) nouns() {
 	c.AccessKeys = AccessKeys{reads[AccessKey]{x}, shows[AccessKey]{x}, deletes{x}}
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
 	c.SignIns = SignIns{reads[SignIn]{n("sign-ins")}}
+	out := n("exports")
+	c.Exports = Exports{reads[Export]{out}, shows[Export]{out}, creates[ExportCreate, Export]{out}, patches[Export]{out}, deletes{out}}
 }
 
 // Put adds the certificate of a domain (version 0), or replaces the one that is still at that

@@ -30,7 +30,9 @@ func signInEntries() noun[api.SignIn] {
 			{"METHODS", func(_ *view, s api.SignIn) string { return comma(s.Methods) }},
 			{"FROM", func(_ *view, s api.SignIn) string { return s.Address }},
 		},
-		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.SignIn, error] { return c.SignIns.All },
+		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.SignIn, error] {
+			return c.SignIns.All
+		},
 	}
 }
 

@@ -102,6 +102,7 @@ type Control struct {
 	passkeys       *identity.Passkeys
 	refusals       *refusals
 	signIns        *signIns
+	exporting      *exporting
 	providers      providers
 	announced      chan struct{} // something was committed
 	away           atomic.Pointer[awayError]
@@ -154,6 +155,9 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 	if c.signIns, err = newSignIns(cfg.Registerer, c.now); err != nil {
 		return nil, err
 	}
+	if c.exporting, err = newExporting(cfg.Registerer); err != nil {
+		return nil, err
+	}
 	if err := c.bootstrap(ctx); err != nil {
 		return nil, err
 	}
@@ -202,10 +206,12 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { c.keepLease(ctx) })
 	wg.Go(func() { every(ctx, batchEvery, c.writeBatches) })
 	wg.Go(func() { every(ctx, signInEvery, c.writeSignIns) })
+	wg.Go(func() { every(ctx, exportEvery, c.singly(c.sendLogs)) })
 	wg.Go(func() { every(ctx, cleanEvery, c.singly(c.clean)) })
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
 	wg.Wait()
+	c.exporting.all.Wait()
 	c.providers.close()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()

@@ -95,6 +95,13 @@ const (
 	readSignIns permission = "sign-in.read"
 	eraseUser   permission = "user.erase" // audit.EraseAction
 
+	readExport   permission = "export.read"
+	createExport permission = "export.create"
+	updateExport permission = "export.update"
+	deleteExport permission = "export.delete"
+	secretExport permission = "export.set-secret"
+	testExport   permission = "export.test"
+
 	readConfiguration  permission = "configuration.read"
 	applyConfiguration permission = "configuration.apply"
 
@@ -176,6 +183,7 @@ func table() map[permission]who {
 		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
 
 		readAudit: roles(reader, logs), readSignIns: roles(reader, logs), eraseUser: roles(),
+		readExport: roles(reader, logs), createExport: roles(), updateExport: roles(), deleteExport: roles(), secretExport: roles(), testExport: roles(),
 
 		// What a document changes needs the permission of each change, too.
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),

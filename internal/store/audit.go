@@ -30,13 +30,13 @@ func (t *Tx) AppendAudit(_ context.Context, e *access.AuditEntry) error {
 	return t.broken
 }
 
-const auditColumns = "COALESCE(seq, 0), id, version, time, kind, actor_id, actor, roles, address, request, action, object, name, outcome, detail"
+const auditColumns = "COALESCE(seq, 0), id, version, time, kind, actor_id, actor, roles, address, request, action, object, name, outcome, detail, hash"
 
 func scanAudit(row scanner, e *access.AuditEntry) error {
 	var at int64
 	var roles string
 	err := row.Scan(&e.Seq, &e.ID, &e.Version, &at, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Name, &roles, &e.Actor.Address, &e.Actor.Request,
-		&e.Action, &e.Object, &e.Name, &e.Outcome, &e.Detail)
+		&e.Action, &e.Object, &e.Name, &e.Outcome, &e.Detail, &e.Hash)
 	if err != nil {
 		return err
 	}

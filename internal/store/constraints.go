@@ -18,6 +18,7 @@ var uniques = []struct{ index, columns, field, message string }{
 	{"connectors_name", "connectors.name_key", "name", "is the name of another connector"},
 	{"users_name", "users.name_key", "name", "is the name of another user"},
 	{"users_upstream", "users.upstream_id, users.upstream_subject", "subject", "is that of another user of this upstream"},
+	{"exports_name", "exports.name_key", "name", "is the name of another export"},
 	{"upstreams_name", "upstreams.name_key", "name", "is the name of another upstream"},
 	{"upstreams_default", "upstreams.is_default", "default", "is another upstream already"},
 	{"user_groups_name", "user_groups.name_key", "name", "is the name of another group"},

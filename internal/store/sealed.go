@@ -18,6 +18,7 @@ func sealedColumns(schema []tableShape) []sealedColumn {
 		{"public_certificates", "id", "sealed", "public_certificates/sealed/"},
 		{"factors", "id", "sealed", "factors/"},
 		{"upstreams", "id", "sealed", "upstreams/sealed/"},
+		{"exports", "id", "sealed", "exports/sealed/"},
 		{"upstream_sessions", "session_id", "renewal", "upstream_sessions/renewal/"},
 		{"upstream_arrivals", "hash", "renewal", "upstream_arrivals/renewal/"},
 	}

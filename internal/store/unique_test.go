@@ -35,6 +35,9 @@ var takenFields = []struct {
 	{"connectors_name", "name", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		return tx.InsertConnector(ctx, &access.Connector{Meta: meta(id("con"), 1), Name: upper(id, "Same"), GroupID: "cgr_w"})
 	}},
+	{"exports_name", "name", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertExport(ctx, &access.Export{Meta: meta(id("exp"), 1), Name: upper(id, "Same")})
+	}},
 	{"users_name", "name", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		return tx.InsertUser(ctx, &access.User{Meta: meta(id("usr"), 1), Name: upper(id, "same")})
 	}},

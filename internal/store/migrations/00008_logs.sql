@@ -56,5 +56,42 @@ CREATE INDEX sign_ins_known ON sign_ins (known, time, id);
 CREATE INDEX sign_ins_user ON sign_ins (user_id, time, id);
 CREATE INDEX sign_ins_application ON sign_ins (application_id, time, id);
 
+CREATE TABLE exports (
+	id             TEXT PRIMARY KEY,
+	version        BIGINT NOT NULL,
+	created        BIGINT NOT NULL,
+	updated        BIGINT NOT NULL,
+	name           TEXT NOT NULL,
+	name_key       TEXT NOT NULL,
+	kind           TEXT NOT NULL,
+	disabled       BIGINT NOT NULL,
+	streams        TEXT NOT NULL,           -- JSON
+	url            TEXT NOT NULL,
+	as_array       BIGINT NOT NULL,
+	ca             TEXT NOT NULL,
+	allow_private  BIGINT NOT NULL,
+	allow_loopback BIGINT NOT NULL,
+	sealed         TEXT NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX exports_name ON exports (name_key);
+CREATE INDEX exports_page ON exports (created, id);
+
+CREATE TABLE export_cursors (
+	export_id TEXT NOT NULL REFERENCES exports (id) ON DELETE CASCADE,
+	stream    TEXT NOT NULL,
+	seq       BIGINT NOT NULL,              -- of the last entry that is known to have arrived
+	sent      BIGINT NOT NULL,
+	missed    BIGINT NOT NULL,              -- entries that were removed before they could be sent
+	error     TEXT NOT NULL,
+	failing   BIGINT NOT NULL,              -- since when
+	PRIMARY KEY (export_id, stream)
+);
+
+CREATE TABLE sign_in_numbers (
+	id  TEXT PRIMARY KEY,                   -- always 'last'
+	seq BIGINT NOT NULL
+);
+INSERT INTO sign_in_numbers (id, seq) VALUES ('last', 0);
+
 -- +goose Down
 SELECT 1;

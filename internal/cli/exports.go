@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/access"
+	"postern/internal/api"
+	"postern/internal/fault"
+)
+
+func exports() noun[api.Export] {
+	n := noun[api.Export]{
+		use: "exports", single: "export", aliases: []string{"log-destinations"}, prefix: access.PrefixExport,
+		short: "Where logs are sent: syslog servers, webhooks and collectors of OpenTelemetry",
+		name:  func(e api.Export) string { return e.Name },
+		columns: []column[api.Export]{
+			{"NAME", func(_ *view, e api.Export) string { return e.Name }},
+			{"KIND", func(_ *view, e api.Export) string { return e.Kind }},
+			{"STREAMS", func(_ *view, e api.Export) string { return comma(e.Streams) }},
+			{"STATE", func(_ *view, e api.Export) string { return exportState(e) }},
+			{"WAITING", func(_ *view, e api.Export) string { return exportWaiting(e) }},
+			{"TO", func(_ *view, e api.Export) string { return e.URL }},
+		},
+		fields: []field{
+			{"name", "name", "new name", text, "update"},
+			{"kind", "kind", "syslog, webhook or otlp", text, "create"},
+			{"url", "url", "where to: tls://, tcp:// or udp://host:port of syslog, else https://…; without user and query", text, ""},
+			{"stream", "streams", "which log: audit or sign-ins; may be given several times", wholes, ""},
+			{"array", "array", "webhook: post a JSON array instead of a line for each entry", truth, ""},
+			{"ca-file", "ca", "`file` with authorities to trust beside the system's, PEM", content, ""},
+			{"allow-private", "allowPrivate", "it may be in a private network", truth, ""},
+			{"allow-loopback", "allowLoopback", "it may be on the service's own machine", truth, ""},
+			{"disabled", "disabled", "send nothing; it goes on where it was when this ends", truth, ""},
+			{"beginning", "beginning", "send what is in the logs already, too", truth, "create"},
+		},
+		examples: map[string]string{
+			"create": "  postern exports create SIEM --kind syslog --url tls://logs.example.com:6514 --stream audit --stream sign-ins\n" +
+				"  postern exports create Hook --kind webhook --url https://example.com/hook --stream audit --secret-file hook.secret",
+			"update": "  postern exports update SIEM --disabled\n  postern exports update SIEM --stream audit",
+		},
+		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Export, error] {
+			return c.Exports.All
+		},
+		create: createExport,
+		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Export, error) {
+			return c.Exports.Update
+		},
+		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Exports.Delete },
+		more:   []*cobra.Command{exportSecret(), testExport()},
+	}
+	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Export, error) { return c.Exports.Show })
+	return n
+}
+
+func exportState(e api.Export) string {
+	if e.Disabled {
+		return "disabled"
+	}
+	for _, s := range e.States {
+		if s.Error != "" {
+			return "failing"
+		}
+	}
+	return "good"
+}
+
+func exportWaiting(e api.Export) string {
+	var waiting int64
+	for _, s := range e.States {
+		waiting += s.Waiting
+	}
+	return strconv.FormatInt(waiting, 10)
+}
+
+// exportsCommand gives the commands about exports.
+func exportsCommand() *cobra.Command {
+	c := exports().command()
+	for _, sub := range c.Commands() {
+		if sub.Name() == "create" {
+			secretFlags(sub)
+			sub.Flags().Lookup("secret-file").Usage = "`file` with what signs a webhook's requests, or a collector's bearer token; - for standard input"
+		}
+	}
+	return c
+}
+
+func createExport(c *cobra.Command, client *api.Client, values map[string]any) (api.Export, error) {
+	var in api.ExportCreate
+	data, err := json.Marshal(values)
+	if err == nil {
+		err = json.Unmarshal(data, &in)
+	}
+	if err != nil {
+		return api.Export{}, fault.Internal(err, "read the flags")
+	}
+	if in.Secret, err = readUpstreamSecret(c); err != nil {
+		return api.Export{}, err
+	}
+	return client.Exports.Create(c.Context(), in)
+}
+
+// onExport makes a command about one destination.
+func onExport(use, short, example string, do func(c *cobra.Command, client *api.Client, e api.Export) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1), Example: example,
+		RunE: func(c *cobra.Command, args []string) error {
+			_, client, err := begin(c)
+			if err != nil {
+				return err
+			}
+			n := exports()
+			found, err := n.find(c.Context(), client, args[0])
+			if err != nil {
+				return err
+			}
+			return do(c, client, found)
+		}}
+}
+
+func exportSecret() *cobra.Command {
+	c := onExport("secret NAME [flags]", "Give an export another secret", "  postern exports secret Hook --secret-file hook.secret\n  postern exports secret Hook --none",
+		func(c *cobra.Command, client *api.Client, e api.Export) error {
+			none, err := c.Flags().GetBool("none")
+			if err != nil {
+				return err
+			}
+			secret, err := readUpstreamSecret(c)
+			if err != nil {
+				return err
+			}
+			if none == (secret != "") {
+				return usage("give either --secret-file or --none")
+			}
+			if err := client.Exports.SetSecret(c.Context(), e.ID, secret); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "The secret of %s is changed.\n", cell(e.Name))
+			return nil
+		})
+	secretFlags(c)
+	c.Flags().Bool("none", false, "remove the secret")
+	return c
+}
+
+func testExport() *cobra.Command {
+	return onExport("test NAME", "Send one event that tells of nothing, and say whether it arrived", "  postern exports test SIEM",
+		func(c *cobra.Command, client *api.Client, e api.Export) error {
+			if err := client.Exports.Test(c.Context(), e.ID); err != nil {
+				return fmt.Errorf("test %s: %w", e.Name, err)
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s took it.\n", cell(e.Name))
+			return nil
+		})
+}

@@ -1,0 +1,308 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/internal/access"
+	"postern/internal/export"
+	"postern/internal/fault"
+	"postern/internal/store"
+)
+
+// The rhythm and the bounds of exporting.
+const (
+	exportEvery   = time.Second
+	exportBatch   = 500
+	exportBytes   = 1 << 20 // of entries in one batch, unless one alone is larger
+	exportWithin  = time.Minute
+	exportAgain   = time.Second // after a failure, doubling
+	exportAtLeast = 2 * time.Minute
+)
+
+// exporting is what this replica knows of the destinations while it does the jobs. What must survive is
+// in the store.
+type exporting struct {
+	sent   *prometheus.CounterVec // by stream
+	failed *prometheus.CounterVec // by stream
+	all    sync.WaitGroup         // what runs
+
+	mu      sync.Mutex // guards the rest
+	running map[access.ID]bool
+	again   map[access.ID]time.Time     // not before
+	pause   map[access.ID]time.Duration // after the next failure
+}
+
+func newExporting(r prometheus.Registerer) (*exporting, error) {
+	x := &exporting{running: map[access.ID]bool{}, again: map[access.ID]time.Time{}, pause: map[access.ID]time.Duration{},
+		sent:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_export_entries_total", Help: "Log entries that destinations have taken."}, []string{"stream"}),
+		failed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_export_failures_total", Help: "Batches of log entries that destinations have not taken."}, []string{"stream"}),
+	}
+	if r == nil {
+		return x, nil
+	}
+	for _, each := range []prometheus.Collector{x.sent, x.failed} {
+		if err := r.Register(each); err != nil {
+			return nil, fault.Internal(err, "register metrics")
+		}
+	}
+	return x, nil
+}
+
+// begin takes the right to send to a destination, unless somebody does or it failed just now.
+func (x *exporting) begin(id access.ID) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.running[id] || time.Now().Before(x.again[id]) {
+		return false
+	}
+	x.running[id] = true
+	return true
+}
+
+// end gives it back. After a failure the destination is left in peace, the longer the more often.
+func (x *exporting) end(id access.ID, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.running, id)
+	if err == nil {
+		delete(x.pause, id)
+		delete(x.again, id)
+		return
+	}
+	pause := min(max(exportAgain, 2*x.pause[id]), exportAtLeast)
+	x.pause[id] = pause
+	x.again[id] = time.Now().Add(pause/2 + rand.N(pause/2))
+}
+
+// sendLogs begins to send to every destination that is behind. None waits for another.
+func (c *Control) sendLogs(ctx context.Context) {
+	var list []access.Export
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		list, err = tx.AllExports(ctx)
+		return err
+	})
+	if err != nil {
+		return // it is said elsewhere that the database is away
+	}
+	for _, e := range list {
+		if e.Disabled || !c.exporting.begin(e.ID) {
+			continue
+		}
+		c.exporting.all.Go(func() { c.exporting.end(e.ID, c.sendTo(ctx, &e)) })
+	}
+}
+
+// sendTo sends a destination what it has not got yet.
+func (c *Control) sendTo(ctx context.Context, e *access.Export) error {
+	ctx, cancel := context.WithTimeout(ctx, exportWithin)
+	defer cancel()
+	var secret []byte
+	var states []access.ExportState
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		if secret, err = tx.ExportSecret(ctx, e.ID); err != nil {
+			return err
+		}
+		all, err := tx.ExportStates(ctx, e.ID)
+		states = all[e.ID]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	sender, err := c.sender(e, secret)
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	for _, state := range states {
+		if err := c.sendStream(ctx, e, sender, state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendStream sends batch after batch until nothing is left, and notes after each how far that is: what is
+// not noted is sent again.
+func (c *Control) sendStream(ctx context.Context, e *access.Export, to export.Sender, state access.ExportState) error {
+	for state.Waiting > 0 && ctx.Err() == nil {
+		batch, missed, err := c.nextEvents(ctx, state)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if err := to.Send(ctx, batch); err != nil {
+			c.exporting.failed.WithLabelValues(string(state.Stream)).Inc()
+			c.exportFailed(ctx, e, state, err)
+			return err
+		}
+		c.exporting.sent.WithLabelValues(string(state.Stream)).Add(float64(len(batch)))
+		if state.Error != "" {
+			c.log.Info("export works again", "export", e.Name, "stream", string(state.Stream))
+		}
+		state = access.ExportState{Stream: state.Stream, Seq: batch[len(batch)-1].Seq, Sent: c.now(), Missed: missed, Waiting: state.Waiting}
+		err = c.writeSingly(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AdvanceExport(ctx, e.ID, state) })
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (c *Control) exportFailed(ctx context.Context, e *access.Export, state access.ExportState, err error) {
+	text := short(err.Error(), 256)
+	if state.Error != text {
+		c.log.Warn("export", "export", e.Name, "stream", string(state.Stream), "error", cause(err))
+	}
+	state.Error, state.Failing = text, c.now()
+	err = c.writeSingly(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error { return tx.FailExport(ctx, e.ID, state) })
+	if err != nil {
+		c.log.Warn("note that an export failed", "export", e.Name, "error", cause(err))
+	}
+}
+
+// sender makes what sends to a destination.
+func (c *Control) sender(e *access.Export, secret []byte) (export.Sender, error) {
+	get, err := c.fetcher(reach{"", e.URL, e.AllowPrivate, e.AllowLoopback, e.CA})
+	if err != nil {
+		return nil, err
+	}
+	host := c.cfg.Names.PortalURL
+	if u, err := url.Parse(host); err == nil {
+		host = u.Hostname()
+	}
+	return export.New(export.Config{Kind: string(e.Kind), URL: e.URL, Array: e.Array, Secret: secret, Host: host,
+		Instance: c.instance.trustDomain, Fetch: get, Now: c.now})
+}
+
+// nextEvents gives the next entries of a stream, and how many were removed before they could be sent.
+func (c *Control) nextEvents(ctx context.Context, state access.ExportState) (batch []export.Event, missed uint64, err error) {
+	if state.Stream == access.StreamSignIns {
+		err := c.writeSingly(ctx, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.NumberSignIns(ctx, exportBatch)
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		batch = nil
+		if state.Stream == access.StreamSignIns {
+			list, err := tx.SignInsAfter(ctx, state.Seq, exportBatch)
+			for i := range list {
+				batch = append(batch, signInEvent(&list[i]))
+			}
+			return err
+		}
+		list, err := tx.AuditAfter(ctx, state.Seq, exportBatch)
+		for i := range list {
+			batch = append(batch, auditEvent(&list[i]))
+		}
+		return err
+	})
+	if err != nil || len(batch) == 0 {
+		return nil, 0, err
+	}
+	missed = batch[0].Seq - state.Seq - 1
+	size := 0
+	for i := range batch {
+		if size += len(batch[i].Data) + 512; size > exportBytes && i > 0 {
+			return batch[:i], missed, nil
+		}
+	}
+	return batch, missed, nil
+}
+
+// exportedAudit is an entry of the audit log as destinations get it: the names are those of the API.
+type exportedAudit struct {
+	ID      string          `json:"id"`
+	Seq     uint64          `json:"seq"`
+	Time    time.Time       `json:"time"`
+	Version uint64          `json:"version,omitempty"`
+	Actor   exportedActor   `json:"actor"`
+	Action  string          `json:"action"`
+	Object  string          `json:"object,omitempty"`
+	Name    string          `json:"name,omitempty"`
+	Outcome string          `json:"outcome"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+	Hash    string          `json:"hash,omitempty"`
+}
+
+type exportedActor struct {
+	Kind    string `json:"kind"`
+	ID      string `json:"id,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address,omitempty"`
+	Request string `json:"request,omitempty"`
+}
+
+func auditEvent(e *access.AuditEntry) export.Event {
+	out := exportedAudit{ID: string(e.ID), Seq: e.Seq, Time: e.Time, Version: e.Version, Action: e.Action, Object: string(e.Object), Name: e.Name,
+		Outcome: e.Outcome, Hash: e.Hash,
+		Actor: exportedActor{string(e.Actor.Kind), string(e.Actor.ID), e.Actor.Name, e.Actor.Address, e.Actor.Request}}
+	if json.Valid([]byte(e.Detail)) {
+		out.Detail = json.RawMessage(e.Detail)
+	}
+	data, _ := json.Marshal(out) // values of our own: cannot fail
+	return export.Event{Stream: string(access.StreamAudit), ID: string(e.ID), Seq: e.Seq, Time: e.Time, Warning: e.Outcome != "done",
+		Summary: e.Action + " " + e.Outcome, Data: data}
+}
+
+// exportedSignIn is an entry of the sign-in log as destinations get it.
+type exportedSignIn struct {
+	ID              string    `json:"id"`
+	Seq             uint64    `json:"seq"`
+	Time            time.Time `json:"time"`
+	Event           string    `json:"event"`
+	Result          string    `json:"result"`
+	Reason          string    `json:"reason,omitempty"`
+	Message         string    `json:"message,omitempty"`
+	User            string    `json:"user,omitempty"`
+	UserName        string    `json:"userName,omitempty"`
+	Application     string    `json:"application,omitempty"`
+	ApplicationName string    `json:"applicationName,omitempty"`
+	Upstream        string    `json:"upstream,omitempty"`
+	UpstreamName    string    `json:"upstreamName,omitempty"`
+	Methods         []string  `json:"methods,omitempty"`
+	Policy          string    `json:"policy,omitempty"`
+	ReportOnly      []string  `json:"reportOnly,omitempty"`
+	Session         string    `json:"session,omitempty"`
+	Address         string    `json:"address,omitempty"`
+	UserAgent       string    `json:"userAgent,omitempty"`
+	Request         string    `json:"request,omitempty"`
+	Gateway         string    `json:"gateway,omitempty"`
+	Client          string    `json:"client,omitempty"`
+	Unrecorded      int       `json:"unrecorded,omitempty"`
+}
+
+func signInEvent(s *access.SignInEntry) export.Event {
+	data, _ := json.Marshal(exportedSignIn{
+		ID: string(s.ID), Seq: s.Seq, Time: s.Time, Event: string(s.Event), Result: string(s.Result), Reason: s.Reason, Message: s.Message,
+		User: string(s.User), UserName: s.UserName, Application: string(s.Application), ApplicationName: s.ApplicationName,
+		Upstream: string(s.Upstream), UpstreamName: s.UpstreamName, Methods: s.Methods, Policy: s.Policy, ReportOnly: s.ReportOnly,
+		Session: string(s.Session), Address: s.Address, UserAgent: s.UserAgent, Request: s.Request, Gateway: string(s.Gateway),
+		Client: s.Client, Unrecorded: s.Unrecorded,
+	}) // values of our own: cannot fail
+	return export.Event{Stream: string(access.StreamSignIns), ID: string(s.ID), Seq: s.Seq, Time: s.Time, Warning: s.Result != access.ResultSuccess,
+		Summary: string(s.Event) + " " + string(s.Result), Data: data}
+}
+
+// exportHealth tells of destinations that have not taken anything for a while.
+func (c *Control) exportHealth(ctx context.Context) error {
+	var names []string
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		names, err = tx.FailingExports(ctx, c.now())
+		return err
+	})
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return fault.Unavailable("logs do not reach %s; postern exports show says why", names[0])
+}

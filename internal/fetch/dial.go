@@ -1,0 +1,50 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"strconv"
+
+	"postern/internal/fault"
+	"postern/internal/match"
+)
+
+// Dial connects to host:port under the same rules as a question, for what does not speak HTTP. The network is tcp,
+// udp or tls. Errors are faults as those of Do.
+func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	name, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: it must be host:port", bounded(address))
+	}
+	host, err := match.ParseHost(name)
+	if err != nil {
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s", bounded(name), err)
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s is no port", bounded(name), bounded(text))
+	}
+	if err := c.name(host, uint16(port)); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	transport := network
+	if network == "tls" {
+		transport = "tcp"
+	}
+	conn, err := c.dial(ctx, transport, address)
+	if err != nil {
+		return nil, c.explain(ctx, address, err)
+	}
+	if network != "tls" {
+		return conn, nil
+	}
+	secure := tls.Client(conn, &tls.Config{RootCAs: c.cfg.Roots, MinVersion: tls.VersionTLS12, ServerName: host.String()})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, c.explain(ctx, address, err)
+	}
+	return secure, nil
+}
