@@ -22,6 +22,12 @@ var bodies = map[string]string{
 	"setPassword":          `{"password":"` + password + `"}`,
 	"createGroup":          `{"name":"{new}"}`,
 	"updateGroup":          `{"description":"x"}`,
+	"updateAssignment":     `{"expires":"2100-01-01T00:00:00Z"}`,
+	"createPolicy":         `{"name":"{new}","everyone":true,"allApplications":true,"mode":"off"}`,
+	"updatePolicy":         `{"description":"x"}`,
+	"undoPolicy":           `{"to":1}`,
+	"approveRequest":       `{"answer":"yes"}`,
+	"denyRequest":          `{"answer":"no"}`,
 	"createAssignment":     `{"application":"{app}","user":"{usr}"}`,
 	"createToken":          `{"name":"{new}"}`,
 	"createKey":            `{"name":"{new}","roles":["reader"]}`,
@@ -48,7 +54,7 @@ var bodies = map[string]string{
 // allowed learns that, who is not does not.
 func path(r admin.Row, f fixture) string {
 	ids := map[string]string{"applications": f.app, "connector-groups": f.cgr, "users": f.usr, "groups": f.grp,
-		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups, "exports": "exp_" + strings.Repeat("0", 26)}
+		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups, "exports": "exp_" + strings.Repeat("0", 26), "policies": f.pol, "requests": f.req}
 	noun := strings.Split(strings.TrimPrefix(r.Pattern, "/api/v1/"), "/")[0]
 	id := ids[noun]
 	if r.Method == http.MethodDelete && id != "" {

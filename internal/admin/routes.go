@@ -83,6 +83,7 @@ func (h *Handler) table() []route {
 		{get, "/export", "exportConfiguration", "configuration", "Give the whole configuration, without secrets", viewers, false, h.exportDocument()},
 		{post, "/plan", "planConfiguration", "configuration", "Say what applying a configuration would change", viewers, false, h.planDocument()},
 		{post, "/apply", "applyConfiguration", "configuration", "Make the configuration what a document says, all of it or nothing; each change needs its own role, too", assigns, false, h.applyDocument()},
+		{get, "/explain", "explainAccess", "service", "Say whether a user may use an application, and what is in the way", viewers, false, h.explain()},
 		{get, "/me", "showMe", "service", "Say who is asking", nil, false, h.me()},
 		{get, "/health", "showHealth", "service", "Say how the service is", nil, false, h.health()},
 		{post, "/setup", "setUp", "service", "Claim a new service with the code of its set-up link", nil, true, h.setUp()},
@@ -95,6 +96,7 @@ func (h *Handler) table() []route {
 	rows = append(rows, h.policies()...)
 	rows = append(rows, h.requests()...)
 	rows = append(rows, h.authority()...)
+	rows = append(rows, h.deleted()...)
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern
 	}

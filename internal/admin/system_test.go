@@ -205,7 +205,7 @@ func (s *system) dump() string {
 // A fixture is one object of each kind.
 type fixture struct {
 	app, cgr, usr, grp, asg, tok, key, con, domain string
-	ups                                            string
+	ups, pol, req                                  string
 }
 
 func (s *system) fixture() fixture {
@@ -240,7 +240,29 @@ func (s *system) fixture() fixture {
 	ups, err := s.owner.Upstreams.Create(ctx, api.UpstreamCreate{UpstreamInput: api.UpstreamInput{Name: name, Kind: "oidc",
 		OIDC: &api.UpstreamOIDC{Issuer: "https://" + name + ".invalid", ClientID: "postern"}}, Secret: "hush"})
 	must(err)
-	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID}
+	pol, err := s.owner.Policies.Create(ctx, api.PolicyInput{Name: name, Everyone: true, AllApplications: true, Mode: "off"})
+	must(err)
+	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID, pol.ID, s.ask(name)}
+}
+
+// ask has a new user ask for a new application and gives the request's id.
+func (s *system) ask(name string) string {
+	s.Helper()
+	usr, err := s.owner.Users.Create(s.Context(), api.UserCreate{UserInput: api.UserInput{Name: name + "-asks"}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	app, err := s.owner.Applications.Create(s.Context(), api.ApplicationInput{Name: name + " asked for", Requestable: true,
+		ExternalURL: "https://" + name + "-asked.example.com/", InternalURL: "http://x/"})
+	if err != nil {
+		s.Fatal(err)
+	}
+	r, err := s.control.RequestAccess(s.Context(), access.Actor{Kind: access.ActorUser, ID: access.ID(usr.ID), Name: usr.Name},
+		control.Ask{Application: access.ID(app.ID), Reason: "x", Period: 24 * time.Hour})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(r.ID)
 }
 
 // enrol registers a connector as its program does and gives its id.

@@ -35,7 +35,7 @@ func Commands() []*cobra.Command {
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
 		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), exportsCommand(),
 	}
-	service := []*cobra.Command{apply(), diff(), export(), login(), logout(), whoami(), token(), contexts(), health(), openAPI(), man()}
+	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {
 		strict(c)
 	}
