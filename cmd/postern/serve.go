@@ -49,6 +49,7 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	f.StringVar(&cfg.MetricsListen, "metrics-listen", "", `address for metrics and health, or off (default "127.0.0.1:9600")`)
 	f.StringVar(&cfg.GatewayAddress, "gateway-address", "", "host:port that connectors dial (default: that of the URL)")
 	f.BoolVar(&cfg.SecondFactor, "require-second-factor", false, "let nobody in without a second factor; who has none adds one at the next sign-in")
+	f.StringVar(&cfg.BreachedPasswords, "breached-passwords", "", "file or https URL with passwords that nobody may choose, in the form of Have I Been Pwned")
 	f.DurationVar(&cfg.Drain, "drain", 0, "how long open requests may take when stopping (default 30s)")
 	f.StringVar(&logs.Level, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&logs.Format, "log-format", "", "text or json (default text)")

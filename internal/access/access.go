@@ -101,8 +101,9 @@ type Actor struct {
 	ID      ID
 	Name    string
 	Roles   []Role
-	Address string // the network address it came from; empty for the service itself
-	Request string // the request id, for the audit log
+	Scopes  []string // of an API key: what narrows its roles; empty: nothing
+	Address string   // the network address it came from; empty for the service itself
+	Request string   // the request id, for the audit log
 }
 
 // Principal is a signed-in user as decisions see them: read with the session, groups included.

@@ -61,6 +61,7 @@ type Key struct {
 	Meta
 	Name     string
 	Roles    []Role
+	Scopes   []string  // which of what its roles allow it may do; empty: all of it
 	Expires  time.Time // zero: never
 	LastUsed time.Time // written in batches, without a new version
 	Hash     []byte    // SHA-256 of the secret

@@ -95,7 +95,7 @@ func (h *Handler) allowed(r *http.Request) []string {
 
 func (h *Handler) me() operation {
 	return operation{out: typeOf[api.Me](), status: 200, run: func(c *call) (reply, error) {
-		return reply{body: api.Me{Kind: string(c.by.Kind), ID: string(c.by.ID), Name: c.by.Name, Roles: words(c.by.Roles)}}, nil
+		return reply{body: api.Me{Kind: string(c.by.Kind), ID: string(c.by.ID), Name: c.by.Name, Roles: words(c.by.Roles), Scopes: c.by.Scopes}}, nil
 	}}
 }
 
@@ -103,13 +103,19 @@ func (h *Handler) me() operation {
 // machines that look at the status only.
 func (h *Handler) health() operation {
 	return operation{out: typeOf[api.Health](), status: 200, run: func(c *call) (reply, error) {
-		answer := api.Health{Healthy: true, Checks: []api.HealthCheck{}}
+		answer := api.Health{Healthy: true, Checks: []api.HealthCheck{}, Findings: []api.Finding{}}
 		for _, check := range h.cfg.Control.Health(c) {
 			shown := api.HealthCheck{Name: check.Name, Healthy: check.Err == nil}
 			if check.Err != nil {
 				shown.Error, answer.Healthy = check.Err.Error(), false
 			}
 			answer.Checks = append(answer.Checks, shown)
+		}
+		for _, f := range h.cfg.Control.Findings(c) {
+			answer.Healthy = answer.Healthy && f.Severity != control.SeverityError
+			answer.Findings = append(answer.Findings, api.Finding{
+				Code: f.Code, Severity: string(f.Severity), Sentence: f.Sentence, Cure: f.Cure, Object: string(f.Object), Due: f.Due,
+			})
 		}
 		return reply{body: answer}, nil
 	}}

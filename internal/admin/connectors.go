@@ -112,10 +112,10 @@ func (h *Handler) orDefaultGroup(c *call, group access.ID) (access.ID, error) {
 }
 
 func showKey(k access.Key) api.Key {
-	return api.Key{Meta: meta(k.Meta), KeyInput: api.KeyInput{Name: k.Name, Roles: words(k.Roles), Expires: k.Expires}, LastUsed: k.LastUsed}
+	return api.Key{Meta: meta(k.Meta), KeyInput: api.KeyInput{Name: k.Name, Roles: words(k.Roles), Scopes: words(k.Scopes), Expires: k.Expires}, LastUsed: k.LastUsed}
 }
 
 func (h *Handler) createKey(c *call, in api.KeyInput) (api.KeyCreated, error) {
-	made, secret, err := h.cfg.Control.CreateKey(c, c.by, access.Key{Name: in.Name, Roles: typed[access.Role](in.Roles), Expires: in.Expires.UTC()})
+	made, secret, err := h.cfg.Control.CreateKey(c, c.by, access.Key{Name: in.Name, Roles: typed[access.Role](in.Roles), Scopes: in.Scopes, Expires: in.Expires.UTC()})
 	return api.KeyCreated{Key: showKey(made), Secret: secret}, err
 }

@@ -63,12 +63,25 @@ type Me struct {
 	ID    string   `json:"id" doc:"The user or the API key."`
 	Name  string   `json:"name" doc:"Its name."`
 	Roles []string `json:"roles" doc:"What it may do."`
+	// Scopes are in it only for an API key that has some.
+	Scopes []string `json:"scopes,omitempty" doc:"What narrows the roles of an API key; absent when nothing does."`
 }
 
 // Health says how the service is.
 type Health struct {
-	Healthy bool          `json:"healthy" doc:"Whether every check is good."`
-	Checks  []HealthCheck `json:"checks" doc:"Each thing that was looked at."`
+	Healthy  bool          `json:"healthy" doc:"Whether every check is good and nothing is found that does not work now."`
+	Checks   []HealthCheck `json:"checks" doc:"Each thing that was looked at."`
+	Findings []Finding     `json:"findings" doc:"What is wrong or will be, the most urgent first."`
+}
+
+// Finding is one thing that is wrong or will be.
+type Finding struct {
+	Code     string `json:"code" doc:"Names the kind of finding; docs/troubleshooting.md has an entry."`
+	Severity string `json:"severity" enum:"error,warning,notice" doc:"Whether something does not work now, will stop working, or should only be known."`
+	Sentence string `json:"sentence" doc:"What is wrong."`
+	Cure     string `json:"cure" doc:"What to do about it."`
+	Object   string `json:"object,omitempty" doc:"What it is about."`
+	Due      Time   `json:"due,omitzero" doc:"When it becomes worse."`
 }
 
 // HealthCheck is one line of Health.

@@ -81,6 +81,7 @@ type TokenCreated struct {
 type KeyInput struct {
 	Name    string   `json:"name" doc:"What it is for." example:"backup job"`
 	Roles   []string `json:"roles" doc:"What it may do."`
+	Scopes  []string `json:"scopes" required:"false" doc:"Narrow what the roles allow: read-only, a noun such as application, or one action such as application.update. Left out: all that the roles allow."`
 	Expires Time     `json:"expires,omitzero" doc:"Until when it is good; for ever if left out."`
 }
 

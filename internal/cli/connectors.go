@@ -38,6 +38,9 @@ func connectorGroups() noun[api.ConnectorGroup] {
 			return c.ConnectorGroups.Update
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.ConnectorGroups.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.ConnectorGroup, error) {
+			return c.ConnectorGroups.Restore
+		},
 		past: &past[api.ConnectorGroup]{
 			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
 				return c.ConnectorGroups.History
@@ -180,16 +183,19 @@ func keys() noun[api.Key] {
 		columns: []column[api.Key]{
 			{"NAME", func(_ *view, k api.Key) string { return k.Name }},
 			{"ROLES", func(_ *view, k api.Key) string { return comma(k.Roles) }},
+			{"SCOPES", func(_ *view, k api.Key) string { return comma(k.Scopes) }},
 			{"EXPIRES", func(v *view, k api.Key) string { return v.ago(k.Expires) }},
 			{"LAST USED", func(v *view, k api.Key) string { return v.ago(k.LastUsed) }},
 			{"MADE", func(v *view, k api.Key) string { return v.ago(k.Created) }},
 		},
 		fields: []field{
 			{"role", "roles", "what it may do; may be given several times", list, ""},
+			{"scope", "scopes", "narrow what the roles allow: read-only, a noun (application) or an action (application.update); may be given several times", list, ""},
 			{"expires", "expires", "until when it is good: a time, or from now on as in 90d; default: for ever", moment, ""},
 		},
 		examples: map[string]string{
-			"create": "  postern keys create backup --role reader --expires 90d --out backup.key",
+			"create": "  postern keys create backup --role reader --expires 90d --out backup.key\n" +
+				"  postern keys create deploy --role application-administrator --scope application --scope read-only --out deploy.key",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Key, error] {
 			return c.Keys.All

@@ -295,10 +295,14 @@ func whoami() *cobra.Command {
 		if me.Kind == "user" {
 			by = "your own sign-in; the page of your account lists and ends it"
 		}
-		return table(c.OutOrStdout(), nil, [][]string{
+		rows := [][]string{
 			{"Service:", cell(client.URL())}, {"Kind:", cell(me.Kind)}, {"Name:", cell(me.Name)}, {"Roles:", cell(comma(me.Roles))}, {"ID:", cell(me.ID)},
 			{"Signed in by:", by},
-		})
+		}
+		if len(me.Scopes) > 0 {
+			rows = append(rows, []string{"Scopes:", cell(comma(me.Scopes))})
+		}
+		return table(c.OutOrStdout(), nil, rows)
 	}
 	return c
 }

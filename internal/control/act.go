@@ -93,7 +93,7 @@ func (c *Control) authorise(ctx context.Context, tx *store.Tx, r request) (acces
 		if expired(k.Expires, c.now()) {
 			return by, gone
 		}
-		by.Name, by.Roles = k.Name, k.Roles
+		by.Name, by.Roles, by.Scopes = k.Name, k.Roles, k.Scopes
 	default:
 		by.Roles = nil
 	}

@@ -31,10 +31,12 @@ type Config struct {
 	Gateway    access.Gateway            // the gateway of this process
 	Settings   Settings                  // optional
 	Passwords  identity.PasswordConfig   // optional
+	Breached   *identity.Breached        // optional; passwords that nobody may choose
 	Throttle   identity.ThrottleConfig   // optional; its clock is Now
 	Registerer prometheus.Registerer     // optional; nobody counts if nil
 	Now        func() time.Time          // optional; time.Now if nil
 	Own        func(netip.AddrPort) bool // optional; tells our own listeners, which no upstream may lead to
+	Data       string                    // optional; the data directory, whose disk Findings looks at
 }
 
 // Settings are the lifetimes that somebody may want otherwise. A zero field means the number in
@@ -89,6 +91,8 @@ type Control struct {
 	certs     *Certificates
 	authority atomic.Pointer[authority]
 	signing   atomic.Pointer[signing]
+	inspected atomic.Pointer[inspection]
+	reminded  atomic.Pointer[time.Time] // when the log was last told what is wrong
 	grants    grants
 	presence  presence
 	replicas  replicas
@@ -165,6 +169,9 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		Keys: c.instance.macs, Look: c.lookUpSession, Idle: cfg.Settings.SessionIdle, Rest: cfg.Settings.ProgramIdle, Away: cfg.Settings.SessionAway, Now: c.now,
 	})
 	c.certs = newCertificates(c)
+	if err := c.registerHealth(); err != nil {
+		return nil, err
+	}
 	// Once more after the issuing certificate, which may have ended while nothing ran.
 	for _, step := range []func(context.Context) error{c.refresh, c.renewIssuing, c.refresh, c.certs.renewGateway} {
 		if err := step(ctx); err != nil {
@@ -209,6 +216,7 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { every(ctx, exportEvery, c.singly(c.sendLogs)) })
 	wg.Go(func() { every(ctx, cleanEvery, c.singly(c.clean)) })
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
+	wg.Go(func() { every(ctx, inspectEvery, c.inspect) })
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
 	wg.Wait()
 	c.exporting.all.Wait()

@@ -38,7 +38,7 @@ func (c *Control) Key(ctx context.Context, by access.Actor, id access.ID) (k acc
 func (c *Control) CreateKey(ctx context.Context, by access.Actor, k access.Key) (access.Key, string, error) {
 	var secret string
 	err := c.act(ctx, request{by: by, perm: createKey, name: k.Name}, func(ch *change) error {
-		if err := mayGive(ch.by, k.Roles); err != nil {
+		if err := covers(ch.by, &k); err != nil {
 			return err
 		}
 		if ch.by.Kind == access.ActorKey {
@@ -69,6 +69,9 @@ func (ch *change) insertKey(k *access.Key) (secret string, err error) {
 	if err := k.Validate(ch.now); err != nil {
 		return "", err
 	}
+	if err := checkScopes(k.Scopes); err != nil {
+		return "", err
+	}
 	if err := ch.tx.InsertKey(ch.ctx, k); err != nil {
 		return "", err
 	}
@@ -83,7 +86,7 @@ func (c *Control) DeleteKey(ctx context.Context, by access.Actor, id access.ID, 
 		if err != nil {
 			return err
 		}
-		if err := outranks(ch.by, old.Roles, "this key"); err != nil {
+		if err := covers(ch.by, &old); err != nil {
 			return err
 		}
 		if err := ch.tx.DeleteKey(ctx, id, version); err != nil {
@@ -114,7 +117,7 @@ func (c *Control) KeyActor(ctx context.Context, secret, address, request string)
 		return access.Actor{}, bad
 	}
 	c.keysUsed.note(k.ID, now)
-	return access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name, Roles: k.Roles, Address: address, Request: request}, nil
+	return access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name, Roles: k.Roles, Scopes: k.Scopes, Address: address, Request: request}, nil
 }
 
 // keysUsed remembers when keys were used until that is written.

@@ -8,7 +8,6 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/fault"
-	"postern/internal/identity"
 	"postern/internal/session"
 	"postern/internal/store"
 )
@@ -74,7 +73,7 @@ func (c *Control) FollowLink(ctx context.Context, by access.Actor, code, passwor
 	_, user, err := c.Link(ctx, code)
 	if err == nil {
 		r.object, r.name = user.ID, user.Name
-		err = identity.CheckPassword(password, user.Name)
+		err = c.checkPassword(ctx, password, user.Name)
 	}
 	if err != nil {
 		c.refused(ctx, r, err)

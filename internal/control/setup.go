@@ -78,7 +78,9 @@ func (c *Control) checkSetup(ctx context.Context, r request, s SetupRequest) err
 		var p fault.Problems
 		p.Check("user", s.User.Validate())
 		p.Check("password", identity.CheckPassword(s.Password, s.User.Name))
-		err = p.Err()
+		if err = p.Err(); err == nil {
+			err = c.cfg.Breached.Check(ctx, s.Password)
+		}
 	}
 	if err != nil {
 		c.refused(ctx, r, err)

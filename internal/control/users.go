@@ -55,13 +55,21 @@ func (c *Control) newPassword(ctx context.Context, r request, password, name str
 		return "", nil
 	}
 	if err = allow(r.by, r.perm); err == nil {
-		err = identity.CheckPassword(password, name)
+		err = c.checkPassword(ctx, password, name)
 	}
 	if err != nil {
 		c.refused(ctx, r, err)
 		return "", err
 	}
 	return c.passwords.Hash(ctx, password)
+}
+
+// checkPassword says what is wrong with a new password, and whether others know it already.
+func (c *Control) checkPassword(ctx context.Context, password, name string) error {
+	if err := identity.CheckPassword(password, name); err != nil {
+		return err
+	}
+	return c.cfg.Breached.Check(ctx, password)
 }
 
 func (ch *change) insertUser(u *access.User, hash string) error {

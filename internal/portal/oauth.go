@@ -51,8 +51,8 @@ var (
 
 // oauth adds what programs sign in with.
 func (p *portal) oauth(mux *http.ServeMux) {
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", p.metadata)
-	mux.HandleFunc("GET /.well-known/openid-configuration", p.metadata)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", p.oauthMetadata)
+	mux.HandleFunc("GET /.well-known/openid-configuration", p.oauthMetadata)
 	mux.HandleFunc("GET /oauth/keys", p.keys)
 	mux.HandleFunc("GET /oauth/authorize", p.page(p.askProgram))
 	mux.HandleFunc("POST /oauth/authorize", p.page(p.decideProgram))
@@ -64,8 +64,8 @@ func (p *portal) oauth(mux *http.ServeMux) {
 	mux.HandleFunc("POST /device/decide", p.page(p.decideDevice))
 }
 
-// metadata tells programs where everything is (RFC 8414, OpenID Connect Discovery).
-func (p *portal) metadata(w http.ResponseWriter, _ *http.Request) {
+// oauthMetadata tells programs where everything is (RFC 8414, OpenID Connect Discovery).
+func (p *portal) oauthMetadata(w http.ResponseWriter, _ *http.Request) {
 	at := p.Programs.Issuer()
 	answerJSON(w, http.StatusOK, map[string]any{
 		"issuer": at, "authorization_endpoint": at + "/oauth/authorize", "token_endpoint": at + "/oauth/token",

@@ -36,6 +36,8 @@ type Config struct {
 	SecondFactor   bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
 	Drain          time.Duration // how long open requests may take when stopping; 30 s if zero
 
+	BreachedPasswords string // a file or an https URL with passwords that nobody may choose, as Have I Been Pwned has them; none if empty
+
 	Version string // of the program, shown in lists
 
 	Log      *slog.Logger                                     // slog.Default() if nil

@@ -23,6 +23,7 @@ import (
 	"postern/internal/disk"
 	"postern/internal/fetch"
 	"postern/internal/gateway"
+	"postern/internal/identity"
 	"postern/internal/portal"
 	"postern/internal/store"
 	"postern/internal/web"
@@ -37,6 +38,7 @@ type Service struct {
 	store     *store.Store
 	control   *control.Control
 	gateway   *gateway.Gateway
+	breached  *identity.Breached
 	registry  *prometheus.Registry
 }
 
@@ -60,6 +62,9 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	if err := s.openBreached(); err != nil {
 		return err
 	}
 	return s.wire(ctx)
@@ -106,8 +111,10 @@ func (s *Service) wire(ctx context.Context) error {
 		Registerer: s.registry,
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
 		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
+		Breached:   s.breached,
 		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor},
 		Now:        s.cfg.Now,
+		Data:       s.cfg.Data,
 		Own:        fetch.Listeners(s.addresses()...),
 	})
 	if err != nil {
@@ -146,6 +153,15 @@ func (s *Service) wire(ctx context.Context) error {
 		Drain:      s.cfg.Drain,
 		Now:        s.cfg.Now,
 	})
+	return err
+}
+
+// openBreached opens the list of passwords that nobody may choose. Whoever runs the service names it, so
+// it may lie in a private network.
+func (s *Service) openBreached() (err error) {
+	if s.cfg.BreachedPasswords != "" {
+		s.breached, err = identity.OpenBreached(s.cfg.BreachedPasswords, fetch.New(fetch.Config{Private: true, Timeout: 5 * time.Second}), s.log)
+	}
 	return err
 }
 
@@ -234,6 +250,7 @@ func (s *Service) close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, s.breached.Close())
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}

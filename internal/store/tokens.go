@@ -80,18 +80,21 @@ func (t *Tx) DeleteOldTokens(ctx context.Context, before time.Time, limit int) (
 var keys = table[access.Key]{
 	name:    "api_keys",
 	what:    "API key",
-	columns: []string{"name", "name_key", "roles", "expires", "last_used", "hash"},
+	columns: []string{"name", "name_key", "roles", "expires", "last_used", "hash", "scopes"},
 	search:  "name_key",
 	meta:    func(k *access.Key) *access.Meta { return &k.Meta },
 	values: func(k *access.Key) []any {
-		return []any{k.Name, folded(k.Name), jsonList(k.Roles), micros(k.Expires), micros(k.LastUsed), hex.EncodeToString(k.Hash)}
+		return []any{k.Name, folded(k.Name), jsonList(k.Roles), micros(k.Expires), micros(k.LastUsed), hex.EncodeToString(k.Hash), jsonList(k.Scopes)}
 	},
 	into: func(k *access.Key) ([]any, func() error) {
-		var unused, roles, hash string
+		var unused, roles, hash, scopes string
 		var expires, lastUsed int64
-		return []any{&k.Name, &unused, &roles, &expires, &lastUsed, &hash}, func() (err error) {
+		return []any{&k.Name, &unused, &roles, &expires, &lastUsed, &hash, &scopes}, func() (err error) {
 			k.Expires, k.LastUsed = moment(expires), moment(lastUsed)
 			if k.Hash, err = unhex(hash); err != nil {
+				return err
+			}
+			if err := readList(scopes, &k.Scopes); err != nil {
 				return err
 			}
 			return readList(roles, &k.Roles)
