@@ -1,0 +1,100 @@
+//go:build linux
+
+package bench
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"postern/internal/api"
+	"postern/internal/posterntest"
+	"postern/internal/posterntest/pg"
+)
+
+// BenchmarkForwarded prints what it costs when the connector's tunnel is at another gateway than the user: two services on one
+// PostgreSQL, the same connector, the same session; CPU of all processes that carry the request.
+func BenchmarkForwarded(b *testing.B) {
+	sides := startPair(b)
+	turns, err := strconv.Atoi(os.Getenv("ROUNDS"))
+	if err != nil {
+		turns = 3
+	}
+	for _, load := range []struct {
+		name string
+		Load
+	}{
+		{"h1", Load{Connections: 64, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
+		{"h2", Load{HTTP2: true, Connections: 8, Streams: 8, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
+	} {
+		b.Run(load.name, func(b *testing.B) {
+			for b.Loop() {
+				rounds, err := Compare(b.Context(), load.Load, sides...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				fmt.Println()
+				if err := Print(os.Stdout, sides, rounds); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(ratio(rounds[1], rounds[0], func(r Round) float64 { return float64(r.CPU) }), "x-direct-cpu")
+				b.ReportMetric(ratio(rounds[1], rounds[0], func(r Round) float64 { return r.Rate }), "x-direct-rate")
+				b.ReportMetric(0, "ns/op")
+			}
+		})
+	}
+}
+
+// startPair starts two services, of which the connector reaches the first only, and gives the way through it alone
+// and the way through both.
+func startPair(b *testing.B) []Side {
+	b.Helper()
+	nginx, err := StartNginx(b.Context()) // its second hop's backend is what is published
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := nginx.Stop(); err != nil {
+			b.Error(err)
+		}
+	})
+	database := pg.Start(b)
+	dir, second := b.TempDir(), b.TempDir()
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "postern/cmd/...")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("build the programs: %v: %s", err, out)
+	}
+	if err := os.Symlink(filepath.Join(dir, "postern"), filepath.Join(second, "postern")); err != nil {
+		b.Fatal(err)
+	}
+	port := freePort(b)
+	system := posterntest.Attach(b, dir, port)
+	key := filepath.Join(dir, "master.key")
+	serve := func(where, listen, advertised string) int {
+		return startProgram(b, where, "postern", "serve", "--data", filepath.Join(where, "service"), "--url", system.PortalURL,
+			"--admin-url", system.AdminURL, "--database", database, "--key-file", key, "--listen", listen, "--listen-plain", "off",
+			"--metrics-listen", "off", "--gateway-address", advertised, "--drain", "1s")
+	}
+	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	near := serve(dir, local(port), local(port))
+	claim(b, system, filepath.Join(dir, "postern.out"))
+	other := local(freePort(b))
+	far := serve(second, other, local(freePort(b))) // where nobody listens: no connector comes there
+	connected := connect(b, system)
+	system.Assign(system.Publish("bench", Backend+"/"), system.User("ada"))
+	system.Await("two gateways that reach each other", func() bool {
+		list, err := system.API.Gateways.List(b.Context(), api.ListOptions{})
+		return err == nil && len(list.Items) == 2 && list.Items[0].Label == "active" && list.Items[1].Label == "active"
+	})
+	headers := []string{"cookie: " + signIn(b, system)}
+	return []Side{
+		{Name: "direct", URL: system.URL("bench", "/1k"), Address: local(port), PIDs: []int{near, connected}, Headers: headers},
+		{Name: "forwarded", URL: system.URL("bench", "/1k"), Address: other, PIDs: []int{far, near, connected}, Headers: headers},
+	}
+}
