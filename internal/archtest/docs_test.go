@@ -45,3 +45,28 @@ func TestEveryFailureIsDocumented(t *testing.T) {
 		t.Errorf("found only %d codes: has the way to write them changed?", found)
 	}
 }
+
+// TestEveryFindingIsDocumented holds the same for what the health says.
+func TestEveryFindingIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile(`\bCode\b[^"\n]*"([a-z]+(?:-[a-z]+)+)"`)
+	found := 0
+	for _, file := range []string{"../control/health.go", "../control/inspect.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range code.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !strings.Contains(string(page), "| `"+match[1]+"` |") {
+				t.Errorf("%s: the finding %q has no entry in docs/troubleshooting.md", file, match[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("found only %d findings: has the way to write them changed?", found)
+	}
+}

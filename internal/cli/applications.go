@@ -58,6 +58,9 @@ func applications() noun[api.Application] {
 			return c.Applications.Update
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Applications.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.Application, error) {
+			return c.Applications.Restore
+		},
 		past: &past[api.Application]{
 			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
 				return c.Applications.History
@@ -124,6 +127,9 @@ func assignments() noun[api.Assignment] {
 			return c.Assignments.Update
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Assignments.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.Assignment, error) {
+			return c.Assignments.Restore
+		},
 	}
 	n.find = func(ctx context.Context, client *api.Client, id string) (api.Assignment, error) {
 		if !access.ID(id).Valid(access.PrefixAssignment) {

@@ -25,13 +25,14 @@ type noun[T any] struct {
 	examples           map[string]string // by command
 	filters            []filter          // of list
 
-	all    func(*api.Client) func(context.Context, api.ListOptions) iter.Seq2[T, error]
-	find   func(context.Context, *api.Client, string) (T, error) // by id or name
-	create func(*cobra.Command, *api.Client, map[string]any) (T, error)
-	update func(*api.Client) func(context.Context, string, int64, api.Patch) (T, error)
-	remove func(*api.Client) func(context.Context, string, int64) error
-	past   *past[T]
-	more   []*cobra.Command
+	all     func(*api.Client) func(context.Context, api.ListOptions) iter.Seq2[T, error]
+	find    func(context.Context, *api.Client, string) (T, error) // by id or name
+	create  func(*cobra.Command, *api.Client, map[string]any) (T, error)
+	update  func(*api.Client) func(context.Context, string, int64, api.Patch) (T, error)
+	remove  func(*api.Client) func(context.Context, string, int64) error
+	past    *past[T]
+	restore func(*api.Client) func(context.Context, string) (T, error) // of a deleted one
+	more    []*cobra.Command
 }
 
 // A column of the table of a list.
@@ -62,6 +63,9 @@ func (n noun[T]) command() *cobra.Command {
 	}
 	if n.past != nil {
 		c.AddCommand(n.historyCommand(), n.undoCommand())
+	}
+	if n.restore != nil {
+		c.AddCommand(n.restoreCommand())
 	}
 	c.AddCommand(n.more...)
 	n.completing(c)

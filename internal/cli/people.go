@@ -51,7 +51,8 @@ func users() noun[api.User] {
 		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.User, error) {
 			return c.Users.Update
 		},
-		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Users.Delete },
+		remove:  func(c *api.Client) func(context.Context, string, int64) error { return c.Users.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.User, error) { return c.Users.Restore },
 		past: &past[api.User]{
 			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) { return c.Users.History },
 			undo:    func(c *api.Client) func(context.Context, string, int64, int64) (api.User, error) { return c.Users.Undo },
@@ -160,7 +161,8 @@ func groups() noun[api.Group] {
 		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Group, error) {
 			return c.Groups.Update
 		},
-		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Groups.Delete },
+		remove:  func(c *api.Client) func(context.Context, string, int64) error { return c.Groups.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.Group, error) { return c.Groups.Restore },
 		past: &past[api.Group]{
 			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) { return c.Groups.History },
 			undo: func(c *api.Client) func(context.Context, string, int64, int64) (api.Group, error) {

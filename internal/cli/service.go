@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,14 @@ func printHealth(c *cobra.Command, how string, found api.Health) error {
 	if how == "name" {
 		return table(c.OutOrStdout(), nil, rows)
 	}
-	return table(c.OutOrStdout(), []string{"CHECK", "STATE"}, rows)
+	if err := table(c.OutOrStdout(), []string{"CHECK", "STATE"}, rows); err != nil || len(found.Findings) == 0 {
+		return err
+	}
+	fmt.Fprintln(c.OutOrStdout())
+	for _, f := range found.Findings {
+		fmt.Fprintf(c.OutOrStdout(), "%s %s: %s\n  → %s\n", strings.ToUpper(cell(f.Severity)), cell(f.Code), cell(f.Sentence), cell(f.Cure))
+	}
+	return nil
 }
 
 // begin reads what every command needs.

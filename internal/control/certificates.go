@@ -191,18 +191,26 @@ func (k *Certificates) health() error {
 func (k *Certificates) PublicCertificate(host string) (*tls.Certificate, error) {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	m := k.keys.Load()
-	if cert, ok := m.uploaded[host]; ok && k.current(cert) {
+	if cert := m.public(host, k.current); cert != nil {
 		return cert, nil
-	}
-	if _, parent, ok := strings.Cut(host, "."); ok {
-		if cert, ok := m.uploaded["*."+parent]; ok && k.current(cert) {
-			return cert, nil
-		}
 	}
 	if len(host) > maxHostLength || !k.serves(host) {
 		return nil, fault.NotFound("nothing is published at this host")
 	}
 	return k.ofHost(host)
+}
+
+// public gives the uploaded certificate for a host, nil if there is none that is good.
+func (m *keyMaterial) public(host string, good func(*tls.Certificate) bool) *tls.Certificate {
+	if cert, ok := m.uploaded[host]; ok && good(cert) {
+		return cert
+	}
+	if _, parent, ok := strings.Cut(host, "."); ok {
+		if cert, ok := m.uploaded["*."+parent]; ok && good(cert) {
+			return cert
+		}
+	}
+	return nil
 }
 
 // current reports whether the certificate is in force. One that has expired makes way for our own

@@ -47,3 +47,6 @@ func (c *Control) Knows(scope session.Scope, cookie string) bool {
 	_, _, err := c.instance.macs.Parse(scope, cookie)
 	return err == nil
 }
+
+// Inspect looks at once through what is looked through from time to time.
+func (c *Control) Inspect(ctx context.Context) { c.inspect(ctx) }

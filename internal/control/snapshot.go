@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"time"
 
 	"postern/internal/access"
-	"postern/internal/fault"
 	"postern/internal/store"
 )
 
@@ -134,35 +132,3 @@ func pointers[T any](values []T) []*T {
 	}
 	return out
 }
-
-// Check is one line of Health.
-type Check struct {
-	Name string
-	Err  error // nil: good
-}
-
-// Health says how the control plane is, as far as this process knows it.
-func (c *Control) Health(ctx context.Context) []Check {
-	database := Check{Name: "database", Err: c.store.Ping(ctx)}
-	if old := c.away.Load(); database.Err == nil && old != nil {
-		database.Err = old.err
-	}
-	checks := []Check{database, {Name: "gateway certificate", Err: c.certs.health()}, {Name: "issuing certificate", Err: c.issuingHealth()}, {Name: "other gateways", Err: c.peersHealth()}}
-	if c.current() == nil {
-		checks = append(checks, Check{Name: "snapshot", Err: fault.Unavailable("there is no configuration yet")})
-	} else {
-		checks = append(checks, Check{Name: "snapshot"})
-	}
-	return checks
-}
-
-// issuingHealth warns long before our own CA can issue nothing any more.
-func (c *Control) issuingHealth() error {
-	left := c.issuer().Cert.NotAfter.Sub(c.now())
-	if left < issuingWarning {
-		return fault.Unavailable("the issuing certificate ends in %d days", int(left.Hours()/24))
-	}
-	return nil
-}
-
-const issuingWarning = 60 * 24 * time.Hour

@@ -116,3 +116,12 @@ func lock(file *os.File) error {
 	}
 	return err
 }
+
+func space(path string) (free, total uint64, err error) {
+	var at unix.Statfs_t
+	if err := unix.Statfs(path, &at); err != nil {
+		return 0, 0, fmt.Errorf("look at the disk of %s: %w", path, err)
+	}
+	size := uint64(at.Bsize)
+	return uint64(at.Bavail) * size, uint64(at.Blocks) * size, nil // their types differ between systems
+}

@@ -135,3 +135,14 @@ func lock(file *os.File) error {
 	}
 	return err
 }
+
+func space(path string) (free, total uint64, err error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err == nil {
+		err = windows.GetDiskFreeSpaceEx(name, &free, &total, nil)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look at the disk of %s: %w", path, err)
+	}
+	return free, total, nil
+}

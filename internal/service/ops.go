@@ -17,6 +17,15 @@ type check struct {
 	Why  string `json:"why,omitempty"`
 }
 
+// finding is one thing that is wrong or will be.
+type finding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Sentence string `json:"sentence"`
+	Cure     string `json:"cure"`
+	Object   string `json:"object,omitempty"`
+}
+
 // health runs every check. The process is ready when it can serve the users it knows, which it can
 // without its database; degraded names what does not work all the same.
 func (s *Service) health(r *http.Request) (ready bool, checks []check) {
@@ -44,11 +53,16 @@ func (s *Service) opsHandler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ready, checks := s.health(r)
+		found := []finding{}
+		for _, f := range s.control.Findings(r.Context()) {
+			found = append(found, finding{f.Code, string(f.Severity), f.Sentence, f.Cure, string(f.Object)})
+		}
 		status := map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable}[ready]
 		body, _ := json.MarshalIndent(struct {
-			Ready  bool    `json:"ready"`
-			Checks []check `json:"checks"`
-		}{ready, checks}, "", "  ") // strings and booleans: cannot fail
+			Ready  bool      `json:"ready"`
+			Checks []check   `json:"checks"`
+			Found  []finding `json:"findings"`
+		}{ready, checks, found}, "", "  ") // strings and booleans: cannot fail
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		w.Write(append(body, '\n'))
