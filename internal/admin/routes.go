@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 
 	"postern/internal/access"
 	"postern/internal/api"
@@ -88,15 +89,7 @@ func (h *Handler) table() []route {
 		{get, "/health", "showHealth", "service", "Say how the service is", nil, false, h.health()},
 		{post, "/setup", "setUp", "service", "Claim a new service with the code of its set-up link", nil, true, h.setUp()},
 	}
-	rows = append(rows, h.past()...)
-	rows = append(rows, h.accounts()...)
-	rows = append(rows, h.accessKeys()...)
-	rows = append(rows, h.logs()...)
-	rows = append(rows, h.upstreams()...)
-	rows = append(rows, h.policies()...)
-	rows = append(rows, h.requests()...)
-	rows = append(rows, h.authority()...)
-	rows = append(rows, h.deleted()...)
+	rows = slices.Concat(rows, h.past(), h.accounts(), h.accessKeys(), h.logs(), h.upstreams(), h.policies(), h.requests(), h.authority(), h.deleted())
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern
 	}
