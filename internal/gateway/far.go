@@ -70,8 +70,9 @@ func (g *Gateway) farGone(l *link) {
 const comeBack = 15 * time.Second
 
 // hold waits for a tunnel of the group's connectors where one was there a moment ago, or this gateway has
-// just started and they are on their way. It reports whether it is worth looking again.
-func (g *Gateway) hold(ctx context.Context, group access.ID, grown <-chan struct{}) bool {
+// just started and they are on their way, not longer than the patience that is left. It reports whether it is worth
+// looking again.
+func (g *Gateway) hold(ctx context.Context, group access.ID, grown <-chan struct{}, patience time.Duration) bool {
 	var until time.Time
 	for _, c := range g.view.Load().snap.Members(group) {
 		since, lost := g.links.lostSince(c.ID)
@@ -82,7 +83,7 @@ func (g *Gateway) hold(ctx context.Context, group access.ID, grown <-chan struct
 			until = end
 		}
 	}
-	wait := time.Until(until)
+	wait := min(time.Until(until), patience)
 	if wait <= 0 {
 		return false
 	}

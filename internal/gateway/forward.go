@@ -80,7 +80,7 @@ func (g *Gateway) roundTrip(ctx context.Context, x *exchange, r route, private s
 			l = stuck
 		}
 		if l == nil {
-			if (last == nil || notCarried(last) || lost(last)) && g.hold(ctx, r.GroupID, grown) {
+			if (last == nil || notCarried(last) || lost(last)) && g.hold(ctx, r.GroupID, grown, comeBack-x.since()) {
 				continue
 			}
 			if last == nil {

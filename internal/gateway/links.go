@@ -288,10 +288,12 @@ func (l *link) live() {
 	// What changed between admission and now is seen by whoever comes second.
 	l.g.review(l)
 	l.g.presence(l)
+	l.g.peers.news()
 	defer func() {
 		l.g.links.remove(l)
 		l.pools.retire(nil)
 		l.g.presence(l)
+		l.g.peers.news()
 	}()
 	wait := time.Duration(0)
 	going := l.session.Going()
@@ -346,10 +348,15 @@ func (l *link) probe() {
 		l.log.Debug("probe", "error", err)
 		return
 	}
+	now := l.g.now()
 	l.mu.Lock()
-	l.echo, l.roundTrip = l.g.now(), time.Since(start)
+	silent := now.Sub(l.echo) > 2*probeEvery
+	l.echo, l.roundTrip = now, time.Since(start)
 	l.mu.Unlock()
 	l.g.presence(l)
+	if silent {
+		l.g.peers.news() // other gateways hear of every echo now and then, of one that was missed at once
+	}
 }
 
 // presence reports the tunnels of the link's connector process.
@@ -359,7 +366,6 @@ func (g *Gateway) presence(l *link) {
 	if g.cfg.Presence != nil {
 		g.cfg.Presence.Report(report)
 	}
-	g.peers.news()
 }
 
 func (g *Gateway) presenceOf(l *link) wire.Presence {
