@@ -72,6 +72,9 @@ func (c *Control) DeleteGroup(ctx context.Context, by access.Actor, id access.ID
 		if err != nil {
 			return err
 		}
+		if err := ch.unmapped(id); err != nil {
+			return err
+		}
 		within, err := ch.tx.UsersWithin(ctx, []access.ID{id})
 		if err != nil {
 			return err

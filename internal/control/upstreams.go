@@ -215,6 +215,20 @@ func (ch *change) checkUpstream(u *access.Upstream) error {
 	return besideUpstreams(u, others)
 }
 
+// unmapped refuses to take away a group that an upstream's mapping leads to.
+func (ch *change) unmapped(group access.ID) error {
+	all, err := ch.tx.AllUpstreams(ch.ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		if slices.ContainsFunc(u.Mapping.Groups, func(m access.GroupMapping) bool { return m.To == group }) {
+			return fault.Conflict("the mapping of the upstream %s leads to this group; change that first", u.Name)
+		}
+	}
+	return nil
+}
+
 // besideUpstreams says what is wrong with an upstream beside the others: a sign-in name belongs to
 // one directory, so that no password is shown to two.
 func besideUpstreams(u *access.Upstream, others []access.Upstream) error {
