@@ -119,9 +119,14 @@ func robots(w http.ResponseWriter, r *http.Request) {
 
 // page makes a handler of one that returns errors, which it shows as a page.
 func (p *portal) page(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return p.pageOf(maxForm, serve)
+}
+
+// pageOf is page for forms of another size.
+func (p *portal) pageOf(limit int64, serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
 		if err := serve(w, r); err != nil {
 			p.showError(w, r, err)
@@ -170,11 +175,11 @@ func sentence(doc web.Document) string {
 
 // session gives who is signed in, or nil. An error means that it cannot be told now.
 func (p *portal) session(r *http.Request) (*access.Principal, error) {
-	cookie, err := r.Cookie(Cookie)
-	if err != nil {
+	cookie, ok := web.Cookie(r, Cookie)
+	if !ok {
 		return nil, nil
 	}
-	who, err := p.Control.PortalSession(r.Context(), cookie.Value)
+	who, err := p.Control.PortalSession(r.Context(), cookie)
 	if fault.Is(err, fault.KindUnauthenticated) {
 		return nil, nil
 	}

@@ -42,3 +42,21 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, kinds ...stri
 	}
 	return body, nil
 }
+
+// Cookie gives the value of a cookie. The name must be written exactly so, and two of different
+// values are as good as none: a sibling host may have added one, and nobody can tell which.
+func Cookie(r *http.Request, name string) (value string, ok bool) {
+	for _, header := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(header, ";") {
+			key, text, found := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
+			if !found || key != name {
+				continue
+			}
+			if ok && text != value {
+				return "", false
+			}
+			value, ok = text, true
+		}
+	}
+	return value, ok
+}

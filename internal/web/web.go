@@ -140,6 +140,11 @@ func Secure(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Postern-Reference", RequestID(r.Context()))
 		SafeHeaders(h)
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("Origin") == "http://"+r.Host {
+			// http.CrossOriginProtection compares hosts alone; who writes our page on an unencrypted network is nobody of ours.
+			http.Error(w, "cross-origin request detected from an unencrypted page", http.StatusForbidden)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }
