@@ -43,10 +43,13 @@ const (
 	flowAge    = 600 // seconds
 )
 
+// maxAnswer bounds the form with which an upstream answers: an encrypted assertion with many groups is long.
+const maxAnswer = 2 << 20
+
 func (p *portal) upstreams(mux *http.ServeMux, protection *http.CrossOriginProtection) {
 	mux.HandleFunc("GET /upstreams/{id}/begin", p.page(p.depart))
 	mux.HandleFunc("GET /upstreams/{id}/callback", p.page(p.arrive))
-	mux.HandleFunc("POST /upstreams/{id}/callback", p.page(p.arrivePosted))
+	mux.HandleFunc("POST /upstreams/{id}/callback", p.pageOf(maxAnswer, p.arrivePosted))
 	mux.HandleFunc("POST /upstreams/{id}/logout", p.backLogout)
 	mux.HandleFunc("GET /upstreams/{id}/logout", p.page(p.logoutBy))
 	mux.HandleFunc("GET /upstreams/{id}/metadata", p.page(p.metadata))
