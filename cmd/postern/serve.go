@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,8 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	f.StringVar(&cfg.AdminListen, "admin-listen", "", "serve the admin center on this address only, instead of --listen")
 	f.StringVar(&cfg.MetricsListen, "metrics-listen", "", `address for metrics and health, or off (default "127.0.0.1:9600")`)
 	f.StringVar(&cfg.GatewayAddress, "gateway-address", "", "host:port that connectors dial (default: that of the URL)")
+	f.DurationVar(&cfg.AuditRetention, "audit-retention", 400*24*time.Hour, "how long audit entries are kept")
+	f.DurationVar(&cfg.SignInRetention, "sign-in-retention", 90*24*time.Hour, "how long entries of the sign-in log are kept")
 	f.BoolVar(&cfg.SecondFactor, "require-second-factor", false, "let nobody in without a second factor; who has none adds one at the next sign-in")
 	f.StringVar(&cfg.BreachedPasswords, "breached-passwords", "", "file or https URL with passwords that nobody may choose, in the form of Have I Been Pwned")
 	f.DurationVar(&cfg.Drain, "drain", 0, "how long open requests may take when stopping (default 30s)")

@@ -49,6 +49,7 @@ type Settings struct {
 	SessionLife       time.Duration // every session ends [24 h]
 	SessionAway       time.Duration // remembered sessions are honoured without the database [60 min]
 	AuditRetention    time.Duration // [400 days]
+	SignInRetention   time.Duration // of the sign-in log [90 days]
 	ConfigurationWait time.Duration // the longest wait of AgentConfiguration [2 min]
 
 	ProgramLife time.Duration // a program's session ends, such as the command line's [30 days]
@@ -74,6 +75,7 @@ func (s *Settings) complete() {
 	fill(&s.ProgramLife, 30*day)
 	fill(&s.ProgramIdle, 7*day)
 	fill(&s.AuditRetention, 400*day)
+	fill(&s.SignInRetention, 90*day)
 	fill(&s.ConfigurationWait, 2*time.Minute)
 }
 
@@ -107,6 +109,7 @@ type Control struct {
 	refusals       *refusals
 	signIns        *signIns
 	exporting      *exporting
+	denials        denials // that were noted not long ago
 	providers      providers
 	announced      chan struct{} // something was committed
 	away           atomic.Pointer[awayError]

@@ -262,4 +262,3 @@ func TestTestOfAnExport(t *testing.T) {
 		r.start()
 	})
 }
-

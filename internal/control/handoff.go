@@ -108,6 +108,9 @@ func (c *Control) Authorize(ctx context.Context, who access.Principal, signed st
 	d := policy.Decide(c.current(), a, policy.Request{Who: &who, Address: who.Address, Now: c.now()})
 	if !d.Allow {
 		tried.Reason = d.Reason
+		if d.Finding != nil {
+			tried.Policy = string(d.Finding.Policy)
+		}
 		return "", denied(d)
 	}
 	if err := c.breakGlass(ctx, breach{&who, a, d.Exempt}); err != nil {

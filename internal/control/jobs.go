@@ -85,8 +85,17 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		{"certificates", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredCertificates(ctx, now.Add(-tokensFor), cleanBatch)
 		}},
+		{"audit entries of an older program", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.AdoptAudit(ctx, cleanBatch)
+		}},
 		{"audit", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimAudit(ctx, now.Add(-c.cfg.Settings.AuditRetention), cleanBatch)
+		}},
+		{"sign-ins", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.TrimSignIns(ctx, now.Add(-c.cfg.Settings.SignInRetention), cleanBatch)
+		}},
+		{"sign-ins beyond their number", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.TrimSignInsTo(ctx, maxSignIns, cleanBatch)
 		}},
 	}
 }

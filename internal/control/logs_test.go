@@ -13,6 +13,7 @@ import (
 	"postern/internal/fault"
 	"postern/internal/posterntest/pg"
 	"postern/internal/store"
+	"postern/internal/wire"
 )
 
 // everything gives the whole of both logs as text.
@@ -187,7 +188,14 @@ func TestStrangersCannotFillTheSignInLog(t *testing.T) {
 
 // TestSignInLogIsBounded lets entries become old and many.
 func TestSignInLogIsBounded(t *testing.T) {
-	s := openStore(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"), filepath.Join(t.TempDir(), "master.key"))
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			signInsAreBounded(t, openStore(t, engine.url(t), filepath.Join(t.TempDir(), "master.key")))
+		})
+	}
+}
+
+func signInsAreBounded(t *testing.T, s *store.Store) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	var list []access.SignInEntry
 	for i := range 300 {
@@ -236,4 +244,32 @@ func TestSignInLogIsBounded(t *testing.T) {
 	if known, all := count(store.SignInFilter{User: "usr_ada"}), count(store.SignInFilter{}); known != 90 || all != 190 {
 		t.Errorf("%d of %d are ada's", known, all)
 	}
+}
+
+// TestDenialsAreNotedOnce gives what a gateway records of a page that asks for many things.
+func TestDenialsAreNotedOnce(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		ada := k.user("ada")
+		app := k.application("wiki")
+		p, err := k.SignIn(t.Context(), anyone(), control.Credentials{Name: "ada", Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := wire.Record{Request: "req", Session: string(p.Who.Session), User: "ada", Application: string(app.ID), Client: "203.0.113.9:4711", Action: "deny",
+			Reason: "not-assigned", Policy: "pol_1", Gateway: "gtw_1", Reports: []wire.PolicyReport{{Policy: "pol_2"}}}
+		for range 100 {
+			k.Record(r)
+			k.Record(wire.Record{Action: "deny", Reason: "sign-in-required"})      // nobody
+			k.Record(wire.Record{Action: "allow", Session: string(p.Who.Session)}) // nothing to tell
+		}
+		r.Reason = "policy-age"
+		k.Record(r)
+		list := k.signIns(2, control.SignInFilter{Event: access.EventAccess})
+		for _, e := range list {
+			if len(list) != 2 || e.User != ada.ID || e.ApplicationName != app.Name || e.Result != access.ResultDenied || e.Address != "203.0.113.9" ||
+				e.Policy != "pol_1" || len(e.ReportOnly) != 1 || e.Request != "req" {
+				t.Errorf("%d entries: %+v", len(list), e)
+			}
+		}
+	})
 }

@@ -24,7 +24,8 @@ const (
 	signInEvery   = time.Second
 	signInPace    = 2 * time.Second // of entries about nobody known, which anybody can make
 	signInBurst   = 100
-	signInMessage = 512 // bytes of a message
+	signInMessage = 512     // bytes of a message
+	maxSignIns    = 500_000 // that are kept of known users, and as many of strangers
 )
 
 // signIns holds entries of the sign-in log until they are written. It never blocks: what has no
@@ -67,7 +68,7 @@ func (s *signIns) note(e access.SignInEntry) bool {
 	s.complete(&e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) >= signInQueue || e.User == "" && !s.mayStranger(e.Time) {
+	if len(s.waiting) >= signInQueue || e.User == "" && e.Session == "" && !s.mayStranger(e.Time) {
 		s.unrecorded++
 		s.dropped.Inc()
 		return false
@@ -146,6 +147,13 @@ func (c *Control) withNames(ctx context.Context, list []access.SignInEntry) erro
 			e := &list[i]
 			if app, ok := snap.Application(e.Application); ok && e.ApplicationName == "" {
 				e.ApplicationName = app.Name
+			}
+			if e.User == "" && e.Session != "" {
+				row, err := tx.SessionByID(ctx, e.Session)
+				if orElse(err, fault.KindNotFound, nil) != nil {
+					return err
+				}
+				e.User = row.User
 			}
 			if e.User == "" || e.UserName != "" {
 				continue

@@ -23,18 +23,20 @@ const Off = "off"
 // Config is the service's settings: `postern serve` has a flag and an environment variable for
 // each. Every field's zero value works.
 type Config struct {
-	Data           string        // directory of database, master key and RootsFile; /var/lib/postern, or below the user's own directories when not root
-	Database       string        // postgres:// URL; SQLite in Data if empty
-	KeyFile        string        // master key that seals secrets in the database; Data/master.key, made at the first start, if empty
-	URL            string        // where people sign in and connectors enrol; https:// and this machine's name if empty
-	AdminURL       string        // admin center and admin API; the URL with "admin." before its host if empty
-	Listen         string        // TLS for everybody; ":443" if empty
-	ListenPlain    string        // redirects and the revocation list; ":80" if empty, "off" for none
-	AdminListen    string        // where the admin center is served instead of Listen; empty: on Listen
-	MetricsListen  string        // metrics and health; "127.0.0.1:9600" if empty, "off" for none
-	GatewayAddress string        // host:port that connectors dial; host and port of URL if empty
-	SecondFactor   bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
-	Drain          time.Duration // how long open requests may take when stopping; 30 s if zero
+	Data            string        // directory of database, master key and RootsFile; /var/lib/postern, or below the user's own directories when not root
+	Database        string        // postgres:// URL; SQLite in Data if empty
+	KeyFile         string        // master key that seals secrets in the database; Data/master.key, made at the first start, if empty
+	URL             string        // where people sign in and connectors enrol; https:// and this machine's name if empty
+	AdminURL        string        // admin center and admin API; the URL with "admin." before its host if empty
+	Listen          string        // TLS for everybody; ":443" if empty
+	ListenPlain     string        // redirects and the revocation list; ":80" if empty, "off" for none
+	AdminListen     string        // where the admin center is served instead of Listen; empty: on Listen
+	MetricsListen   string        // metrics and health; "127.0.0.1:9600" if empty, "off" for none
+	GatewayAddress  string        // host:port that connectors dial; host and port of URL if empty
+	AuditRetention  time.Duration // of the audit log [400 days]
+	SignInRetention time.Duration // of the sign-in log [90 days]
+	SecondFactor    bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
+	Drain           time.Duration // how long open requests may take when stopping; 30 s if zero
 
 	BreachedPasswords string // a file or an https URL with passwords that nobody may choose, as Have I Been Pwned has them; none if empty
 

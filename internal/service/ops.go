@@ -94,13 +94,17 @@ func (s *Service) withHealth(next http.Handler) http.Handler {
 
 // recorder writes one line for each transaction. Its reference id is the one that people see.
 type recorder struct {
-	log *slog.Logger
+	log  *slog.Logger
+	next interface{ Record(wire.Record) } // is told, too
 }
 
-func newRecorder(log *slog.Logger) recorder { return recorder{log.With("log", "traffic")} }
+func newRecorder(log *slog.Logger, next interface{ Record(wire.Record) }) recorder {
+	return recorder{log.With("log", "traffic"), next}
+}
 
 // Record writes the line.
 func (r recorder) Record(t wire.Record) {
+	r.next.Record(t)
 	attrs := []any{
 		"request", t.Request, "status", t.Status, "action", t.Action, "method", t.Method, "host", t.Host, "path", t.Path,
 		"user", t.User, "client", t.Client, "received", t.Received, "sent", t.Sent, "duration", t.Duration,
