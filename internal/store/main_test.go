@@ -47,6 +47,8 @@ var tasks = map[string]func(context.Context, *store.Store) error{
 		return errFirst(err, s.Close())
 	},
 	"change key": changeKeyTask,
+	"restore":    restoreTask,
+	"backup":     backupTask,
 	// acts until it is killed, each told when it is acknowledged
 	"on and on": func(ctx context.Context, s *store.Store) error {
 		for {
