@@ -6,12 +6,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/control"
 	"postern/internal/fault"
 )
+
+// configuration lists the routes of the configuration as a whole.
+func (h *Handler) configuration() []route {
+	get, post := http.MethodGet, http.MethodPost
+	return []route{
+		{get, "/export", "exportConfiguration", "configuration", "Give the whole configuration, without secrets", viewers, false, h.exportDocument()},
+		{post, "/plan", "planConfiguration", "configuration", "Say what applying a configuration would change", viewers, false, h.planDocument()},
+		{post, "/apply", "applyConfiguration", "configuration", "Make the configuration what a document says, all of it or nothing; each change needs its own role, too", assigns, false, h.applyDocument()},
+	}
+}
 
 func (h *Handler) exportDocument() operation {
 	return operation{out: typeOf[api.Document](), status: 200, run: func(c *call) (reply, error) {

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"net/http"
+
 	"postern/internal/access"
 	"postern/internal/api"
 )
@@ -46,6 +48,19 @@ func (h *Handler) setPassword() operation {
 		}
 		return reply{}, h.cfg.Control.SetPassword(c, c.by, c.id, in.Password)
 	}}
+}
+
+// groups lists the routes of groups.
+func (h *Handler) groups() []route {
+	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	c := h.cfg.Control
+	return []route{
+		{get, "/groups", "listGroups", "groups", "List groups of users", viewers, false, list(c.Groups, showGroup, ofMember, ofMemberGroup)},
+		{post, "/groups", "createGroup", "groups", "Make a group of users", people, false, create(h.createGroup)},
+		{get, "/groups/{id}", "showGroup", "groups", "Show a group with its members", viewers, false, one(access.PrefixGroup, c.Group, showGroup)},
+		{patch, "/groups/{id}", "updateGroup", "groups", "Change a group or its members", people, false, update(h.changeGroup())},
+		{del, "/groups/{id}", "deleteGroup", "groups", "Delete a group", people, false, remove(access.PrefixGroup, c.DeleteGroup)},
+	}
 }
 
 func showGroup(g access.Group) api.Group {

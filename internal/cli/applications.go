@@ -23,24 +23,7 @@ func applications() noun[api.Application] {
 			{"STATE", func(_ *view, a api.Application) string { return state(a.Disabled) }},
 			{"CHANGED", func(v *view, a api.Application) string { return v.ago(a.Updated) }},
 		},
-		fields: []field{
-			{"name", "name", "new name", text, "update"},
-			{"external-url", "externalUrl", "https URL that people use", text, ""},
-			{"internal-url", "internalUrl", "http or https URL that the connectors reach", text, ""},
-			{"connector-group", "connectorGroup", "connector group that serves it; default: the default group", refConnectorGroup, ""},
-			{"pre-authentication", "preAuthentication", "sign-in or passthrough", text, ""},
-			{"host-header", "hostHeader", "which Host the application is shown: internal or external", text, ""},
-			{"disabled", "disabled", "nobody may use it, for maintenance", truth, ""},
-			{"skip-verify", "skipVerify", "do not verify the TLS certificate of the internal URL (a weakness)", truth, ""},
-			{"backend-ca", "backendCa", "PEM `file` with authorities of the internal URL's certificate", content, ""},
-			{"backend-timeout", "backendTimeout", "how long the application's answer may take to begin, such as 85s", text, ""},
-			{"idle-timeout", "idleTimeout", "how long a body or a WebSocket may stand still, such as 5m", text, ""},
-			{"access-keys", "accessKeys", "users may make access keys for it, for programs that cannot sign in", truth, ""},
-			{"requestable", "requestable", "users may ask for it on the page of their applications", truth, ""},
-			{"owner", "ownerUsers", "user who answers such requests; may be given several times, \"\" for nobody", refUsers, ""},
-			{"owner-group", "ownerGroups", "group whose members answer such requests; may be given several times, \"\" for none", refGroups, ""},
-			{"allow-raw-paths", "allowRawPaths", "forward request targets that could be read in two ways (a weakness)", truth, ""},
-		},
+		fields:  applicationFields(),
 		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text}},
 		examples: map[string]string{
 			"list": "  postern applications list\n  postern apps list --search wiki -o json",
@@ -72,6 +55,27 @@ func applications() noun[api.Application] {
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Application, error) { return c.Applications.Show })
 	return n
+}
+
+func applicationFields() []field {
+	return []field{
+		{"name", "name", "new name", text, "update"},
+		{"external-url", "externalUrl", "https URL that people use", text, ""},
+		{"internal-url", "internalUrl", "http or https URL that the connectors reach", text, ""},
+		{"connector-group", "connectorGroup", "connector group that serves it; default: the default group", refConnectorGroup, ""},
+		{"pre-authentication", "preAuthentication", "sign-in or passthrough", text, ""},
+		{"host-header", "hostHeader", "which Host the application is shown: internal or external", text, ""},
+		{"disabled", "disabled", "nobody may use it, for maintenance", truth, ""},
+		{"skip-verify", "skipVerify", "do not verify the TLS certificate of the internal URL (a weakness)", truth, ""},
+		{"backend-ca", "backendCa", "PEM `file` with authorities of the internal URL's certificate", content, ""},
+		{"backend-timeout", "backendTimeout", "how long the application's answer may take to begin, such as 85s", text, ""},
+		{"idle-timeout", "idleTimeout", "how long a body or a WebSocket may stand still, such as 5m", text, ""},
+		{"access-keys", "accessKeys", "users may make access keys for it, for programs that cannot sign in", truth, ""},
+		{"requestable", "requestable", "users may ask for it on the page of their applications", truth, ""},
+		{"owner", "ownerUsers", "user who answers such requests; may be given several times, \"\" for nobody", refUsers, ""},
+		{"owner-group", "ownerGroups", "group whose members answer such requests; may be given several times, \"\" for none", refGroups, ""},
+		{"allow-raw-paths", "allowRawPaths", "forward request targets that could be read in two ways (a weakness)", truth, ""},
+	}
 }
 
 func state(disabled bool) string {

@@ -25,23 +25,7 @@ func policies() noun[api.Policy] {
 			}},
 			{"ASKS FOR", func(_ *view, p api.Policy) string { return comma(asksFor(p)) }},
 		},
-		fields: []field{
-			{"name", "name", "new name", text, "update"},
-			{"description", "description", "what the policy is for", text, ""},
-			{"mode", "mode", "enforce, report-only or off", text, ""},
-			{"all-applications", "allApplications", "it is for every application", truth, ""},
-			{"application", "applications", "application that it is for; may be given several times, \"\" for none", refApplications, ""},
-			{"everyone", "everyone", "it is for everybody", truth, ""},
-			{"user", "users", "user whom it is for; may be given several times, \"\" for nobody", refUsers, ""},
-			{"group", "groups", "group whom it is for; may be given several times, \"\" for none", refGroups, ""},
-			{"except-user", "exceptUsers", "user whom it is not for; may be given several times, \"\" for nobody", refUsers, ""},
-			{"except-group", "exceptGroups", "group whom it is not for; may be given several times, \"\" for none", refGroups, ""},
-			{"strength", "strength", "how well people must have proven who they are: single-factor, multi-factor or phishing-resistant; \"\" for any way", text, ""},
-			{"max-age", "maxAge", "how long ago the last sign-in may be, such as 12h; \"\" for any time", text, ""},
-			{"allow-network", "allowedNetworks", "network, such as 192.0.2.0/24, of which the client must be in one; may be given several times, \"\" for anywhere", wholes, ""},
-			{"block-network", "blockedNetworks", "network of which the client must be in none; may be given several times, \"\" for none", wholes, ""},
-			{"window", "windows", "time that must be open, such as \"mon-fri 08:00-18:00 Europe/Berlin\"; may be given several times, \"\" for always", wholes, ""},
-		},
+		fields: policyFields(),
 		filters: []filter{
 			{"mode", "mode", "only those in this mode", text},
 			{"application", "application", "only those that are for this application, or for all", refApplication},
@@ -100,4 +84,24 @@ func asksFor(p api.Policy) []string {
 		list = append(list, "not from "+n)
 	}
 	return append(list, p.Windows...)
+}
+
+func policyFields() []field {
+	return []field{
+		{"name", "name", "new name", text, "update"},
+		{"description", "description", "what the policy is for", text, ""},
+		{"mode", "mode", "enforce, report-only or off", text, ""},
+		{"all-applications", "allApplications", "it is for every application", truth, ""},
+		{"application", "applications", "application that it is for; may be given several times, \"\" for none", refApplications, ""},
+		{"everyone", "everyone", "it is for everybody", truth, ""},
+		{"user", "users", "user whom it is for; may be given several times, \"\" for nobody", refUsers, ""},
+		{"group", "groups", "group whom it is for; may be given several times, \"\" for none", refGroups, ""},
+		{"except-user", "exceptUsers", "user whom it is not for; may be given several times, \"\" for nobody", refUsers, ""},
+		{"except-group", "exceptGroups", "group whom it is not for; may be given several times, \"\" for none", refGroups, ""},
+		{"strength", "strength", "how well people must have proven who they are: single-factor, multi-factor or phishing-resistant; \"\" for any way", text, ""},
+		{"max-age", "maxAge", "how long ago the last sign-in may be, such as 12h; \"\" for any time", text, ""},
+		{"allow-network", "allowedNetworks", "network, such as 192.0.2.0/24, of which the client must be in one; may be given several times, \"\" for anywhere", wholes, ""},
+		{"block-network", "blockedNetworks", "network of which the client must be in none; may be given several times, \"\" for none", wholes, ""},
+		{"window", "windows", "time that must be open, such as \"mon-fri 08:00-18:00 Europe/Berlin\"; may be given several times, \"\" for always", wholes, ""},
+	}
 }

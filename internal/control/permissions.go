@@ -151,7 +151,6 @@ func table() map[permission]who {
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
 		readGateway: roles(apps, people, reader),
-
 		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector),
 		deregisterConnector: kinds(access.ActorConnector),
@@ -159,7 +158,6 @@ func table() map[permission]who {
 		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), updateAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
 
 		readPolicy: roles(apps, people, reader), createPolicy: roles(people), updatePolicy: roles(people), deletePolicy: roles(people),
-
 		// An owner of an application answers as a user, at the portal.
 		readRequest: roles(apps, people, reader), createRequest: kinds(access.ActorUser), withdrawRequest: kinds(access.ActorUser),
 		decideRequest: roles(people), answerRequest: kinds(access.ActorUser), explainAccess: roles(apps, people, reader),
@@ -191,9 +189,8 @@ func table() map[permission]who {
 		readAccessKey: roles(people, reader), deleteAccessKey: roles(people), createAccessKey: kinds(access.ActorUser), dropAccessKey: kinds(access.ActorUser),
 
 		allowProgram: kinds(access.ActorUser, access.ActorAnyone), setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
-		start: kinds(), renewAuthority: kinds(), retireKey: kinds(),
+		start: kinds(), renewAuthority: kinds(), retireKey: kinds(), useBreakGlass: kinds(),
 		readAuthority: roles(apps, reader), rotateAuthority: roles(), finishAuthority: roles(), rotateKey: roles(),
-		useBreakGlass: kinds(),
 	}
 }
 

@@ -182,19 +182,24 @@ func (p *portal) requestsPage(r *http.Request, who access.Principal) (requestsPa
 	return page, nil
 }
 
-// back shows what came of a change: the page anew, or the page with what is wrong.
-func (p *portal) back(w http.ResponseWriter, r *http.Request, own control.Own, outcome error, word string) error {
-	switch fault.KindOf(outcome) {
+// outcome shows what came of a change: the page anew with a word about it, or the page with what is
+// wrong.
+func (p *portal) outcome(w http.ResponseWriter, r *http.Request, own control.Own, of change) error {
+	if of.err == nil {
+		http.Redirect(w, r, "/requests?done="+of.word, http.StatusSeeOther)
+		return nil
+	}
+	switch fault.KindOf(of.err) {
 	case fault.KindInvalid, fault.KindConflict, fault.KindLimited, fault.KindForbidden, fault.KindChanged:
-		if outcome != nil {
-			return p.writeRequests(w, r, own, outcome)
-		}
+		return p.writeRequests(w, r, own, of.err)
 	}
-	if outcome != nil {
-		return outcome
-	}
-	http.Redirect(w, r, "/requests?done="+word, http.StatusSeeOther)
-	return nil
+	return of.err
+}
+
+// change is what somebody wanted to do, and what came of it.
+type change struct {
+	err  error
+	word string
 }
 
 // readPeriod reads a period that a form gave; zero where it is none, which is refused later.
@@ -210,12 +215,12 @@ func (p *portal) askAccess(w http.ResponseWriter, r *http.Request, own control.O
 	_, err := p.Requests.RequestAccess(r.Context(), actor(r, &own.Who), control.Ask{
 		Application: access.ID(r.PostForm.Get("application")), Reason: r.PostForm.Get("reason"), Period: readPeriod(r),
 	})
-	return p.back(w, r, own, err, "asked")
+	return p.outcome(w, r, own, change{err, "asked"})
 }
 
 func (p *portal) withdrawRequest(w http.ResponseWriter, r *http.Request, own control.Own) error {
 	err := p.Requests.WithdrawRequest(r.Context(), actor(r, &own.Who), access.ID(r.PostForm.Get("id")))
-	return p.back(w, r, own, err, "withdrawn")
+	return p.outcome(w, r, own, change{err, "withdrawn"})
 }
 
 func (p *portal) answerRequest(w http.ResponseWriter, r *http.Request, own control.Own) error {
@@ -226,5 +231,5 @@ func (p *portal) answerRequest(w http.ResponseWriter, r *http.Request, own contr
 	_, err := p.Requests.AnswerRequest(r.Context(), actor(r, &own.Who), control.Verdict{
 		ID: access.ID(r.PostForm.Get("id")), Approve: verdict == "approve", Period: readPeriod(r), Answer: r.PostForm.Get("answer"),
 	})
-	return p.back(w, r, own, err, verdict)
+	return p.outcome(w, r, own, change{err, verdict})
 }
