@@ -59,9 +59,9 @@ func spellings(value string) []string {
 	return []string{value, url.QueryEscape(value), base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)), hex.EncodeToString([]byte(value))}
 }
 
-// TestNoSecretIsWrittenDown runs a whole life at debug level: enrolment, sign-in, use, the API with its keys, and
-// errors of all of them with the secrets in them. No secret is in a log of either program, an answer that does not
-// give it, the audit log, the metrics or the database.
+// TestNoSecretIsWrittenDown runs a whole life at debug level: enrolment, sign-in, use, the API with its keys, upstreams,
+// programs with tokens and keys of their own, and errors of all of them with the secrets in them. No secret is in a log
+// of either program, an answer that does not give it, the audit and the sign-in log, an export, the metrics or the database.
 func TestNoSecretIsWrittenDown(t *testing.T) {
 	log, metrics := &captured{}, must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	s := posterntest.New(t, posterntest.With(func(c *service.Config) {
@@ -87,6 +87,8 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	known["private key of the gateway"] = string(must(x509.MarshalPKCS8PrivateKey(gateway.PrivateKey))(t))
 	browserLife(t, s, known, answers)
 	apiLife(t, s, known, answers)
+	upstreamLife(t, s, known, answers)
+	programLife(t, s, known, answers)
 	w := &world{System: s}
 	stuff(t, w, known, answers)
 
@@ -100,6 +102,7 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	resp.Body.Close()
 	known["master key"] = string(must(os.ReadFile(filepath.Join(s.Dir, "service", "master.key")))(t))
 	places := map[string]string{"log": log.String(), "audit log": audit.String(), "metrics": string(exported), "answers": answers.String()}
+	written(t, s, places)
 	s.Stop()
 	files(t, s, places)
 	for place, text := range places {
