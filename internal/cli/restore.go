@@ -41,7 +41,7 @@ func (n noun[T]) deleting() string { return strings.TrimSuffix(n.use, "s") + ".d
 
 // deletedID finds the last deleted object of a name.
 func (n noun[T]) deletedID(ctx context.Context, client *api.Client, name string) (string, error) {
-	for e, err := range client.Audit.All(ctx, api.ListOptions{Search: name, Filter: url.Values{"action": {n.deleting()}}}) {
+	for e, err := range client.Audit.All(ctx, api.ListOptions{Filter: url.Values{"action": {n.deleting()}}}) {
 		if err != nil {
 			return "", err
 		}
