@@ -93,7 +93,7 @@ var keyNoun = noun[access.Key]{
 	meta: func(k *access.Key) *access.Meta { return &k.Meta },
 	sample: func(i int) access.Key {
 		return access.Key{
-			Meta: meta(num("key", i), 1), Name: fmt.Sprintf("Key %d", i), Roles: []access.Role{access.RoleLogReader}, Expires: at(30),
+			Meta: meta(num("key", i), 1), Name: fmt.Sprintf("Key %d", i), Roles: []access.Role{access.RoleLogReader}, Scopes: []string{"read-only"}, Expires: at(30),
 			LastUsed: at(20), Hash: fmt.Append(nil, "\x00hash", i),
 		}
 	},

@@ -59,6 +59,12 @@ var takenFields = []struct {
 	{"factors_credential", "passkey", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		return tx.InsertFactor(ctx, &access.Factor{ID: id("fac"), User: "usr_w", Kind: access.FactorPasskey, Credential: []byte{1}})
 	}},
+	{"access_keys_hash", "", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertAccessKey(ctx, &access.AccessKey{Meta: meta(id("ack"), 1), User: "usr_w", Application: "app_w", Hash: []byte{1}})
+	}},
+	{"device_codes_user", "", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertDeviceCode(ctx, &access.DeviceCode{Hash: []byte(id("d")), UserHash: []byte{1}, State: access.DevicePending})
+	}},
 	{"links_hash", "", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		u := access.User{Meta: meta(id("usr_link"), 1), Name: string(id("link"))}
 		return errFirst(tx.InsertUser(ctx, &u), tx.PutLink(ctx, &access.Link{User: u.ID, Hash: []byte{1}}))
