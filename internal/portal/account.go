@@ -133,10 +133,15 @@ func (p *portal) showConfirm(w http.ResponseWriter, r *http.Request, own control
 		doc := web.Describe(r.Context(), problem)
 		status, text = doc.Status, sentence(doc)
 	}
+	elsewhere, err := p.elsewhere(r, &account.User)
+	if err != nil {
+		return err
+	}
 	body, err := web.Render(confirmTemplate, struct {
 		Name, State, Options, Problem string
 		Password                      bool
-	}{own.Who.Name, offer.State, string(offer.Passkey), text, !account.User.PasswordSet.IsZero()})
+		Elsewhere                     *control.SignInChoice
+	}{own.Who.Name, offer.State, string(offer.Passkey), text, !account.User.PasswordSet.IsZero() || account.User.Upstream != "" && elsewhere == nil, elsewhere})
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,20 @@ func (p *portal) upstreams(mux *http.ServeMux, protection *http.CrossOriginProte
 	protection.AddInsecureBypassPattern("POST /upstreams/{id}/logout")
 }
 
+// elsewhere gives where a user signs in on pages that are not ours; nil for one who has a password.
+func (p *portal) elsewhere(r *http.Request, user *access.User) (*control.SignInChoice, error) {
+	if user.Upstream == "" {
+		return nil, nil
+	}
+	all, err := p.choices(r)
+	for i := range all {
+		if all[i].ID == user.Upstream {
+			return &all[i], nil
+		}
+	}
+	return nil, err
+}
+
 func upstreamID(r *http.Request) (access.ID, error) {
 	id := access.ID(r.PathValue("id"))
 	if !id.Valid(access.PrefixUpstream) {

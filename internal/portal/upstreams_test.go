@@ -116,6 +116,38 @@ func TestDefaultUpstream(t *testing.T) {
 	}
 }
 
+// TestConfirmElsewhere: who wants to change the account proves it where they prove everything.
+func TestConfirmElsewhere(t *testing.T) {
+	a := newAbroad(t)
+	b := a.Browser()
+	b.Go(a.begin(t, b, a.PortalURL+"/sign-in"))
+	if page := b.Go(a.PortalURL + "/account"); strings.Contains(page.Text, "New password") || !strings.Contains(page.Text, "no password here") {
+		t.Errorf("the account: %s", page.Text)
+	}
+	page := b.Go(a.PortalURL + "/account/confirm")
+	if !strings.Contains(page.Text, "Confirm with Example &amp; Sons") || strings.Contains(page.Text, `type="password"`) {
+		t.Fatalf("to confirm: %s", page.Text)
+	}
+	confirm := a.PortalURL + "/upstreams/" + a.up.ID + "/begin?confirm=1"
+	if page := b.Go(confirm); page.Header.Get("Refresh") != "0; url=/account" {
+		t.Fatalf("%s at %s: %s", page.Status, page.Request.URL, page.Text)
+	}
+	if page := b.Go(a.PortalURL + "/account"); !strings.Contains(page.Text, "Add a factor") {
+		t.Errorf("the account is not confirmed: %s", page.Text)
+	}
+	// Somebody else at the provider confirms nothing, and is not signed in by it.
+	a.idp.Put(idp.User{Subject: "43", Claims: map[string]any{"preferred_username": "grace"}})
+	other := a.Browser()
+	other.Go(a.begin(t, other, a.PortalURL+"/sign-in"))
+	a.idp.Put(idp.User{Subject: "42", Claims: map[string]any{"preferred_username": "ada"}})
+	if page := other.Go(confirm); page.StatusCode != http.StatusForbidden {
+		t.Errorf("confirmed by somebody else: %s", page.Status)
+	}
+	if page := other.Go(a.PortalURL + "/account"); strings.Contains(page.Text, "Add a factor") || !strings.Contains(page.Text, "grace") {
+		t.Errorf("the account of the other: %s", page.Text)
+	}
+}
+
 // TestBackFromElsewhere opens callbacks that nobody here began, and those with which the provider says no.
 func TestBackFromElsewhere(t *testing.T) {
 	a := newAbroad(t)
