@@ -351,11 +351,11 @@ func printTested(c *cobra.Command, how string, out api.UpstreamTested) error {
 	default:
 		verdict += " as a new user"
 	}
-	rows := [][]string{{"Result", cell(verdict)}, {"Subject", cell(out.Subject)}, {"Name", cell(out.Name)}, {"Display name", cell(out.DisplayName)},
-		{"E-mail", cell(out.Email)}, {"Groups", cell(comma(out.Groups))}}
+	rows := [][]string{{"Result", verdict}, {"Subject", out.Subject}, {"Name", out.Name}, {"Display name", out.DisplayName},
+		{"E-mail", out.Email}, {"Groups", comma(out.Groups)}}
 	for _, row := range rows {
 		if row[1] != "" {
-			fmt.Fprintf(w, "%-14s%s\n", row[0]+":", row[1])
+			fmt.Fprintf(w, "%-16s%s\n", row[0]+":", cell(row[1]))
 		}
 	}
 	for _, step := range out.Steps {
