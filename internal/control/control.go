@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"postern/internal/access"
+	"postern/internal/audit"
 	"postern/internal/fault"
 	"postern/internal/identity"
 	"postern/internal/session"
@@ -109,7 +110,8 @@ type Control struct {
 	refusals       *refusals
 	signIns        *signIns
 	exporting      *exporting
-	denials        denials // that were noted not long ago
+	denials        denials                    // that were noted not long ago
+	auditSeen      atomic.Pointer[audit.Head] // the end of the audit log that was seen last
 	providers      providers
 	announced      chan struct{} // something was committed
 	away           atomic.Pointer[awayError]

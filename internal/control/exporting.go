@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"sync"
@@ -31,6 +32,7 @@ const (
 type exporting struct {
 	sent   *prometheus.CounterVec // by stream
 	failed *prometheus.CounterVec // by stream
+	behind *prometheus.GaugeVec   // by export and stream
 	all    sync.WaitGroup         // what runs
 
 	mu      sync.Mutex // guards the rest
@@ -43,11 +45,12 @@ func newExporting(r prometheus.Registerer) (*exporting, error) {
 	x := &exporting{running: map[access.ID]bool{}, again: map[access.ID]time.Time{}, pause: map[access.ID]time.Duration{},
 		sent:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_export_entries_total", Help: "Log entries that destinations have taken."}, []string{"stream"}),
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_export_failures_total", Help: "Batches of log entries that destinations have not taken."}, []string{"stream"}),
+		behind: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "postern_export_waiting", Help: "Log entries that a destination has not got yet, at the replica that sends."}, []string{"export", "stream"}),
 	}
 	if r == nil {
 		return x, nil
 	}
-	for _, each := range []prometheus.Collector{x.sent, x.failed} {
+	for _, each := range []prometheus.Collector{x.sent, x.failed, x.behind} {
 		if err := r.Register(each); err != nil {
 			return nil, fault.Internal(err, "register metrics")
 		}
@@ -122,6 +125,7 @@ func (c *Control) sendTo(ctx context.Context, e *access.Export) error {
 	}
 	defer sender.Close()
 	for _, state := range states {
+		c.exporting.behind.WithLabelValues(e.Name, string(state.Stream)).Set(float64(max(0, state.Waiting)))
 		if err := c.sendStream(ctx, e, sender, state); err != nil {
 			return err
 		}
@@ -294,15 +298,39 @@ func signInEvent(s *access.SignInEntry) export.Event {
 		Summary: string(s.Event) + " " + string(s.Result), Data: data}
 }
 
-// exportHealth tells of destinations that have not taken anything for a while.
-func (c *Control) exportHealth(ctx context.Context) error {
-	var names []string
-	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
-		names, err = tx.FailingExports(ctx, c.now())
-		return err
-	})
-	if err != nil || len(names) == 0 {
+// findExports tells of destinations that have not taken anything for a while.
+func (c *Control) findExports(ctx context.Context, tx *store.Tx, f *findings) error {
+	names, err := tx.FailingExports(ctx, c.now())
+	for _, name := range names {
+		f.add(Finding{Code: "export-failing", Severity: SeverityWarning,
+			Sentence: "Logs do not reach " + name + ". Nothing is lost as long as the entries are kept.",
+			Cure:     "See why with postern exports show, and try with postern exports test."})
+	}
+	return err
+}
+
+// findAuditLog tells when the audit log lost an end that this process has seen. Whoever can write the
+// database can cut it off without a trace there.
+func (c *Control) findAuditLog(ctx context.Context, tx *store.Tx, f *findings) error {
+	head, trimmed, err := tx.AuditHeads(ctx)
+	if err != nil {
 		return err
 	}
-	return fault.Unavailable("logs do not reach %s; postern exports show says why", names[0])
+	seen := c.auditSeen.Load()
+	if seen == nil || seen.Seq <= trimmed.Seq {
+		c.auditSeen.Store(&head)
+		return nil
+	}
+	there, err := tx.AuditRecords(ctx, seen.Seq-1, 1)
+	if err != nil {
+		return err
+	}
+	if len(there) == 1 && there[0].Seq == seen.Seq && there[0].Hash == seen.Hash {
+		c.auditSeen.Store(&head)
+		return nil
+	}
+	f.add(Finding{Code: "audit-log-cut", Severity: SeverityError,
+		Sentence: fmt.Sprintf("The audit log lost entry %d, which was there before: somebody changed the database, or put an older one in its place.", seen.Seq),
+		Cure:     "Run postern audit verify, and compare with where the log is exported to. A service that is started anew takes the log as it is."})
+	return nil
 }

@@ -246,4 +246,22 @@ func (s *site) checkVersions(point int) {
 	if next != 0 {
 		s.t.Errorf("point %d: the audit log begins with version %d", point, next+1)
 	}
+	s.checkChain(point)
+}
+
+// checkChain fails the test unless the audit log is a whole chain, and still holds what it held at the crash point before.
+func (s *site) checkChain(point int) {
+	s.t.Helper()
+	var kept []string
+	if s.auditHead != "" {
+		kept = append(kept, s.auditHead)
+	}
+	report, err := s.API.Audit.Verify(s.t.Context(), kept...)
+	if err != nil {
+		s.t.Fatalf("point %d: verify the audit log: %v", point, err)
+	}
+	if !report.Good {
+		s.t.Errorf("point %d: the audit log is not whole: %+v", point, *report.Problem)
+	}
+	s.auditHead = fmt.Sprintf("%d:%s", report.Head.Seq, report.Head.Hash)
 }

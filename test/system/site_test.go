@@ -27,6 +27,7 @@ type site struct {
 	beyond              *process // the service that holds the connectors' tunnels, if it is another one
 	connectors          []*process
 	clients             []client // signed in at the application wiki, after publish
+	auditHead           string   // the end of the audit log at the crash point before
 }
 
 // client is an HTTP client of one protocol, without a limit of time.
