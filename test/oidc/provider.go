@@ -145,6 +145,9 @@ func (p *Provider) Clients(clients ...Client) {
 // Accounts replaces its users: who is not among them any more is as good as disabled.
 func (p *Provider) Accounts(accounts Accounts) { p.tell(map[string]any{"accounts": accounts}, nil) }
 
+// Trust makes the provider trust another authority, too, when it calls others.
+func (p *Provider) Trust(roots string) { p.tell(map[string]any{"ca": p.CA + roots}, nil) }
+
 // Rotate makes the provider sign with a new key and forget the old one.
 func (p *Provider) Rotate() { p.tell(map[string]any{"rotate": true}, nil) }
 
