@@ -60,6 +60,7 @@ func crash(s *site, points int, kill func()) {
 			return
 		}
 	}
+	s.checkDatabase()
 	for _, w := range writers {
 		s.t.Logf("%s: %d changes acknowledged, %d without an answer, %d of these made", w.name, w.acknowledged, w.unanswered, w.made)
 	}
