@@ -101,7 +101,7 @@ func programLife(t *testing.T, s *posterntest.System, known secrets, answers io.
 		t.Fatalf("%s: %s", made.Status, made.Text)
 	}
 	for _, form := range []url.Values{ // each an error with a secret in it
-		{"grant_type": {"refresh_token"}, "refresh_token": {known["refresh token"]}}, {"grant_type": {"refresh_token"}, "refresh_token": {known["access key"]}},
+		{"grant_type": {"refresh_token"}, "refresh_token": {known["refresh token"] + "x"}}, {"grant_type": {"refresh_token"}, "refresh_token": {known["access key"]}},
 		{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {known["device code"]}}, {"grant_type": {known["access token"]}},
 	} {
 		form.Set("client_id", access.ClientCLI)
