@@ -2,6 +2,7 @@ package portal
 
 import (
 	_ "embed"
+	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -243,11 +244,24 @@ func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// denials are the titles of pages for reasons of which there is more to say; gateways say the same.
+var denials = map[string]string{
+	policy.ReasonPolicyNetwork: "You may not use this application from here",
+	policy.ReasonPolicyTime:    "This application is closed now",
+}
+
 // showForbidden tells somebody who is signed in that this application is not for them, and as whom
 // they are signed in: with another account it may be.
 func (p *portal) showForbidden(w http.ResponseWriter, r *http.Request, who *access.Principal, err error) {
+	code, title := "not-allowed", "You may not use this application"
+	if d, ok := errors.AsType[*control.Denied](err); ok {
+		code = d.Reason
+		if more, ok := denials[code]; ok {
+			title = more
+		}
+	}
 	web.ErrorPage{
-		Status: http.StatusForbidden, Code: "not-allowed", Title: "You may not use this application",
+		Status: http.StatusForbidden, Code: code, Title: title,
 		Message: sentence(web.Describe(r.Context(), err)), Advice: "You are signed in as " + who.Name + ".",
 		Link: "/", LinkText: "To your applications",
 	}.Write(w, r)

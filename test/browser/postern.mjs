@@ -25,6 +25,9 @@ function build() {
   return dir
 }
 
+// postern gives the program, for commands beside what start runs.
+export const postern = () => join(build(), 'postern')
+
 // start runs postern with arguments in a new directory and waits until it has printed what ready matches. Its result has
 // the match, the directory, the process's id, and stop(), which ends it as Ctrl-C does.
 export async function start(args, ready) {
