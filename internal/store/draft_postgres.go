@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -91,17 +92,11 @@ func (e postgresEngine) publish(ctx context.Context, db *sql.DB) error {
 	}
 	defer conn.Close() // back to the pool, which is closed next
 	var home string
-	var services int
 	if err := conn.QueryRowContext(ctx, "SELECT quote_ident(CURRENT_SCHEMA())").Scan(&home); err != nil {
 		return err
 	}
-	err = conn.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity
-		WHERE datname = CURRENT_DATABASE() AND application_name = $1 AND pid <> pg_backend_pid()`, e.config.RuntimeParams["application_name"]).Scan(&services)
-	if err != nil {
+	if err := e.unused(ctx, conn); err != nil {
 		return err
-	}
-	if services > 0 {
-		return fault.Conflict("the database is in use by %d connections of services: stop all of them first", services)
 	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
@@ -121,6 +116,27 @@ func (e postgresEngine) publish(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// unused fails while a service is connected. The server takes a moment to notice that one has gone.
+func (e postgresEngine) unused(ctx context.Context, conn *sql.Conn) error {
+	const moments = 50
+	for moment := 1; ; moment++ {
+		var services int
+		err := conn.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity
+			WHERE datname = CURRENT_DATABASE() AND application_name = $1 AND pid <> pg_backend_pid()`, e.config.RuntimeParams["application_name"]).Scan(&services)
+		if err != nil || services == 0 {
+			return err
+		}
+		if moment == moments {
+			return fault.Conflict("the database is in use by %d connections of services: stop all of them first", services)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // moveTables moves our tables and views from one namespace to another: those whose names the draft has.
