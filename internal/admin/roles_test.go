@@ -60,6 +60,9 @@ func path(r admin.Row, f fixture) string {
 	if r.Method == http.MethodDelete && id != "" {
 		id = id[:4] + strings.Repeat("0", 26)
 	}
+	if r.Name == "explainAccess" {
+		return r.Pattern + "?user=" + f.usr + "&application=" + f.app
+	}
 	return strings.NewReplacer("{id}", id, "{domain}", f.domain).Replace(r.Pattern)
 }
 

@@ -115,7 +115,7 @@ func TestExportAppliesToNothing(t *testing.T) {
 				t.Fatalf("round %d: what was edited (-) and what changed (+):\n%s", round, diff)
 			}
 			if diff := cmp.Diff(want, k.document(), sameDocument, cmpopts.SortSlices(less[access.Application]), cmpopts.SortSlices(less[access.User]),
-				cmpopts.SortSlices(less[access.Group]), cmpopts.SortSlices(less[access.Assignment]), cmpopts.SortSlices(less[access.ConnectorGroup]),
+				cmpopts.SortSlices(less[access.Group]), cmpopts.SortSlices(less[access.Policy]), cmpopts.SortSlices(less[access.Assignment]), cmpopts.SortSlices(less[access.ConnectorGroup]),
 				cmpopts.SortSlices(func(a, b access.ID) bool { return a < b })); diff != "" {
 				t.Fatalf("round %d: wanted (-), is (+):\n%s", round, diff)
 			}
@@ -135,6 +135,8 @@ func key(v any) string {
 		return o.Name
 	case access.ConnectorGroup:
 		return o.Name
+	case access.Policy:
+		return o.Name
 	case access.Assignment:
 		return string(o.Application + " " + o.User + o.Group)
 	}
@@ -145,7 +147,7 @@ func key(v any) string {
 // tell. Objects are edited in ways that always differ.
 func change(doc *access.Document, dice *rand.Rand, round int) string {
 	stamp := fmt.Sprintf("%d-%d", round, dice.Uint32())
-	switch dice.IntN(10) {
+	switch dice.IntN(14) {
 	case 0:
 		u := &doc.Users[dice.IntN(len(doc.Users))]
 		if u.Created.IsZero() {
@@ -198,6 +200,35 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 		}
 		a.Expires = time.Now().Add(time.Hour + time.Duration(dice.Uint32())).UTC().Truncate(time.Microsecond)
 		return "assignment.update " + string(a.User+a.Group) + " → " + string(a.Application)
+	case 9:
+		name := "Policy " + stamp
+		doc.Policies = append(doc.Policies, access.Policy{Name: name, Mode: access.ModeReportOnly, Applications: some(doc.Applications, func(a *access.Application) string { return a.Name }),
+			Groups: some(doc.Groups, func(g *access.Group) string { return g.Name }), ExceptUsers: some(doc.Users, func(u *access.User) string { return u.Name }),
+			Conditions: access.Conditions{Strength: access.MultiFactor, MaxAge: time.Hour, Windows: []access.Window{{Days: 3, From: 60, To: 120, Zone: "Europe/Berlin"}}}})
+		return "policy.create " + name
+	case 10:
+		for i := range doc.Policies {
+			if p := &doc.Policies[i]; !p.Created.IsZero() && p.Description == "" {
+				p.Description, p.Conditions.MaxAge, p.Groups = stamp, 0, nil
+				return "policy.update " + p.Name
+			}
+		}
+		return ""
+	case 11:
+		for i := range doc.Policies {
+			if p := doc.Policies[i]; !p.Created.IsZero() && p.Description != "" {
+				doc.Policies = slices.Delete(doc.Policies, i, i+1)
+				return "policy.delete " + p.Name
+			}
+		}
+		return ""
+	case 12:
+		a := &doc.Applications[dice.IntN(len(doc.Applications))]
+		if a.Created.IsZero() || a.Requestable {
+			return ""
+		}
+		a.Requestable, a.OwnerUsers = true, some(doc.Users, func(u *access.User) string { return u.Name })
+		return "application.update " + a.Name
 	case 8:
 		for i := range doc.Groups {
 			if g := &doc.Groups[i]; len(g.Groups) > 0 && !g.Created.IsZero() {
@@ -209,6 +240,16 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 	}
 	doc.ConnectorGroups = append(doc.ConnectorGroups, access.ConnectorGroup{Name: "Site " + stamp})
 	return "connector-group.create Site " + stamp
+}
+
+// some gives the names of the first two of a list that are stored.
+func some[T any](list []T, name func(*T) string) (names []access.ID) {
+	for i := range list {
+		if len(names) < 2 {
+			names = append(names, access.ID(name(&list[i])))
+		}
+	}
+	return names
 }
 
 // shallow gives the names of two groups that have none in them.
