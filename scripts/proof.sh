@@ -12,6 +12,7 @@ system    | 10,000 marked requests, kills, cuts of up to 60 s, restarts: and all
 explain   | 10,000 random requests: the gateway does what postern explain said before           | go test -run TestExplainAgrees ./internal/service/...
 lab       | network namespaces: inbound counter, cuts of up to 60 s                             | go test ./test/lab/...
 directory | signing in by Active Directory (two Samba domains): groups, states, access lost       | go test ./test/directory/...
+saml      | signing in and out at a SAML provider (lemonldap-ng), encrypted assertions          | go test ./test/saml/...
 browser   | the pages in a browser                                                              | scripts/test.sh browser
 fuzz      | every fuzz target for FUZZTIME (2m)                                                 | scripts/fuzz.sh
 bench     | tunnel against yamux, whole path beside nginx, many rounds                          | scripts/bench.sh
@@ -30,6 +31,12 @@ line=$(parts | grep -E "^$name +\|" || true)
 command=${line##*| }
 case $name in directory) # what no part of make test needs
   for package in samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools python3-samba iproute2; do want samba-tool $package; done
+  install_wanted || say "Going on without." ;;
+saml)
+  for package in lemonldap-ng liblasso-perl libglib-perl libgd-securityimage-perl libimage-magick-perl libxml-simple-perl libio-string-perl \
+    libmime-tools-perl libemail-sender-perl libemail-date-format-perl libstring-random-perl libhttp-browserdetect-perl; do
+    want /usr/share/lemonldap-ng/bin/lemonldap-ng-cli $package
+  done
   install_wanted || say "Going on without." ;;
 esac
 export POSTERN_PROOF=1 FUZZTIME=${FUZZTIME:-2m} ROUNDS=${ROUNDS:-15}
