@@ -29,7 +29,7 @@ const (
 	adminPassword = "Adm1n-Passw0rd!"
 	readerSecret  = "Re4der-Passw0rd!"
 	userPassword  = "Us3r-Passw0rd!!"
-	patience      = 3 * time.Minute // for a domain to come up
+	patience      = 10 * time.Minute // for a domain to come up
 )
 
 // domain is one Active Directory with a domain controller of its own.
