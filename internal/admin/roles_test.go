@@ -43,7 +43,7 @@ var bodies = map[string]string{
 	"testUpstream":         `{"claims":{"email":"a@example.com"}}`,
 	"undoUpstream":         `{"to":1}`,
 	"putCertificate":       `{"chain":"x","key":"x"}`,
-	"createExport":         `{"name":"{new}","kind":"syslog","streams":["audit"],"url":"tls://logs.invalid:6514"}`,
+	"createExport":         `{"name":"{new}","kind":"syslog","streams":["audit"],"url":"tls://127.0.0.1:6514"}`,
 	"updateExport":         `{"disabled":true}`,
 	"setExportSecret":      `{"secret":""}`,
 	"finishExchange":       `{"force":true}`,
@@ -54,7 +54,7 @@ var bodies = map[string]string{
 // allowed learns that, who is not does not.
 func path(r admin.Row, f fixture) string {
 	ids := map[string]string{"applications": f.app, "connector-groups": f.cgr, "users": f.usr, "groups": f.grp,
-		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups, "exports": "exp_" + strings.Repeat("0", 26), "policies": f.pol, "access-keys": "ack_" + strings.Repeat("0", 26), "requests": f.req}
+		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups, "exports": f.exp, "policies": f.pol, "access-keys": "ack_" + strings.Repeat("0", 26), "requests": f.req}
 	noun := strings.Split(strings.TrimPrefix(r.Pattern, "/api/v1/"), "/")[0]
 	id := ids[noun]
 	if r.Method == http.MethodDelete && id != "" {

@@ -205,7 +205,7 @@ func (s *system) dump() string {
 // A fixture is one object of each kind.
 type fixture struct {
 	app, cgr, usr, grp, asg, tok, key, con, domain string
-	ups, pol, req                                  string
+	ups, pol, req, exp                             string
 }
 
 func (s *system) fixture() fixture {
@@ -242,7 +242,10 @@ func (s *system) fixture() fixture {
 	must(err)
 	pol, err := s.owner.Policies.Create(ctx, api.PolicyInput{Name: name, Everyone: true, AllApplications: true, Mode: "off"})
 	must(err)
-	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID, pol.ID, s.ask(name)}
+	exp, err := s.owner.Exports.Create(ctx, api.ExportCreate{ExportInput: api.ExportInput{Name: name, Kind: "syslog", Streams: []string{"audit"},
+		URL: "tls://127.0.0.1:6514", Disabled: true}})
+	must(err)
+	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID, pol.ID, s.ask(name), exp.ID}
 }
 
 // ask has a new user ask for a new application and gives the request's id.
