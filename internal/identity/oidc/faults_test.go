@@ -187,7 +187,9 @@ func TestFaultyProvider(t *testing.T) {
 		{"another type of token", func(i *idp) { i.handlers["token"] = status(200, `{"access_token":"x","token_type":"mac"}`) }, fault.KindUpstream, "Bearer"},
 		{"tokens without end", func(i *idp) { i.handlers["token"] = endless }, fault.KindUpstream, "more than"},
 		{"a redirect of the secret", func(i *idp) {
-			i.handlers["token"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, i.issuer+"/more", http.StatusTemporaryRedirect) }
+			i.handlers["token"] = func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, i.issuer+"/more", http.StatusTemporaryRedirect)
+			}
 		}, fault.KindUpstream, "redirect"},
 		{"our secret is wrong", func(i *idp) {
 			i.handlers["token"] = status(401, `{"error":"invalid_client","error_description":"s3cret"}`)
