@@ -43,6 +43,7 @@ var (
 	ofConnectorGroup = filter{"connectorGroup", "Only those of this connector group.", access.PrefixConnectorGroup, nil}
 	ofDisabled       = filter{"disabled", "Only those that are disabled (true), or that are not (false).", "", []string{"true", "false"}}
 	ofRole           = filter{"role", "Only users with this role.", "", words(access.Roles())}
+	ofBreakGlass     = filter{"breakGlass", "Only users for whom no policy holds (true), or all others (false).", "", []string{"true", "false"}}
 	ofGroup          = filter{"group", "Only members of this group.", access.PrefixGroup, nil}
 	ofMember         = filter{"member", "Only groups that this user is a member of.", access.PrefixUser, nil}
 	ofUpstream       = filter{"upstream", "Only users of this upstream.", access.PrefixUpstream, nil}

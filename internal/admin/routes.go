@@ -52,7 +52,7 @@ func (h *Handler) table() []route {
 		{patch, "/connectors/{id}", "updateConnector", "connectors", "Rename, move, disable or enable a connector", apps, false, update(h.changeConnector())},
 		{del, "/connectors/{id}", "deleteConnector", "connectors", "Delete a connector and revoke its certificate", apps, false, remove(access.PrefixConnector, c.DeleteConnector)},
 		{get, "/gateways", "listGateways", "gateways", "List the gateways that run and whether they reach each other", viewers, false, list(c.Gateways, showGateway)},
-		{get, "/users", "listUsers", "users", "List users", viewers, false, list(c.Users, showUser, ofDisabled, ofRole, ofGroup, ofUpstream)},
+		{get, "/users", "listUsers", "users", "List users", viewers, false, list(c.Users, showUser, ofDisabled, ofRole, ofGroup, ofUpstream, ofBreakGlass)},
 		{post, "/users", "createUser", "users", "Make a local user", people, false, create(h.createUser)},
 		{get, "/users/{id}", "showUser", "users", "Show a user", viewers, false, one(access.PrefixUser, c.User, showUser)},
 		{patch, "/users/{id}", "updateUser", "users", "Change, disable or enable a user", people, false, update(h.changeUser())},

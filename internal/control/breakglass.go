@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/fault"
@@ -82,4 +84,26 @@ func (c *Control) signedInGlass(ctx context.Context, tx *store.Tx, by access.Act
 		ID: access.NewID(access.PrefixAudit, now), Time: now, Actor: by, Action: string(useBreakGlass),
 		Object: s.row.ID, Name: s.user.Name, Outcome: "done", Detail: "{}",
 	})
+}
+
+// glassShown is how long health tells of a use of a break-glass user.
+const glassShown = 24 * time.Hour
+
+// findBreakGlass tells that there are break-glass users, and that one of them was used.
+func (c *Control) findBreakGlass(ctx context.Context, tx *store.Tx, f *findings) error {
+	count, err := tx.BreakGlassUsers(ctx)
+	if err != nil || count == 0 {
+		return err
+	}
+	f.add(Finding{Code: "break-glass-ready", Severity: SeverityNotice,
+		Sentence: fmt.Sprintf("There are users for whom no policy holds (break glass): %d.", count),
+		Cure:     "Nothing, as long as their passwords and factors are in a safe: postern users list --break-glass true."})
+	used, _, err := tx.Audits(ctx, store.AuditFilter{Action: string(useBreakGlass), Since: c.now().Add(-glassShown), Page: access.Page{Limit: 1}})
+	if err != nil || len(used) == 0 {
+		return err
+	}
+	f.add(Finding{Code: "break-glass-used", Severity: SeverityWarning, Object: used[0].Actor.ID,
+		Sentence: fmt.Sprintf("The break-glass user %s was used at %s.", used[0].Actor.Name, stamp(used[0].Time)),
+		Cure:     "Find out why: postern audit list --action session.break-glass. Give the user another password and factor afterwards. This goes by itself after a day."})
+	return nil
 }

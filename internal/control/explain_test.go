@@ -135,6 +135,14 @@ func TestBreakGlass(t *testing.T) {
 		if e := k.lastAudit("session.break-glass"); e.Object != wiki.ID || !strings.Contains(e.Detail, "Nobody") {
 			t.Errorf("the way past a policy left %+v", e)
 		}
+		used := false
+		k.Inspect(ctx)
+		for _, f := range k.Findings(ctx) {
+			used = used || f.Code == "break-glass-used" && f.Object == rescue.ID
+		}
+		if !used {
+			t.Error("health does not tell that a break-glass user was used")
+		}
 		if d, err := k.Explain(ctx, k.owner, control.Question{User: rescue.ID, Application: wiki.ID}); err != nil || !strings.Contains(says(d), "policy note") {
 			t.Errorf("explained: %s, %v", says(d), err)
 		}

@@ -172,6 +172,9 @@ func pages(ask func(access.Page) (next string, err error)) error {
 }
 
 func (c *Control) findPeople(ctx context.Context, tx *store.Tx, f *findings) error {
+	if err := c.findBreakGlass(ctx, tx, f); err != nil {
+		return err
+	}
 	enforced := 0
 	for _, p := range c.current().Policies {
 		if p.Mode == access.ModeEnforce {

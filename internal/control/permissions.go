@@ -150,7 +150,7 @@ func table() map[permission]who {
 		readConnectorGroup: roles(apps, people, reader), createConnectorGroup: roles(apps),
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
-		readGateway: roles(apps, people, reader),
+		readGateway:   roles(apps, people, reader),
 		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector),
 		deregisterConnector: kinds(access.ActorConnector),
