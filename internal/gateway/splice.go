@@ -43,16 +43,28 @@ func passCut(from, to *tunnel.Stream) {
 	}
 }
 
+// A sink remembers that it was writing which failed, not reading.
+type sink struct {
+	to     *tunnel.Stream
+	failed bool
+}
+
+func (w *sink) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	w.failed = w.failed || err != nil
+	return n, err
+}
+
 // carry copies one direction and passes its end on.
 func carry(to, from *tunnel.Stream) {
-	_, err := from.WriteTo(to)
-	if err == nil {
+	w := &sink{to: to}
+	_, err := from.WriteTo(w)
+	var cut *tunnel.ResetError
+	switch {
+	case err == nil:
 		_ = to.CloseWrite() // a stream that is over needs no end
-		return
-	}
-	switch cut := cutOf(from); {
-	case cut == nil: // the other one takes nothing any more; what it still sends is carried to its end
-	case cut.Code == tunnel.CodeClosed:
+	case w.failed: // the other one takes nothing any more; what it still sends is carried to its end
+	case !errors.As(err, &cut) || cut.Code == tunnel.CodeClosed:
 		_ = to.Close()
 	case cut.Code == tunnel.CodeConnectionLost:
 		to.Reset(tunnel.CodePathLost)
