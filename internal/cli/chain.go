@@ -274,7 +274,7 @@ func everUser(ctx context.Context, client *api.Client, text string) (string, err
 	}
 	ids := map[string]bool{}
 	var last string
-	o := api.AuditOptions{Action: "user.delete", ListOptions: api.ListOptions{Search: text, Limit: api.MaxPage}}
+	o := api.AuditOptions{Action: "user.delete", ListOptions: api.ListOptions{Limit: api.MaxPage}}
 	for e, failed := range client.Audit.All(ctx, o.Options()) {
 		if failed != nil {
 			return "", failed

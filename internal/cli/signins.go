@@ -99,6 +99,10 @@ func (f *signInFlags) list(c *cobra.Command) error {
 	if f.follow {
 		return f.goOn(c, &feed{how: how, client: client, view: newView(c, client)}, found)
 	}
+	if how == "table" && len(found) == 0 {
+		_, err := fmt.Fprintln(c.ErrOrStderr(), "No sign-ins.")
+		return err
+	}
 	if err := n.printList(c, how, newView(c, client), found); err != nil {
 		return err
 	}
