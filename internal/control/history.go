@@ -109,6 +109,7 @@ func (c *Control) userVersions(ctx context.Context, r request) (list []Version[a
 		list, err = past(ctx, tx, lived[access.User]{now, now.Meta, createUser, updateUser})
 		for i := range list {
 			list[i].Object.Groups, list[i].Object.PasswordSet, list[i].Object.Factors = now.Groups, now.PasswordSet, now.Factors
+			list[i].Object.UpstreamRefused = now.UpstreamRefused
 		}
 		return err
 	})
