@@ -79,11 +79,11 @@ type Policy struct {
 
 // Conditions are what a policy asks for, each that is not empty.
 type Conditions struct {
-	Strength        Strength       `json:"strength,omitempty"`        // at least
-	MaxAge          time.Duration  `json:"maxAge,omitempty"`          // since the last proof
-	AllowedNetworks []Network `json:"allowedNetworks,omitempty"` // the client's address is in one of them
-	BlockedNetworks []Network `json:"blockedNetworks,omitempty"` // and in none of these
-	Windows         []Window       `json:"windows,omitempty"`         // one of them is open
+	Strength        Strength      `json:"strength,omitempty"`        // at least
+	MaxAge          time.Duration `json:"maxAge,omitempty"`          // since the last proof
+	AllowedNetworks []Network     `json:"allowedNetworks,omitempty"` // the client's address is in one of them
+	BlockedNetworks []Network     `json:"blockedNetworks,omitempty"` // and in none of these
+	Windows         []Window      `json:"windows,omitempty"`         // one of them is open
 	// Unknown is set where the stored conditions have one that this program does not know: it was
 	// written by a later one, and is met by nobody.
 	Unknown bool `json:"-"`
