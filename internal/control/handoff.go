@@ -130,7 +130,8 @@ func (c *Control) Authorize(ctx context.Context, who access.Principal, signed st
 
 // Swap gives an application session for a one-time code. Whatever comes of it, the code is spent:
 // shown at another host, application or browser than it was made for, it is worth nothing to
-// anybody.
+// anybody. Where only the browser's binding is another one, returnTo still tells beside the error which page was asked
+// for: tabs that were opened at once in a new browser overwrite each other's binding.
 func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, binding string) (cookie, returnTo string, err error) {
 	tried := access.SignInEntry{Event: access.EventHandOver, Application: app}
 	defer func() { c.turnedAway(ctx, tried, err) }()
@@ -145,13 +146,16 @@ func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, bi
 	}
 	var refusal error
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
-		refusal = nil
+		refusal, returnTo = nil, ""
 		spent, err := tx.SpendCode(ctx, session.Hash(short(code, 128)), now)
 		if err != nil {
 			return orElse(err, fault.KindNotFound, errCode)
 		}
 		if spent.Application != app || spent.Host != authority || subtle.ConstantTimeCompare([]byte(spent.Binding), []byte(binding)) != 1 {
 			refusal = errCode // and the code stays spent
+			if spent.Application == app && spent.Host == authority {
+				returnTo = spent.Return
+			}
 			return nil
 		}
 		returnTo = spent.Return
@@ -164,8 +168,8 @@ func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, bi
 		child.Address, child.UserAgent = parent.Address, parent.UserAgent
 		return tx.InsertSession(ctx, &child)
 	})
-	if err == nil {
-		err = refusal
+	if err == nil && refusal != nil {
+		return "", returnTo, refusal
 	}
 	if err != nil {
 		return "", "", err

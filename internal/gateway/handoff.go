@@ -105,18 +105,24 @@ func (g *Gateway) callback(x *exchange, v *view, t target) error {
 	if err != nil && isAway(err) {
 		return fault.Unavailable("Postern cannot sign you in at the moment.").After(5 * time.Second).Because(err)
 	}
-	if err != nil {
-		return signInAgain(err)
-	}
-	if session == "" || strings.ContainsAny(session, "; ,\"\\\r\n") {
-		return signInAgain(errors.New("the control plane gave a cookie that cannot be set"))
-	}
 	if back == "" || back[0] != '/' || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
+		if err != nil {
+			return signInAgain(err)
+		}
 		back = app.external.Path
 	}
+	if err == nil && (session == "" || strings.ContainsAny(session, "; ,\"\\\r\n")) {
+		return signInAgain(errors.New("the control plane gave a cookie that cannot be set"))
+	}
 	w, _ := x.page()
-	setCookie(w.Header(), sessionCookieName(app), session)
 	w.Header().Set("Postern-Reference", x.id)
+	if err != nil { // another tab's binding took the place of this one's: the page leads to a sign-in that fits it
+		x.record.Reason = "sign-in-stale"
+		redirect(w, http.StatusSeeOther, app.external.Origin()+back)
+		x.record.Complete = true
+		return nil
+	}
+	setCookie(w.Header(), sessionCookieName(app), session)
 	redirect(w, http.StatusSeeOther, app.external.Origin()+back)
 	x.record.Complete = true
 	return nil
