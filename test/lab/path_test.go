@@ -17,8 +17,8 @@ import (
 const longCut = 10 * time.Second
 
 var (
-	namedWithin = size.Within(longCut)         // after a cut, the page says where the way is broken
-	backWithin  = size.Within(5 * time.Second) // after it, the page is there again
+	namedWithin = size.Within(20 * time.Second) // after a cut, for whose end requests wait a while, the page says where the way is broken
+	backWithin  = size.Within(5 * time.Second)  // after it, the page is there again
 )
 
 // failedHop finds the hop that an error page names.
