@@ -11,14 +11,14 @@ rm -rf "$logs"; mkdir -p "$logs"
 # Each part: needs_PART prints why it cannot run, if it cannot; run_PART runs it.
 needs_unit() { needs go gcc initdb nginx h2load openssl curl slapd; }
 run_unit() {
-  go test -race -timeout 20m ./internal/... ./test/size/... ./test/bench/... || return 1
+  go test -race -timeout 45m ./internal/... ./test/size/... ./test/bench/... || return 1
   [ ! -d cmd ] || go test -timeout 10m ./cmd/...
 }
 
 needs_system() { needs go initdb node npm; has_go_tests test/system || echo "test/system has no tests"; }
 run_system() {
   ( cd test/oidc && install_modules ) || return 1
-  go test -count=1 -timeout 20m ./test/system/... ./test/security/... ./test/oidc/...
+  go test -count=1 -timeout 40m ./test/system/... ./test/security/... ./test/oidc/...
 }
 
 needs_lab() {

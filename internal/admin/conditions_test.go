@@ -25,7 +25,8 @@ func TestIfMatch(t *testing.T) {
 		{`"1", "2"`, "422", "422", "422"},
 	}
 	patches := map[string]string{"applications": `{"disabled":true}`, "connector-groups": `{"name":"{new}"}`,
-		"users": `{"displayName":"x"}`, "groups": `{"description":"x"}`}
+		"users": `{"displayName":"x"}`, "groups": `{"description":"x"}`, "policies": `{"description":"x"}`,
+		"upstreams": `{"disabled":true}`, "exports": `{"streams":["sign-ins"]}`}
 	expect := func(what, want string, r request) {
 		t.Helper()
 		before := s.dump()
@@ -48,12 +49,18 @@ func TestIfMatch(t *testing.T) {
 		}
 		// Assignments first: groups and applications take them along.
 		for _, o := range []struct{ noun, id string }{{"assignments", f.asg}, {"applications", f.app}, {"connector-groups", free.cgr},
-			{"groups", f.grp}, {"users", f.usr}, {"tokens", f.tok}, {"keys", f.key}} {
+			{"groups", f.grp}, {"users", f.usr}, {"tokens", f.tok}, {"keys", f.key}, {"policies", f.pol}, {"upstreams", f.ups}, {"exports", f.exp}} {
 			if body, ok := patches[o.noun]; ok {
-				id := map[string]string{"applications": g.app, "connector-groups": g.cgr, "users": g.usr, "groups": g.grp}[o.noun]
+				id := map[string]string{"applications": g.app, "connector-groups": g.cgr, "users": g.usr, "groups": g.grp, "policies": g.pol,
+					"upstreams": g.ups, "exports": g.exp}[o.noun]
 				expect("PATCH "+o.noun, c.patch, request{"PATCH", "/api/v1/" + o.noun + "/" + id, s.fill(g, body), s.key, header})
 			}
 			expect("DELETE "+o.noun, c.remove, request{"DELETE", "/api/v1/" + o.noun + "/" + o.id, "", s.key, header})
+		}
+		for _, id := range []string{f.exp, g.exp, free.exp} { // there may be few of them
+			if a := s.send(request{"DELETE", "/api/v1/exports/" + id, "", s.key, map[string]string{"If-Match": "*"}}); a.status != 204 && a.status != 404 {
+				t.Fatalf("delete an export: %d %s", a.status, a.body)
+			}
 		}
 		put := s.send(request{"PUT", "/api/v1/certificates/match.example.com", pair, s.key, nil})
 		if put.status != 201 || put.header.Get("Location") == "" || put.header.Get("ETag") != `"1"` {

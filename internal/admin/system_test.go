@@ -180,7 +180,7 @@ func (s *system) send(r request) answer {
 func (s *system) dump() string {
 	s.Helper()
 	var all bytes.Buffer
-	for _, noun := range []string{"applications", "connector-groups", "users", "groups", "assignments", "tokens", "certificates"} {
+	for _, noun := range []string{"applications", "connector-groups", "users", "groups", "assignments", "tokens", "certificates", "policies", "upstreams"} {
 		a := s.send(request{method: "GET", path: "/api/v1/" + noun + "?limit=1000", key: s.key})
 		if a.status != 200 {
 			s.Fatalf("list %s: %d %s", noun, a.status, a.body)

@@ -114,7 +114,7 @@ func TestNastyArgumentsAreRefused(t *testing.T) {
 		{"groups create G --member nobody", 1, "--member"},
 		{"groups create G --member ada,ada", 1, "--member"},
 		{"groups create G --description " + strings.Repeat("x", 1100), 1, "--description"},
-		{"groups add Staff", 2, "arg"},
+		{"groups add Staff", 2, "user"},
 		{"groups add Staff nobody", 1, "USER"},
 		{"groups add nothing ada", 1, "nothing"},
 		// users
