@@ -13,8 +13,8 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/control"
-	"postern/test/size"
 	"postern/internal/fault"
+	"postern/test/size"
 )
 
 func (k *kit) document() access.Document {
