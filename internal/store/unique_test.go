@@ -75,6 +75,18 @@ var takenFields = []struct {
 	{"issued_certificates_key", "csr", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		return tx.ReserveSerial(ctx, &store.IssuedCertificate{Serial: string(id("s")), Subject: "s", KeyHash: "k"})
 	}},
+	{"upstreams_name", "name", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertUpstream(ctx, &access.Upstream{Meta: meta(id("ups"), 1), Name: upper(id, "Same"), Kind: access.UpstreamOIDC, OIDC: &access.OIDCSettings{}})
+	}},
+	{"upstreams_default", "default", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertUpstream(ctx, &access.Upstream{Meta: meta(id("upd"), 1), Name: string(id("n")), Kind: access.UpstreamOIDC, OIDC: &access.OIDCSettings{}, Default: true})
+	}},
+	{"users_upstream", "subject", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error { // of the first one above
+		return tx.InsertUser(ctx, &access.User{Meta: meta(id("far"), 1), Name: string(id("far")), Upstream: "ups_1", Subject: "s"})
+	}},
+	{"policies_name", "name", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertPolicy(ctx, &access.Policy{Meta: meta(id("pol"), 1), Name: upper(id, "Same"), Mode: access.ModeOff})
+	}},
 }
 
 // upper writes a name of the second object in capitals: names are the same whatever their case.
