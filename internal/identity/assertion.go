@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,10 +30,16 @@ type Assertion struct {
 	Claims          map[string]any // of each the value is a string, a bool, a float64 or a []string
 	Groups          []string       // all of them: those beyond a token's limit and, where the upstream has such, nested ones
 	Methods         []string       // how the user proved it (amr, RFC 8176), as far as the upstream says
+	Context         string         // how, in the upstream's own word for it (acr, AuthnContextClassRef); may be empty
 	Authenticated   time.Time      // when the user proved it there
 	Session         string         // the upstream's session, for its logout; empty if it names none
+	Until           time.Time      // when that is over; zero if the upstream does not say
 	Renewal         []byte         // a secret to ask again with; empty if the upstream gave none
 }
+
+// ErrInteract is the cause of an upstream's answer that it would have to ask the user first, where it was
+// to ask nothing.
+var ErrInteract = errors.New("the upstream would have to ask the user first")
 
 // Check says whether the assertion can be one: it names somebody, and everything in it is well-formed and within
 // the bounds. The upstreams check what they give; a mapping may rely on it.
@@ -48,6 +55,8 @@ func (a *Assertion) Check() error {
 		return badAssertion("names %d methods, more than %d", len(a.Methods), maxMethods)
 	case a.Session != "" && !plain(a.Session, maxName):
 		return badAssertion("names a session that is not plain text of at most %d bytes", maxName)
+	case !plain(a.Context, MaxSubject):
+		return badAssertion("names an authentication context that is not plain text of at most %d bytes", MaxSubject)
 	case len(a.Renewal) > maxRenewal:
 		return badAssertion("carries a refresh token of %d bytes, more than %d", len(a.Renewal), maxRenewal)
 	}

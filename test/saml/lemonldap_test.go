@@ -53,12 +53,12 @@ func TestLemonldap(t *testing.T) {
 		t.Fatal(err)
 	}
 	idp.Start(string(metadata))
-	address, state, err := us.Begin(t.Context(), false)
+	sent, state, err := us.Begin(t.Context(), saml.Ask{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := browser(t, idp)
-	form := b.until(address, consumer, url.Values{"user": {"dwho"}, "password": {"dwho"}})
+	form := b.until(sent.URL, consumer, url.Values{"user": {"dwho"}, "password": {"dwho"}})
 	if text, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse")); err != nil || !strings.Contains(string(text), "EncryptedAssertion") {
 		t.Errorf("its answer is not encrypted: %.300s", text)
 	}
@@ -69,11 +69,11 @@ func TestLemonldap(t *testing.T) {
 	if a.Subject == "" || a.Issuer != idp.URL+"/saml/metadata" || a.Claims["mail"] != "dwho@badwolf.org" || a.Session == "" {
 		t.Errorf("got %+v", a)
 	}
-	address, second, err := us.Begin(t.Context(), false)
+	sent, second, err := us.Begin(t.Context(), saml.Ask{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := us.Finish(t.Context(), second, b.until(address, consumer, nil))
+	again, err := us.Finish(t.Context(), second, b.until(sent.URL, consumer, nil))
 	if err != nil || again.Subject != a.Subject {
 		t.Errorf("a second time: %v, %q and %q", err, again.Subject, a.Subject)
 	}

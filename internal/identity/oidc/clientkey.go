@@ -24,6 +24,9 @@ const assertionLife = time.Minute
 
 // sign proves who we are with our private key (private_key_jwt, RFC 7523). A certificate beside the key names it
 // to providers that know us by it, such as Entra.
+//
+// It is for the issuer alone, which no other provider can name as its own. Providers that still want their token
+// endpoint, which OpenID Connect Core 1.0 (section 9) suggests, say invalid_client and get that from then on; of Entra it is known.
 func (p *Provider) sign(m *metadata, form url.Values) error {
 	key, certificate, err := readKey(p.cfg.Secret)
 	if err != nil {
@@ -38,9 +41,13 @@ func (p *Provider) sign(m *metadata, form url.Values) error {
 	if err != nil {
 		return fault.New(fault.KindInvalid, "the client's private key cannot be used: it must be RSA, P-256, P-384, P-521 or Ed25519")
 	}
+	audience := p.cfg.Issuer
+	if p.forEndpoint.Load() || m.Graph != "" {
+		audience = m.Token
+	}
 	now := p.cfg.Now()
 	payload, err := json.Marshal(map[string]any{
-		"iss": p.cfg.ClientID, "sub": p.cfg.ClientID, "aud": m.Token, "jti": random(),
+		"iss": p.cfg.ClientID, "sub": p.cfg.ClientID, "aud": audience, "jti": random(),
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(assertionLife).Unix(),
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +32,19 @@ func (p *Provider) exchange(ctx context.Context, form url.Values) (tokens, error
 	if err != nil {
 		return tokens{}, err
 	}
+	t, err := p.exchangeAt(ctx, m, form)
+	if because, ok := errors.AsType[refusal](err); ok && because == "invalid_client" && form.Has("client_assertion") && p.forEndpoint.CompareAndSwap(false, true) {
+		// Nothing was spent: a provider looks at the code only once it knows who shows it.
+		again, err2 := p.exchangeAt(ctx, m, form)
+		if because, ok := errors.AsType[refusal](err2); !ok || because != "invalid_client" {
+			return again, err2
+		}
+		p.forEndpoint.Store(false)
+	}
+	return t, err
+}
+
+func (p *Provider) exchangeAt(ctx context.Context, m *metadata, form url.Values) (tokens, error) {
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
 	if err := p.authenticate(m, form, header); err != nil {
 		return tokens{}, err

@@ -28,7 +28,7 @@ func (p *Provider) Finish(ctx context.Context, s State, answer url.Values) (iden
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	c, err := p.idToken(ctx, t.ID, expected{nonce: s.Nonce, began: s.Started, maxAge: s.MaxAge, access: t.Access})
+	c, err := p.idToken(ctx, t.ID, expected{nonce: s.Nonce, began: s.Started, fresh: s.Fresh, maxAge: s.MaxAge, access: t.Access})
 	if err != nil {
 		return identity.Assertion{}, err
 	}
@@ -77,7 +77,7 @@ func answerError(code string) error {
 	case "access_denied":
 		return fault.Forbidden("the identity provider did not let you in, or you cancelled it there")
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
-		return fault.Forbidden("the identity provider needs you to sign in there first; please begin again")
+		return fault.Forbidden("the identity provider needs you to sign in there first; please begin again").Because(identity.ErrInteract)
 	case "temporarily_unavailable", "server_error":
 		return fault.Unavailable("the identity provider cannot sign anybody in now; please try again")
 	}
@@ -99,7 +99,7 @@ func (p *Provider) assertion(ctx context.Context, c claims, t tokens, keep renew
 	}
 	a := identity.Assertion{
 		Issuer: p.cfg.Issuer, Subject: c.text("sub"), Claims: all.flatten(), Groups: groups,
-		Methods: c.methods(), Session: c.text("sid"),
+		Methods: c.methods(), Context: c.text("acr"), Session: c.text("sid"),
 	}
 	if at, ok := c.time("auth_time"); ok {
 		a.Authenticated = at

@@ -17,6 +17,7 @@ import (
 type expected struct {
 	nonce   string        // of the sign-in
 	began   time.Time     // when it began; an older token is not for it
+	fresh   bool          // the user must have proved who they are since it began
 	maxAge  time.Duration // how long ago the user may have proved who they are; no matter if zero
 	access  string        // the access token that came with it
 	renewal *renewal      // what it renews, for one that came by a refresh token
@@ -99,10 +100,11 @@ func (p *Provider) times(c claims, want expected) error {
 	switch {
 	case c.has("auth_time") && (!ok || at.After(now.Add(skew))):
 		return refused("its token does not say when the user signed in there (auth_time)")
-	case want.maxAge > 0 && !ok:
+	case (want.fresh || want.maxAge > 0) && !ok:
 		return refused("its token does not say when the user signed in there, which was asked for (auth_time)")
-	case want.maxAge > 0 && at.Add(want.maxAge).Add(skew).Before(now):
-		return fault.Forbidden("the identity provider did not ask you again who you are, which is needed here; please sign out there and try again")
+	case want.fresh && at.Before(want.began.Add(-skew)), want.maxAge > 0 && at.Add(want.maxAge).Add(skew).Before(now):
+		return fault.Forbidden("the identity provider did not ask you again who you are, which is needed here: it says that you last proved it at %s (auth_time); please sign out there and try again",
+			at.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	return nil
 }

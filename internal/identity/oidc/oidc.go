@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/fault"
@@ -58,6 +59,8 @@ type Provider struct {
 	cfg      Config
 	metadata *fetch.Kept[*metadata]
 	keys     *fetch.Kept[*keySet]
+
+	forEndpoint atomic.Bool // proofs of our key must be for the token endpoint
 }
 
 // New checks and wires. It asks the provider nothing.
@@ -81,6 +84,7 @@ func New(cfg Config) (*Provider, error) {
 type Ask struct {
 	MaxAge time.Duration // the user must have proved who they are within it; no matter if zero
 	Fresh  bool          // the user must prove it now
+	Silent bool          // nothing may be asked: who is not signed in there is told so by identity.ErrInteract
 	Hint   string        // a sign-in name to begin with
 	ACR    []string      // authentication contexts, the best first
 }
@@ -95,6 +99,7 @@ type State struct {
 	Nonce    string        `json:"n"`
 	Verifier string        `json:"v"`
 	MaxAge   time.Duration `json:"a,omitempty"`
+	Fresh    bool          `json:"f,omitempty"`
 	Started  time.Time     `json:"t"`
 }
 
@@ -116,10 +121,12 @@ func (p *Provider) Begin(ctx context.Context, id string, ask Ask) (string, State
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}
 	switch {
+	case ask.Silent:
+		q.Set("prompt", "none")
 	case ask.Fresh:
 		q.Set("prompt", "login")
 		q.Set("max_age", "0")
-		s.MaxAge = time.Nanosecond // as good as none: the skew is what remains
+		s.Fresh = true
 	case ask.MaxAge > 0:
 		q.Set("max_age", strconv.FormatInt(int64(ask.MaxAge/time.Second), 10))
 		s.MaxAge = ask.MaxAge

@@ -328,7 +328,7 @@ func TestWaysToSayWhoWeAre(t *testing.T) {
 			payload, err := signed.Verify(key.Public())
 			c, _ := readClaims(payload)
 			expires, _ := c.time("exp")
-			return err == nil && c.text("iss") == clientID && c.text("sub") == clientID && c.text("jti") != "" && c.text("aud") == i.issuer+"/token" &&
+			return err == nil && c.text("iss") == clientID && c.text("sub") == clientID && c.text("jti") != "" && c.text("aud") == i.issuer &&
 				expires.Equal(i.now().Add(time.Minute).UTC()) && !r.Form.Has("client_secret")
 		}},
 	}

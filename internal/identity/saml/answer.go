@@ -7,6 +7,7 @@ import (
 	"github.com/beevik/etree"
 
 	"postern/internal/fault"
+	"postern/internal/identity"
 )
 
 // answer is a Response whose assertion is signed, by itself or with all of it.
@@ -140,7 +141,9 @@ func statusError(response *etree.Element) error {
 	case status + "AuthnFailed", status + "RequestDenied":
 		return fault.Forbidden("the identity provider did not let you in, or you cancelled it there")
 	case status + "NoPassive":
-		return fault.Forbidden("the identity provider needs you to sign in there first; please begin again")
+		return fault.Forbidden("the identity provider needs you to sign in there first; please begin again").Because(identity.ErrInteract)
+	case status + "NoAuthnContext":
+		return fault.Forbidden("the identity provider cannot sign you in as strongly as is needed here: it has none of the authentication contexts that were asked for")
 	case status + "InvalidNameIDPolicy":
 		return fault.New(fault.KindUpstream, "the identity provider has no persistent NameID for us; configure one there, or give subjectAttribute")
 	}

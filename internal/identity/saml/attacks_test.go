@@ -347,7 +347,7 @@ func TestAttacksOnTheState(t *testing.T) {
 
 func TestFreshAuthentication(t *testing.T) {
 	w := newWorld(t, nil)
-	_, s, err := w.us.Begin(t.Context(), true)
+	_, s, err := w.us.Begin(t.Context(), Ask{Fresh: true})
 	if err != nil {
 		t.Fatal(err)
 	}

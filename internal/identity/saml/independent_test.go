@@ -69,12 +69,12 @@ func TestIndependentProvider(t *testing.T) {
 		t.Fatalf("our metadata: %v", err)
 	}
 	idp.ServiceProviderProvider = parties{&known}
-	address, s, err := us.Begin(t.Context(), false)
+	sent, s, err := us.Begin(t.Context(), Ask{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer := httptest.NewRecorder()
-	idp.ServeSSO(answer, httptest.NewRequest(http.MethodGet, address, nil))
+	idp.ServeSSO(answer, httptest.NewRequest(http.MethodGet, sent.URL, nil))
 	form := url.Values{}
 	for _, f := range field.FindAllStringSubmatch(answer.Body.String(), -1) {
 		form.Set(f[1], html.UnescapeString(f[2]))
@@ -158,7 +158,7 @@ func TestFetchedMetadata(t *testing.T) {
 		t.Errorf("while the metadata is away: %v", err)
 	}
 	w.now = w.now.Add(25 * time.Hour)
-	if _, _, err := w.us.Begin(t.Context(), false); !fault.Is(err, fault.KindUpstream) || strings.Contains(err.Error(), "s3cret") {
+	if _, _, err := w.us.Begin(t.Context(), Ask{}); !fault.Is(err, fault.KindUpstream) || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("after a day: %v", err)
 	}
 }

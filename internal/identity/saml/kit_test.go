@@ -115,7 +115,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 
 func (w *world) begin() State {
 	w.t.Helper()
-	_, s, err := w.us.Begin(w.t.Context(), false)
+	_, s, err := w.us.Begin(w.t.Context(), Ask{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -153,20 +153,20 @@ func TestMetadataThatIsNone(t *testing.T) {
 		"no certificate": metadataOf(), "a broken certificate": strings.Replace(good, "<ds:X509Certificate>M", "<ds:X509Certificate>X", 1),
 		"http":            strings.Replace(good, "https://idp.example.com/sso", "http://idp.example.com/sso", 1),
 		"a script":        strings.Replace(good, "https://idp.example.com/sso?tenant=1", "javascript:alert(1)", 1),
-		"no address":      strings.Replace(good, `Binding="`+bindingRedirect+`" Location="https://idp.example.com/sso`, `Binding="x" Location="https://idp.example.com/sso`, 1),
+		"no address":      strings.ReplaceAll(strings.ReplaceAll(good, bindingRedirect, "x"), bindingPost, "y"),
 		"expired":         strings.Replace(good, "<md:EntityDescriptor ", `<md:EntityDescriptor validUntil="2020-01-01T00:00:00Z" `, 1),
 		"an open comment": good + "<!-- ", "an unsafe logout": strings.Replace(good, "https://idp.example.com/slo-back", "http://idp.example.com/slo-back", 1),
 	}
 	for name, text := range tests {
-		if m, err := readMetadata([]byte(text), time.Now()); !fault.Is(err, fault.KindUpstream) || m != nil && err == nil || len(err.Error()) > 300 {
+		if m, err := (&Provider{cfg: Config{Now: time.Now}}).readMetadata([]byte(text)); !fault.Is(err, fault.KindUpstream) || m != nil && err == nil || len(err.Error()) > 300 {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	list := `<md:EntitiesDescriptor xmlns:md="` + nsMetadata + `">` + good[strings.Index(good, "<md:Entity"):] + `<md:EntityDescriptor entityID="x"><md:SPSSODescriptor/></md:EntityDescriptor></md:EntitiesDescriptor>`
-	if m, err := readMetadata([]byte(list), time.Now()); err != nil || m.entityID != idpName || m.signOn != "https://idp.example.com/sso?tenant=1" {
+	if m, err := (&Provider{cfg: Config{Now: time.Now}}).readMetadata([]byte(list)); err != nil || m.entityID != idpName || m.signOn != "https://idp.example.com/sso?tenant=1" {
 		t.Errorf("a list with one provider: %v", err)
 	}
-	if _, err := readMetadata([]byte(strings.Repeat("<!--", 250_000)), time.Now()); err == nil {
+	if _, err := (&Provider{cfg: Config{Now: time.Now}}).readMetadata([]byte(strings.Repeat("<!--", 250_000))); err == nil {
 		t.Error("a flood of comments was read")
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/beevik/etree"
 
@@ -22,7 +22,8 @@ const maxCertificates = 16
 // metadata is what a provider says of itself.
 type metadata struct {
 	entityID     string
-	signOn       string // where browsers are sent to sign in
+	signOn       string // where browsers are sent to sign in; empty if the provider takes no redirect
+	signOnForm   string // where they are sent with a form
 	logout       string // where they are sent to sign out; empty if there is none
 	logoutBack   string // where an answer to its own request to sign out goes
 	wantsSigned  bool
@@ -41,14 +42,40 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*metadata, error) {
 	if !a.Is("application/samlmetadata+xml", "application/xml", "text/xml") {
 		return nil, bad("it is not sent as XML")
 	}
-	return readMetadata(a.Body, p.cfg.Now())
+	return p.readMetadata(a.Body)
 }
 
-// readMetadata reads the metadata of one identity provider, alone or in a list with service providers.
-func readMetadata(text []byte, now time.Time) (*metadata, error) {
+// readSigners reads the certificates of those who may sign metadata.
+func readSigners(text string) (all []*x509.Certificate, err error) {
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if block.Type != "CERTIFICATE" || err != nil || !strong(c) {
+			return nil, fault.Invalid("saml.metadataSigner", "must be certificates in PEM, with RSA keys of at least 2048 bits or elliptic ones")
+		}
+		all = append(all, c)
+	}
+	if len(all) == 0 || len(all) > maxCertificates {
+		return nil, fault.Invalid("saml.metadataSigner", "must be 1 to %d certificates in PEM", maxCertificates)
+	}
+	return all, nil
+}
+
+// readMetadata reads the metadata of one identity provider, alone or in a list with service providers. Where it must
+// be signed, only what the signature covers is read.
+func (p *Provider) readMetadata(text []byte) (*metadata, error) {
+	now := p.cfg.Now()
 	root, err := readDocument(withoutComments(text))
 	if err != nil {
 		return nil, bad("it is no XML document, or one with declarations, or too large")
+	}
+	if len(p.signers) > 0 {
+		if root, err = verified(root, p.signers); err != nil || root == nil {
+			return nil, bad("it is not signed by one of the certificates that it must be signed by")
+		}
 	}
 	entity, err := oneProvider(root)
 	if err != nil {
@@ -69,10 +96,13 @@ func readMetadata(text []byte, now time.Time) (*metadata, error) {
 	if m.entityID == "" || len(m.entityID) > 1024 {
 		return nil, bad("it names no entityID of at most 1024 bytes")
 	}
-	if m.signOn, _, err = service(role, "SingleSignOnService"); err != nil || m.signOn == "" {
-		return nil, bad("it names no address to sign in at by HTTP-Redirect that starts with https://")
+	if m.signOn, _, err = service(role, "SingleSignOnService", bindingRedirect); err != nil {
+		return nil, err
 	}
-	if m.logout, m.logoutBack, err = service(role, "SingleLogoutService"); err != nil {
+	if m.signOnForm, _, err = service(role, "SingleSignOnService", bindingPost); err != nil && m.signOn == "" || m.signOn == "" && m.signOnForm == "" {
+		return nil, bad("it names no address to sign in at by HTTP-Redirect or HTTP-POST that starts with https://")
+	}
+	if m.logout, m.logoutBack, err = service(role, "SingleLogoutService", bindingRedirect); err != nil {
 		return nil, err
 	}
 	return m, m.readCertificates(role)
@@ -96,10 +126,10 @@ func oneProvider(root *etree.Element) (*etree.Element, error) {
 	return found[0], nil
 }
 
-// service gives the address of a service by redirect. One that is not https is an error: people are sent there.
-func service(role *etree.Element, name string) (address, response string, err error) {
+// service gives the address of a service by a binding. One that is not https is an error: people are sent there.
+func service(role *etree.Element, name, binding string) (address, response string, err error) {
 	for _, el := range children(role, nsMetadata, name) {
-		if attr(el, "Binding") != bindingRedirect || address != "" {
+		if attr(el, "Binding") != binding || address != "" {
 			continue
 		}
 		address, response = attr(el, "Location"), attr(el, "ResponseLocation")
@@ -155,8 +185,8 @@ func strong(c *x509.Certificate) bool {
 	return false
 }
 
-// withoutComments takes comments out of metadata, where administrators and providers write them. It is the
-// administrator's word, or comes over TLS: nothing in it is signed text.
+// withoutComments takes comments out of metadata, where administrators and providers write them. No signature covers
+// them (Exclusive XML Canonicalization), so one is as good without, and what is checked is what is read.
 func withoutComments(text []byte) []byte {
 	var kept []byte
 	for {

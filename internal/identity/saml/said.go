@@ -143,14 +143,18 @@ func (p *Provider) authenticated(a *etree.Element, s State, out *identity.Assert
 		return refused("its assertion does not say when the user signed in there (AuthnInstant)")
 	}
 	if s.Fresh && at.Before(s.Started.Add(-skew)) {
-		return fault.Forbidden("the identity provider did not ask you again who you are, which is needed here; please sign out there and try again")
+		return fault.Forbidden("the identity provider did not ask you again who you are, which is needed here: it says that you last proved it at %s (AuthnInstant); please sign out there and try again",
+			at.Format("2006-01-02 15:04 UTC"))
 	}
 	if st.SelectAttr("SessionNotOnOrAfter") != nil {
 		if until, ok := instant(attr(st, "SessionNotOnOrAfter")); !ok || !now.Before(until.Add(skew)) {
 			return refused("the user's session there is over (SessionNotOnOrAfter)")
+		} else {
+			out.Until = until
 		}
 	}
 	out.Authenticated, out.Session = at.Truncate(time.Microsecond), attr(st, "SessionIndex")
+	out.Context = text(child(child(st, nsAssertion, "AuthnContext"), nsAssertion, "AuthnContextClassRef"))
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
@@ -28,6 +29,7 @@ import (
 type Config struct {
 	Metadata         string // the provider's, in XML; or
 	MetadataURL      string // where it is, which also brings new certificates
+	MetadataSigner   string // optional: certificates in PEM of which one must have signed the metadata
 	EntityID         string // what we are called
 	Consumer         string // our address that takes answers
 	Logout           string // our address that takes logout
@@ -72,6 +74,7 @@ const (
 type Provider struct {
 	cfg      Config
 	key      *ourKey
+	signers  []*x509.Certificate // of the metadata; none: it may be unsigned
 	metadata *fetch.Kept[*metadata]
 }
 
@@ -93,9 +96,15 @@ func New(cfg Config) (*Provider, error) {
 	if cfg.SignRequests && p.key == nil {
 		return nil, fault.New(fault.KindInvalid, "requests cannot be signed without a private key: give an RSA key in PEM as the secret")
 	}
+	if cfg.MetadataSigner != "" {
+		var err error
+		if p.signers, err = readSigners(cfg.MetadataSigner); err != nil {
+			return nil, err
+		}
+	}
 	load := p.fetchMetadata
 	if cfg.Metadata != "" {
-		m, err := readMetadata([]byte(cfg.Metadata), cfg.Now())
+		m, err := p.readMetadata([]byte(cfg.Metadata))
 		if err != nil {
 			return nil, err
 		}
@@ -103,39 +112,6 @@ func New(cfg Config) (*Provider, error) {
 	}
 	p.metadata = fetch.NewKept(fetch.Keep{Fresh: metaFresh, Stale: mayBeStale, Pause: metaPause, Now: cfg.Now}, load)
 	return p, nil
-}
-
-// State is what must come back with the answer, bound to the browser that began the sign-in.
-type State struct {
-	ID       string    `json:"i"` // of our request, which the answer must name
-	Relay    string    `json:"r"`
-	Provider string    `json:"p"`
-	Consumer string    `json:"c"`
-	Fresh    bool      `json:"f,omitempty"`
-	Started  time.Time `json:"t"`
-}
-
-// Begin gives the address at the provider where the browser goes, and the state that must come back. Fresh asks
-// that the user proves again who they are.
-func (p *Provider) Begin(ctx context.Context, fresh bool) (string, State, error) {
-	m, err := p.meta(ctx)
-	if err != nil {
-		return "", State{}, err
-	}
-	s := State{ID: newID(), Relay: newID(), Provider: m.entityID, Consumer: p.cfg.Consumer, Fresh: fresh, Started: p.cfg.Now().UTC()}
-	request := element("samlp:AuthnRequest", "ID", s.ID, "Version", "2.0", "IssueInstant", stamp(s.Started), "Destination", m.signOn,
-		"ProtocolBinding", bindingPost, "AssertionConsumerServiceURL", p.cfg.Consumer)
-	if fresh {
-		request.CreateAttr("ForceAuthn", "true")
-	}
-	request.CreateElement("saml:Issuer").SetText(p.cfg.EntityID)
-	if p.cfg.SubjectAttribute == "" {
-		policy := request.CreateElement("samlp:NameIDPolicy")
-		policy.CreateAttr("Format", formatPersistent)
-		policy.CreateAttr("AllowCreate", "true")
-	}
-	address, err := p.redirect(m.signOn, "SAMLRequest", request, redirecting{relay: s.Relay, sign: p.cfg.SignRequests || m.wantsSigned && p.key != nil})
-	return address, s, err
 }
 
 // element makes a message of ours with attributes in pairs of name and value.

@@ -60,7 +60,7 @@ func TestSignIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			got.Renewal = nil
-			want := identity.Assertion{Issuer: idpName, Subject: "ada-4711", Groups: []string{"engineers", "staff"}, Methods: []string{"pwd"}, Session: "s1",
+			want := identity.Assertion{Issuer: idpName, Subject: "ada-4711", Groups: []string{"engineers", "staff"}, Methods: []string{"pwd"}, Session: "s1", Context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
 				Authenticated: w.now.Add(-time.Minute), Claims: map[string]any{"NameID": "ada-4711", "mail": "ada@example.com",
 					"urn:oid:0.9.2342.19200300.100.1.3": "ada@example.com", "groups": []string{"staff", "engineers"}}}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -97,10 +97,11 @@ func TestEncryption(t *testing.T) {
 // TestRequest: what we send, as a provider reads it.
 func TestRequest(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.SignRequests = true })
-	address, s, err := w.us.Begin(t.Context(), true)
+	sent, s, err := w.us.Begin(t.Context(), Ask{Fresh: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	address := sent.URL
 	root := w.read(t, address, "https://idp.example.com/sso", "SAMLRequest")
 	u, _ := url.Parse(address)
 	if u.Query().Get("tenant") != "1" || u.Query().Get("RelayState") != s.Relay || len(s.Relay) > maxState {
