@@ -12,4 +12,5 @@ type Document struct {
 	Applications    []Application
 	Policies        []Policy
 	Assignments     []Assignment
+	Exports         []Export
 }

@@ -96,6 +96,7 @@ func readDocument(in api.Document) (access.Document, error) {
 		Assignments: each(in.Assignments, func(_ int, a api.AssignmentInput) access.Assignment {
 			return access.Assignment{Application: access.ID(a.Application), User: access.ID(a.User), Group: access.ID(a.Group), Expires: a.Expires}
 		}),
+		Exports: each(in.Exports, func(_ int, e api.ExportInput) access.Export { return exportOf(e) }),
 	}
 	doc.Upstreams = placed(&p, "upstreams", in.Upstreams, applyUpstream)
 	doc.Users = placed(&p, "users", in.Users, applyUser)
@@ -139,6 +140,7 @@ func showDocument(doc access.Document) api.Document {
 		Applications:    orNone(each(doc.Applications, func(_ int, a access.Application) api.ApplicationInput { return inputApplication(a) })),
 		Policies:        orNone(each(doc.Policies, func(_ int, p access.Policy) api.PolicyInput { return inputPolicy(p) })),
 		Assignments:     orNone(each(doc.Assignments, func(_ int, a access.Assignment) api.AssignmentInput { return inputAssignment(a) })),
+		Exports:         each(doc.Exports, func(_ int, e access.Export) api.ExportInput { return inputExport(e) }), // nil for who may not see them
 	}
 }
 
@@ -181,6 +183,8 @@ func written(object any) any {
 		return inputPolicy(o)
 	case access.Assignment:
 		return inputAssignment(o)
+	case access.Export:
+		return inputExport(o)
 	}
 	return struct{}{}
 }

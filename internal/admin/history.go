@@ -61,5 +61,11 @@ func (h *Handler) past() []route {
 		{"POST", "/users/{id}/undo", "undoUser", "users", "Give a user the fields of an earlier version", people, false, undo(access.PrefixUser, c.UndoUser, showUser)},
 		{"GET", "/groups/{id}/history", "listGroupHistory", "groups", "Show who changed what of a group", viewers, false, history(access.PrefixGroup, c.GroupHistory)},
 		{"POST", "/groups/{id}/undo", "undoGroup", "groups", "Give a group the fields and members of an earlier version", people, false, undo(access.PrefixGroup, c.UndoGroup, showGroup)},
+		{"GET", "/connectors/{id}/history", "listConnectorHistory", "connectors", "Show who changed what of a connector", viewers, false, history(access.PrefixConnector, c.ConnectorHistory)},
+		{"POST", "/connectors/{id}/undo", "undoConnector", "connectors", "Give a connector the name, group and state of an earlier version", apps, false, undo(access.PrefixConnector, c.UndoConnector, h.showConnector)},
+		{"GET", "/assignments/{id}/history", "listAssignmentHistory", "assignments", "Show who changed what of an assignment", viewers, false, history(access.PrefixAssignment, c.AssignmentHistory)},
+		{"POST", "/assignments/{id}/undo", "undoAssignment", "assignments", "Let an assignment end when an earlier version did", assigns, false, undo(access.PrefixAssignment, c.UndoAssignment, showAssignment)},
+		{"GET", "/exports/{id}/history", "listExportHistory", "exports", "Show who changed what of an export", auditors, false, history(access.PrefixExport, c.ExportHistory)},
+		{"POST", "/exports/{id}/undo", "undoExport", "exports", "Give an export the fields of an earlier version; its secret stays", owner, false, undo(access.PrefixExport, c.UndoExport, showExport)},
 	}
 }

@@ -28,5 +28,8 @@ func (h *Handler) deleted() []route {
 		{post, "/users/{id}/restore", "restoreUser", "users", "Bring a deleted user back, without password and factors", people, false, restored(access.PrefixUser, c.RestoreUser, showUser)},
 		{post, "/groups/{id}/restore", "restoreGroup", "groups", "Bring a deleted group back, with those of its members that there still are", people, false, restored(access.PrefixGroup, c.RestoreGroup, showGroup)},
 		{post, "/assignments/{id}/restore", "restoreAssignment", "assignments", "Bring a deleted assignment back", assigns, false, restored(access.PrefixAssignment, c.RestoreAssignment, showAssignment)},
+		{post, "/policies/{id}/restore", "restorePolicy", "policies", "Bring a deleted policy back, for those whom it named that there still are", people, false, restored(access.PrefixPolicy, c.RestorePolicy, showPolicy)},
+		{post, "/upstreams/{id}/restore", "restoreUpstream", "upstreams", "Bring a deleted upstream back, without its secret", people, false, restored(access.PrefixUpstream, c.RestoreUpstream, h.showUpstream)},
+		{post, "/exports/{id}/restore", "restoreExport", "exports", "Bring a deleted export back, without its secret; it goes on with what comes from now on", owner, false, restored(access.PrefixExport, c.RestoreExport, showExport)},
 	}
 }

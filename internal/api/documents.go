@@ -13,6 +13,7 @@ type Document struct {
 	Applications    []ApplicationInput       `json:"applications,omitzero" doc:"Published applications; their connector group by name."`
 	Policies        []PolicyInput            `json:"policies,omitzero" doc:"Policies; what they name by name."`
 	Assignments     []AssignmentInput        `json:"assignments,omitzero" doc:"Who may use which application, all by name."`
+	Exports         []ExportInput            `json:"exports,omitzero" doc:"Where logs are sent, without secrets: those that are there stay. Only for those who may see them."`
 }
 
 // DocumentConnectorGroup is a connector group of a document.

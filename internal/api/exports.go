@@ -50,6 +50,7 @@ type Exports struct {
 	shows[Export]
 	creates[ExportCreate, Export]
 	patches[Export]
+	pasts[Export]
 	deletes
 }
 

@@ -130,6 +130,7 @@ type (
 		reads[Connector]
 		shows[Connector]
 		patches[Connector]
+		pasts[Connector]
 		deletes
 	}
 	// Users are local users.
@@ -156,6 +157,7 @@ type (
 		shows[Assignment]
 		creates[AssignmentInput, Assignment]
 		patches[Assignment]
+		pasts[Assignment]
 		deletes
 	}
 	// Tokens enrol connectors.
@@ -191,11 +193,11 @@ func (c *Client) nouns() {
 	a, g, k := n("applications"), n("connector-groups"), n("connectors")
 	c.Applications = Applications{reads[Application]{a}, shows[Application]{a}, creates[ApplicationInput, Application]{a}, patches[Application]{a}, pasts[Application]{a}, deletes{a}}
 	c.ConnectorGroups = ConnectorGroups{reads[ConnectorGroup]{g}, shows[ConnectorGroup]{g}, creates[ConnectorGroupInput, ConnectorGroup]{g}, patches[ConnectorGroup]{g}, pasts[ConnectorGroup]{g}, deletes{g}}
-	c.Connectors = Connectors{reads[Connector]{k}, shows[Connector]{k}, patches[Connector]{k}, deletes{k}}
+	c.Connectors = Connectors{reads[Connector]{k}, shows[Connector]{k}, patches[Connector]{k}, pasts[Connector]{k}, deletes{k}}
 	u, p, s := n("users"), n("groups"), n("assignments")
 	c.Users = Users{reads[User]{u}, shows[User]{u}, creates[UserCreate, User]{u}, patches[User]{u}, pasts[User]{u}, deletes{u}}
 	c.Groups = Groups{reads[Group]{p}, shows[Group]{p}, creates[GroupInput, Group]{p}, patches[Group]{p}, pasts[Group]{p}, deletes{p}}
-	c.Assignments = Assignments{reads[Assignment]{s}, shows[Assignment]{s}, creates[AssignmentInput, Assignment]{s}, patches[Assignment]{s}, deletes{s}}
+	c.Assignments = Assignments{reads[Assignment]{s}, shows[Assignment]{s}, creates[AssignmentInput, Assignment]{s}, patches[Assignment]{s}, pasts[Assignment]{s}, deletes{s}}
 	t, y, d := n("tokens"), n("keys"), n("certificates")
 	c.Tokens = Tokens{reads[Token]{t}, shows[Token]{t}, creates[TokenInput, TokenCreated]{t}, deletes{t}}
 	c.Keys = Keys{reads[Key]{y}, shows[Key]{y}, creates[KeyInput, KeyCreated]{y}, deletes{y}}
@@ -208,7 +210,7 @@ func (c *Client) nouns() {
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
 	c.SignIns = SignIns{reads[SignIn]{n("sign-ins")}}
 	out := n("exports")
-	c.Exports = Exports{reads[Export]{out}, shows[Export]{out}, creates[ExportCreate, Export]{out}, patches[Export]{out}, deletes{out}}
+	c.Exports = Exports{reads[Export]{out}, shows[Export]{out}, creates[ExportCreate, Export]{out}, patches[Export]{out}, pasts[Export]{out}, deletes{out}}
 }
 
 // Put adds the certificate of a domain (version 0), or replaces the one that is still at that

@@ -35,3 +35,18 @@ func (n Groups) Restore(ctx context.Context, id string) (Group, error) {
 func (n Assignments) Restore(ctx context.Context, id string) (Assignment, error) {
 	return restored[Assignment](ctx, n.reads.noun, id)
 }
+
+// Restore brings a deleted policy back under its id, for those whom it named that there still are.
+func (n Policies) Restore(ctx context.Context, id string) (Policy, error) {
+	return restored[Policy](ctx, n.reads.noun, id)
+}
+
+// Restore brings a deleted upstream back under its id, without its secret.
+func (n Upstreams) Restore(ctx context.Context, id string) (Upstream, error) {
+	return restored[Upstream](ctx, n.reads.noun, id)
+}
+
+// Restore brings a deleted export back under its id, without its secret. It goes on with what comes from now on.
+func (n Exports) Restore(ctx context.Context, id string) (Export, error) {
+	return restored[Export](ctx, n.reads.noun, id)
+}

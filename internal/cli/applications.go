@@ -134,6 +134,14 @@ func assignments() noun[api.Assignment] {
 		restore: func(c *api.Client) func(context.Context, string) (api.Assignment, error) {
 			return c.Assignments.Restore
 		},
+		past: &past[api.Assignment]{
+			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
+				return c.Assignments.History
+			},
+			undo: func(c *api.Client) func(context.Context, string, int64, int64) (api.Assignment, error) {
+				return c.Assignments.Undo
+			},
+		},
 	}
 	n.find = func(ctx context.Context, client *api.Client, id string) (api.Assignment, error) {
 		if !access.ID(id).Valid(access.PrefixAssignment) {

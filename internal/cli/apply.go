@@ -16,13 +16,13 @@ import (
 
 const documentHelp = `
 
-The file says in YAML or JSON what there is to be: connectorGroups, users, groups, applications
-and assignments, each a list. Names stand for whatever an object refers to. postern export writes
+The file says in YAML or JSON what there is to be: connectorGroups, upstreams, users, groups,
+applications, policies, assignments and exports, each a list. Names stand for whatever an object refers to. postern export writes
 such a file.
 
 An object is described wholly: what is left out has its default. Objects that the file does not
 name stay as they are; with --prune they are deleted, as far as the file has a list of their kind.
-Passwords, keys and tokens are never in it.`
+Passwords, keys, tokens and secrets are never in it; those that are there stay.`
 
 func documentFlags(c *cobra.Command) {
 	connectFlags(c)

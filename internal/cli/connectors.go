@@ -98,6 +98,14 @@ func connectors() noun[api.Connector] {
 			return c.Connectors.Update
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Connectors.Delete },
+		past: &past[api.Connector]{
+			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
+				return c.Connectors.History
+			},
+			undo: func(c *api.Client) func(context.Context, string, int64, int64) (api.Connector, error) {
+				return c.Connectors.Undo
+			},
+		},
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Connector, error) { return c.Connectors.Show })
 	return n

@@ -135,7 +135,7 @@ func syntax(err error) string {
 // top reads the lists of a document. Several files may have the same list; they come together.
 func (r *reader) top(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
-		r.wrong(n, "must be lists with their names: applications, users, groups, assignments, connectorGroups")
+		r.wrong(n, "must be lists with their names: connectorGroups, upstreams, users, groups, applications, policies, assignments, exports")
 		return
 	}
 	seen := map[string]*yaml.Node{}

@@ -52,7 +52,18 @@ func exports() noun[api.Export] {
 			return c.Exports.Update
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Exports.Delete },
-		more:   []*cobra.Command{exportSecret(), testExport()},
+		restore: func(c *api.Client) func(context.Context, string) (api.Export, error) {
+			return c.Exports.Restore
+		},
+		past: &past[api.Export]{
+			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
+				return c.Exports.History
+			},
+			undo: func(c *api.Client) func(context.Context, string, int64, int64) (api.Export, error) {
+				return c.Exports.Undo
+			},
+		},
+		more: []*cobra.Command{exportSecret(), testExport()},
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Export, error) { return c.Exports.Show })
 	return n

@@ -45,6 +45,9 @@ func policies() noun[api.Policy] {
 			return c.Policies.Update
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Policies.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.Policy, error) {
+			return c.Policies.Restore
+		},
 		past: &past[api.Policy]{
 			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
 				return c.Policies.History

@@ -37,7 +37,7 @@ func (n noun[T]) restoreCommand() *cobra.Command {
 }
 
 // deleting is the action of the audit log that deletes one.
-func (n noun[T]) deleting() string { return strings.TrimSuffix(n.use, "s") + ".delete" }
+func (n noun[T]) deleting() string { return strings.ReplaceAll(n.single, " ", "-") + ".delete" }
 
 // deletedID finds the last deleted object of a name.
 func (n noun[T]) deletedID(ctx context.Context, client *api.Client, name string) (string, error) {

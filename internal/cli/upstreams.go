@@ -51,6 +51,9 @@ func upstreams() noun[api.Upstream] {
 			}
 		},
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Upstreams.Delete },
+		restore: func(c *api.Client) func(context.Context, string) (api.Upstream, error) {
+			return c.Upstreams.Restore
+		},
 		past: &past[api.Upstream]{
 			history: func(c *api.Client) func(context.Context, string) ([]api.HistoryEntry, error) {
 				return c.Upstreams.History

@@ -24,6 +24,10 @@ func (c *Control) PlanDocument(ctx context.Context, by access.Actor, r ApplyRequ
 }
 
 func (c *Control) planned(ctx context.Context, of request, r ApplyRequest) (plan Plan, err error) {
+	if err := speaksOfExports(of.by, &r.Document); err != nil {
+		c.refused(ctx, of, err)
+		return Plan{}, err
+	}
 	err = c.read(ctx, of, func(tx *store.Tx) error {
 		w, err := readWorld(ctx, tx)
 		if err != nil {
@@ -103,7 +107,7 @@ func (a *applier) run() error {
 		a.leaveGroups, a.deletePolicies, a.deleteAssignments, a.deleteApplications,
 		a.writeConnectorGroups, a.writeUpstreams, a.writeUsers, a.writeGroups, a.writeApplications, a.writePolicies,
 		a.deleteGroups, a.deleteUsers, a.deleteUpstreams, a.finishUpstreams, a.deleteConnectorGroups,
-		a.createAssignments, a.endUsers,
+		a.createAssignments, a.deleteExports, a.writeExports, a.endUsers,
 	} {
 		if err := do(); err != nil {
 			return err

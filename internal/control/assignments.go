@@ -153,10 +153,48 @@ func (c *Control) DeleteAssignment(ctx context.Context, by access.Actor, id acce
 		if err != nil {
 			return err
 		}
+		name, err := ch.checkAssignment(&old)
+		if err != nil {
+			return err
+		}
 		if err := ch.tx.DeleteAssignment(ctx, id, version); err != nil {
 			return err
 		}
-		ch.audit(deleteAssignment, object{old.Meta, ""}, old, nil)
+		ch.audit(deleteAssignment, object{old.Meta, name}, old, nil)
 		return nil
 	})
+}
+
+// AssignmentHistory gives the versions of an assignment, the newest first.
+func (c *Control) AssignmentHistory(ctx context.Context, by access.Actor, id access.ID) ([]Version[access.Assignment], error) {
+	return c.assignmentVersions(ctx, request{by: by, perm: readAssignment, object: id})
+}
+
+// UndoAssignment lets an assignment end when an earlier version did.
+func (c *Control) UndoAssignment(ctx context.Context, by access.Actor, u Undo) (access.Assignment, error) {
+	list, err := c.assignmentVersions(ctx, request{by: by, perm: updateAssignment, object: u.ID})
+	if err != nil {
+		return access.Assignment{}, err
+	}
+	old, err := pick(list, u)
+	if err != nil {
+		return access.Assignment{}, err
+	}
+	if old.Over(c.now()) && !old.Expires.Equal(list[0].Object.Expires) {
+		return access.Assignment{}, fault.Conflict("that version ended at %s; delete the assignment, or say when it ends instead", stamp(old.Expires))
+	}
+	old.Meta = access.Meta{ID: u.ID, Version: u.Version}
+	return c.UpdateAssignment(ctx, by, old)
+}
+
+func (c *Control) assignmentVersions(ctx context.Context, r request) (list []Version[access.Assignment], err error) {
+	err = c.read(ctx, r, func(tx *store.Tx) error {
+		now, err := tx.Assignment(ctx, r.object)
+		if err != nil {
+			return err
+		}
+		list, err = past(ctx, tx, lived[access.Assignment]{now, now.Meta, []permission{createAssignment, updateAssignment}})
+		return err
+	})
+	return list, err
 }

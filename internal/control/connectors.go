@@ -84,3 +84,46 @@ func (ch *change) deleteConnector(perm permission, id access.ID, version int64) 
 	ch.audit(perm, object{old.Meta, old.Name}, old, nil)
 	return ch.end(access.EndingConnector, string(id))
 }
+
+// ConnectorHistory gives the versions of a connector, the newest first. Renewals of its certificate are versions, too.
+func (c *Control) ConnectorHistory(ctx context.Context, by access.Actor, id access.ID) ([]Version[access.Connector], error) {
+	return c.connectorVersions(ctx, request{by: by, perm: readConnector, object: id})
+}
+
+// UndoConnector gives a connector the name, the group and the state of an earlier version: unless that is named, the last
+// that was another in any of them.
+func (c *Control) UndoConnector(ctx context.Context, by access.Actor, u Undo) (access.Connector, error) {
+	list, err := c.connectorVersions(ctx, request{by: by, perm: updateConnector, object: u.ID})
+	if err != nil {
+		return access.Connector{}, err
+	}
+	if u.To == 0 {
+		for _, v := range list {
+			if now := &list[0].Object; v.Object.Name != now.Name || v.Object.GroupID != now.GroupID || v.Object.Disabled != now.Disabled {
+				u.To = v.Number
+				break
+			}
+		}
+		if u.To == 0 && len(list) > 0 && u.Version == list[0].Number {
+			return access.Connector{}, fault.Conflict("nothing of this connector was changed; there is nothing to undo")
+		}
+	}
+	old, err := pick(list, u)
+	if err != nil {
+		return access.Connector{}, err
+	}
+	old.Meta = access.Meta{ID: u.ID, Version: u.Version}
+	return c.UpdateConnector(ctx, by, old)
+}
+
+func (c *Control) connectorVersions(ctx context.Context, r request) (list []Version[access.Connector], err error) {
+	err = c.read(ctx, r, func(tx *store.Tx) error {
+		now, err := tx.Connector(ctx, r.object)
+		if err != nil {
+			return err
+		}
+		list, err = past(ctx, tx, lived[access.Connector]{now, now.Meta, []permission{enrolConnector, updateConnector, renewConnector}})
+		return err
+	})
+	return list, err
+}

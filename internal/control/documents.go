@@ -17,7 +17,7 @@ func (c *Control) Document(ctx context.Context, by access.Actor) (doc access.Doc
 	err = c.read(ctx, request{by: by, perm: readConfiguration}, func(tx *store.Tx) error {
 		w, err := readWorld(ctx, tx)
 		if err == nil {
-			doc = w.doc
+			doc = withoutExports(by, w.doc)
 		}
 		return err
 	})
@@ -37,6 +37,7 @@ type world struct {
 	applications    map[access.ID]access.Application
 	policies        map[access.ID]access.Policy
 	assignments     map[access.ID]access.Assignment
+	exports         map[access.ID]access.Export
 }
 
 func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
@@ -48,7 +49,8 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	connectors, err6 := tx.AllConnectors(ctx)
 	upstreams, err7 := tx.AllUpstreams(ctx)
 	policies, err8 := tx.AllPolicies(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8); err != nil { // not joined: its kind counts
+	exports, err9 := tx.AllExports(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	w := &world{ids: map[string]access.ID{}, connectors: connectors}
@@ -59,7 +61,8 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	w.applications = byID(applications, func(a *access.Application) access.ID { return a.ID })
 	w.policies = byID(policies, func(p *access.Policy) access.ID { return p.ID })
 	w.assignments = byID(assignments, func(a *access.Assignment) access.ID { return a.ID })
-	w.doc = access.Document{ConnectorGroups: connectorGroups, Upstreams: upstreams, Users: users, Groups: groups, Applications: applications, Policies: policies, Assignments: assignments}
+	w.exports = byID(exports, func(e *access.Export) access.ID { return e.ID })
+	w.doc = access.Document{ConnectorGroups: connectorGroups, Upstreams: upstreams, Users: users, Groups: groups, Applications: applications, Policies: policies, Assignments: assignments, Exports: exports}
 	w.name()
 	w.sort()
 	return w, nil
@@ -118,6 +121,7 @@ func (w *world) name() {
 		a.GroupID = names[a.GroupID]
 	}
 	w.namePolicies(names)
+	w.nameExports()
 	for i := range w.doc.Assignments {
 		a := &w.doc.Assignments[i]
 		a.Application, a.User, a.Group, a.Request = names[a.Application], names[a.User], names[a.Group], ""
@@ -132,6 +136,7 @@ func (w *world) sort() {
 	by[access.Application](w.doc.Applications, func(a *access.Application) string { return folded(a.Name) })
 	by[access.Policy](w.doc.Policies, func(p *access.Policy) string { return folded(p.Name) })
 	by[access.Assignment](w.doc.Assignments, assignmentKey)
+	by[access.Export](w.doc.Exports, func(e *access.Export) string { return folded(e.Name) })
 }
 
 func by[T any](list []T, key func(*T) string) {

@@ -2,14 +2,12 @@ package control_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"postern/internal/access"
 	"postern/internal/control"
@@ -41,6 +39,10 @@ func steps(plan control.Plan) []string {
 
 func app(name string) access.Application {
 	return access.Application{Name: name, ExternalURL: "https://" + name + ".example.com/", InternalURL: "http://" + name + ".lan/"}
+}
+
+func hook(name string) access.Export {
+	return access.Export{Name: name, Kind: access.ExportWebhook, URL: "https://hooks.invalid/", Disabled: true, Streams: []access.ExportStream{access.StreamAudit}}
 }
 
 // many makes a document of a size. It never names the owner.
@@ -92,178 +94,6 @@ func TestApplyLarge(t *testing.T) {
 	})
 }
 
-var sameDocument = cmp.Options{cmpopts.IgnoreTypes(access.Meta{}), cmpopts.EquateEmpty()}
-
-// TestExportAppliesToNothing: what is exported changes nothing, and an edited export changes exactly
-// what was edited. Edits are random, also all at once.
-func TestExportAppliesToNothing(t *testing.T) {
-	both(t, func(t *testing.T, k *kit) {
-		k.apply(many(30, 8, 40), false)
-		dice := rand.New(rand.NewPCG(1, 2))
-		for round := range 25 {
-			was := k.document()
-			if plan := k.apply(was, true); len(plan.Steps) != 0 {
-				t.Fatalf("round %d: export | apply --prune: %v", round, steps(plan))
-			}
-			want, edits := k.document(), []string{}
-			for range 1 + dice.IntN(8) {
-				if edit := change(&want, dice, round); edit != "" && !slices.Contains(edits, edit) {
-					edits = append(edits, edit)
-				}
-			}
-			slices.Sort(edits)
-			plan := k.apply(want, true)
-			if diff := cmp.Diff(edits, steps(plan)); diff != "" {
-				t.Fatalf("round %d: what was edited (-) and what changed (+):\n%s", round, diff)
-			}
-			if diff := cmp.Diff(want, k.document(), sameDocument, cmpopts.SortSlices(less[access.Application]), cmpopts.SortSlices(less[access.User]),
-				cmpopts.SortSlices(less[access.Group]), cmpopts.SortSlices(less[access.Policy]), cmpopts.SortSlices(less[access.Assignment]), cmpopts.SortSlices(less[access.ConnectorGroup]),
-				cmpopts.SortSlices(func(a, b access.ID) bool { return a < b })); diff != "" {
-				t.Fatalf("round %d: wanted (-), is (+):\n%s", round, diff)
-			}
-		}
-	})
-}
-
-func less[T any](a, b T) bool { return key(a) < key(b) }
-
-func key(v any) string {
-	switch o := v.(type) {
-	case access.Application:
-		return o.Name
-	case access.User:
-		return o.Name
-	case access.Group:
-		return o.Name
-	case access.ConnectorGroup:
-		return o.Name
-	case access.Policy:
-		return o.Name
-	case access.Assignment:
-		return string(o.Application + " " + o.User + o.Group)
-	}
-	return ""
-}
-
-// change makes one random edit and gives the step that must come of it; "" when there is none to
-// tell. Objects are edited in ways that always differ.
-func change(doc *access.Document, dice *rand.Rand, round int) string {
-	stamp := fmt.Sprintf("%d-%d", round, dice.Uint32())
-	switch dice.IntN(14) {
-	case 0:
-		u := &doc.Users[dice.IntN(len(doc.Users))]
-		if u.Created.IsZero() {
-			return ""
-		}
-		u.DisplayName = "Name " + stamp
-		return "user.update " + u.Name
-	case 1:
-		doc.Users = append(doc.Users, access.User{Name: "new" + stamp, Email: "new@example.com"})
-		return "user.create new" + stamp
-	case 2:
-		a := &doc.Applications[dice.IntN(len(doc.Applications))]
-		if a.Created.IsZero() {
-			return ""
-		}
-		a.ExternalURL = "https://moved-" + stamp + ".example.com/"
-		return "application.update " + a.Name
-	case 3:
-		doc.Applications = append(doc.Applications, access.Application{Name: "app" + stamp, GroupID: "Site A", PreAuthentication: access.SignIn, HostHeader: access.HostInternal,
-			ExternalURL: "https://n" + stamp + ".example.com/", InternalURL: "http://n/"})
-		return "application.create app" + stamp
-	case 4:
-		if len(doc.Assignments) == 0 {
-			return ""
-		}
-		i := dice.IntN(len(doc.Assignments))
-		gone := doc.Assignments[i]
-		if gone.Created.IsZero() {
-			return ""
-		}
-		doc.Assignments = slices.Delete(doc.Assignments, i, i+1)
-		return "assignment.delete " + string(gone.Group) + " → " + string(gone.Application)
-	case 5:
-		g := &doc.Groups[dice.IntN(len(doc.Groups))]
-		if g.Created.IsZero() {
-			return ""
-		}
-		g.Description = "About\n " + stamp + " \"quoted\": ü"
-		return "group.update " + g.Name
-	case 6:
-		doc.Groups = append(doc.Groups, access.Group{Name: "Group " + stamp, Members: []access.ID{access.ID(doc.Users[0].Name)}, Groups: shallow(doc.Groups)})
-		return "group.create Group " + stamp
-	case 7:
-		if len(doc.Assignments) == 0 {
-			return ""
-		}
-		a := &doc.Assignments[dice.IntN(len(doc.Assignments))]
-		if a.Created.IsZero() {
-			return ""
-		}
-		a.Expires = time.Now().Add(time.Hour + time.Duration(dice.Uint32())).UTC().Truncate(time.Microsecond)
-		return "assignment.update " + string(a.User+a.Group) + " → " + string(a.Application)
-	case 9:
-		name := "Policy " + stamp
-		doc.Policies = append(doc.Policies, access.Policy{Name: name, Mode: access.ModeReportOnly, Applications: some(doc.Applications, func(a *access.Application) string { return a.Name }),
-			Groups: some(doc.Groups, func(g *access.Group) string { return g.Name }), ExceptUsers: some(doc.Users, func(u *access.User) string { return u.Name }),
-			Conditions: access.Conditions{Strength: access.MultiFactor, MaxAge: time.Hour, Windows: []access.Window{{Days: 3, From: 60, To: 120, Zone: "Europe/Berlin"}}}})
-		return "policy.create " + name
-	case 10:
-		for i := range doc.Policies {
-			if p := &doc.Policies[i]; !p.Created.IsZero() && p.Description == "" {
-				p.Description, p.Conditions.MaxAge, p.Groups = stamp, 0, nil
-				return "policy.update " + p.Name
-			}
-		}
-		return ""
-	case 11:
-		for i := range doc.Policies {
-			if p := doc.Policies[i]; !p.Created.IsZero() && p.Description != "" {
-				doc.Policies = slices.Delete(doc.Policies, i, i+1)
-				return "policy.delete " + p.Name
-			}
-		}
-		return ""
-	case 12:
-		a := &doc.Applications[dice.IntN(len(doc.Applications))]
-		if a.Created.IsZero() || a.Requestable {
-			return ""
-		}
-		a.Requestable, a.OwnerUsers = true, some(doc.Users, func(u *access.User) string { return u.Name })
-		return "application.update " + a.Name
-	case 8:
-		for i := range doc.Groups {
-			if g := &doc.Groups[i]; len(g.Groups) > 0 && !g.Created.IsZero() {
-				g.Groups = nil
-				return "group.update " + g.Name
-			}
-		}
-		return ""
-	}
-	doc.ConnectorGroups = append(doc.ConnectorGroups, access.ConnectorGroup{Name: "Site " + stamp})
-	return "connector-group.create Site " + stamp
-}
-
-// some gives the names of the first two of a list that are stored.
-func some[T any](list []T, name func(*T) string) (names []access.ID) {
-	for i := range list {
-		if len(names) < 2 {
-			names = append(names, access.ID(name(&list[i])))
-		}
-	}
-	return names
-}
-
-// shallow gives the names of two groups that have none in them.
-func shallow(groups []access.Group) (names []access.ID) {
-	for _, g := range groups {
-		if len(g.Groups) == 0 && len(names) < 2 {
-			names = append(names, access.ID(g.Name))
-		}
-	}
-	return names
-}
-
 // TestWrongDocumentsChangeNothing: each is refused with the place, and nothing is different after.
 func TestWrongDocumentsChangeNothing(t *testing.T) {
 	type doc = access.Document
@@ -301,12 +131,24 @@ func TestWrongDocumentsChangeNothing(t *testing.T) {
 		{"default left out", "connectorGroups", true, doc{ConnectorGroups: []access.ConnectorGroup{{Name: "A"}}}},
 		{"group of a connector left out", "connectorGroups", true, doc{ConnectorGroups: []access.ConnectorGroup{{Name: "A", Default: true}}}},
 		{"member who goes away", "groups[0].members[0]", true, doc{Users: []access.User{{Name: "root", Roles: []access.Role{access.RoleOwner}}}, Groups: []access.Group{{Name: "G", Members: []access.ID{"ada"}}}}},
+		{"export of an unknown kind", "exports[0].kind", false, doc{Exports: []access.Export{{Name: "x", Kind: "fax", URL: "https://x.example.com/", Streams: []access.ExportStream{access.StreamAudit}}}}},
+		{"export of nothing", "exports[0].streams", false, doc{Exports: []access.Export{{Name: "x", Kind: access.ExportWebhook, URL: "https://x.example.com/"}}}},
+		{"export twice", "exports[1].name", false, doc{Exports: []access.Export{hook("x"), hook("X")}}},
+		{"export of another kind", "exports[0].kind", false, doc{Exports: []access.Export{{Name: "sealed", Kind: access.ExportOTLP, URL: "https://hooks.invalid/", Streams: []access.ExportStream{access.StreamAudit}}}}},
+		{"a secret sent elsewhere", "exports[0].url", false, doc{Exports: []access.Export{func() access.Export { e := hook("SEALED"); e.URL += "elsewhere"; return e }()}}},
+		{"too many exports", "exports", false, doc{Exports: func() (list []access.Export) {
+			for i := range 20 {
+				list = append(list, hook(fmt.Sprint(i)))
+			}
+			return list
+		}()}},
 		{"no Owner left", "", true, doc{Users: []access.User{{Name: "ada"}}}},
 		{"no Owner enabled", "", false, doc{Users: []access.User{{Name: "root", Roles: []access.Role{access.RoleOwner}, Disabled: true}}}},
 	}
 	both(t, func(t *testing.T, k *kit) {
 		k.enrol()
-		k.apply(access.Document{Users: []access.User{{Name: "ada"}}, Groups: []access.Group{{Name: "Staff", Members: []access.ID{"ada"}}}, Applications: []access.Application{app("wiki")}}, false)
+		k.apply(access.Document{Users: []access.User{{Name: "ada"}}, Groups: []access.Group{{Name: "Staff", Members: []access.ID{"ada"}}}, Applications: []access.Application{app("wiki")}, Exports: []access.Export{hook("sealed")}}, false)
+		must(t, 0, k.SetExportSecret(t.Context(), k.owner, k.document().Exports[0].ID, []byte("hush")))
 		was, version := k.document(), k.settled().Version
 		for _, test := range tests {
 			// The first object is good, so that something could be half-applied.

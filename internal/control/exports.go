@@ -58,38 +58,43 @@ type NewExport struct {
 
 // CreateExport adds a destination.
 func (c *Control) CreateExport(ctx context.Context, by access.Actor, n NewExport) (Exported, error) {
-	e := n.Export
-	err := c.act(ctx, request{by: by, perm: createExport, name: e.Name}, func(ch *change) error {
-		e = n.Export
-		e.Meta, e.HasSecret = ch.fresh(access.PrefixExport), len(n.Secret) > 0
-		if err := checkExport(&e, n.Secret); err != nil {
-			return err
-		}
-		all, err := ch.tx.AllExports(ctx)
-		if err != nil {
-			return err
-		}
-		if len(all) >= maxExports {
-			return fault.Conflict("there are %d exports already, and each is sent everything; delete one first", len(all))
-		}
-		if err := ch.tx.InsertExport(ctx, &e); err != nil {
-			return err
-		}
-		if err := ch.tx.SetExportSecret(ctx, e.ID, n.Secret); err != nil {
-			return err
-		}
-		ch.audit(createExport, object{e.Meta, e.Name}, nil, e)
-		for _, stream := range e.Streams {
-			if err := ch.tx.StartExport(ctx, e.ID, stream, n.Beginning); err != nil {
-				return err
-			}
-		}
-		return nil
+	err := c.act(ctx, request{by: by, perm: createExport, name: n.Name}, func(ch *change) error {
+		n.Meta = ch.fresh(access.PrefixExport)
+		return ch.insertExport(n)
 	})
 	if err != nil {
 		return Exported{}, err
 	}
-	return c.Export(ctx, access.Actor{Kind: access.ActorSystem}, e.ID)
+	return c.Export(ctx, access.Actor{Kind: access.ActorSystem}, n.ID)
+}
+
+// insertExport adds a destination that has its Meta.
+func (ch *change) insertExport(n NewExport) error {
+	e := n.Export
+	e.HasSecret = len(n.Secret) > 0
+	if err := checkExport(&e, n.Secret); err != nil {
+		return err
+	}
+	all, err := ch.tx.AllExports(ch.ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) >= maxExports {
+		return fault.Conflict("there are %d exports already, and each is sent everything; delete one first", len(all))
+	}
+	if err := ch.tx.InsertExport(ch.ctx, &e); err != nil {
+		return err
+	}
+	if err := ch.tx.SetExportSecret(ch.ctx, e.ID, n.Secret); err != nil {
+		return err
+	}
+	ch.audit(createExport, object{e.Meta, e.Name}, nil, e)
+	for _, stream := range e.Streams {
+		if err := ch.tx.StartExport(ch.ctx, e.ID, stream, n.Beginning); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkExport(e *access.Export, secret []byte) error {
@@ -121,26 +126,30 @@ func (c *Control) UpdateExport(ctx context.Context, by access.Actor, wanted Expo
 			return err
 		}
 		out = e
-		out.Created, out.Updated, out.HasSecret = old.Created, ch.now, old.HasSecret
-		if out.Kind != old.Kind {
-			return fault.Invalid("kind", "cannot be changed; make another export")
-		}
-		if err := out.Validate(); err != nil {
-			return err
-		}
-		if old.HasSecret && old.URL != out.URL {
-			return fault.Conflict("this export has a secret, which must not be sent elsewhere: remove the secret first, or make another export")
-		}
-		if err := ch.tx.UpdateExport(ctx, &out); err != nil {
-			return err
-		}
-		ch.audit(updateExport, object{out.Meta, out.Name}, old, out)
-		return ch.restream(&old, &out)
+		return ch.updateExport(&old, &out)
 	})
 	if err != nil {
 		return Exported{}, err
 	}
 	return c.Export(ctx, access.Actor{Kind: access.ActorSystem}, out.ID)
+}
+
+func (ch *change) updateExport(old, e *access.Export) error {
+	e.Created, e.Updated, e.HasSecret = old.Created, ch.now, old.HasSecret
+	if e.Kind != old.Kind {
+		return fault.Invalid("kind", "cannot be changed; make another export")
+	}
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	if old.HasSecret && old.URL != e.URL {
+		return fault.Conflict("this export has a secret, which must not be sent elsewhere: remove the secret first, or make another export")
+	}
+	if err := ch.tx.UpdateExport(ch.ctx, e); err != nil {
+		return err
+	}
+	ch.audit(updateExport, object{e.Meta, e.Name}, *old, *e)
+	return ch.restream(old, e)
 }
 
 // restream begins with the streams that are new, and forgets those that are gone.
@@ -181,16 +190,20 @@ func (c *Control) SetExportSecret(ctx context.Context, by access.Actor, id acces
 // DeleteExport deletes a destination. What it has not been sent stays in the logs.
 func (c *Control) DeleteExport(ctx context.Context, by access.Actor, id access.ID, version int64) error {
 	return c.act(ctx, request{by: by, perm: deleteExport, object: id}, func(ch *change) error {
-		old, err := ch.tx.Export(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := ch.tx.DeleteExport(ctx, id, version); err != nil {
-			return err
-		}
-		ch.audit(deleteExport, object{old.Meta, old.Name}, old, nil)
-		return nil
+		return ch.deleteExport(id, version)
 	})
+}
+
+func (ch *change) deleteExport(id access.ID, version int64) error {
+	old, err := ch.tx.Export(ch.ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := ch.tx.DeleteExport(ch.ctx, id, version); err != nil {
+		return err
+	}
+	ch.audit(deleteExport, object{old.Meta, old.Name}, old, nil)
+	return nil
 }
 
 // TestExport sends one event that tells of nothing, from this replica and now.
@@ -217,4 +230,55 @@ func (c *Control) TestExport(ctx context.Context, by access.Actor, id access.ID)
 	now := c.now()
 	return sender.Send(ctx, []export.Event{{Stream: "test", ID: string(access.NewID(access.PrefixExport, now)), Time: now,
 		Summary: "Postern sends logs here", Data: []byte(`{"test":true,"time":"` + now.Format(time.RFC3339Nano) + `"}`)}})
+}
+
+// ExportHistory gives the versions of a destination, the newest first.
+func (c *Control) ExportHistory(ctx context.Context, by access.Actor, id access.ID) ([]Version[access.Export], error) {
+	return c.exportVersions(ctx, request{by: by, perm: readExport, object: id})
+}
+
+// UndoExport gives a destination the fields of an earlier version. The secret stays, and must not be sent elsewhere by it.
+func (c *Control) UndoExport(ctx context.Context, by access.Actor, u Undo) (Exported, error) {
+	list, err := c.exportVersions(ctx, request{by: by, perm: updateExport, object: u.ID})
+	if err != nil {
+		return Exported{}, err
+	}
+	old, err := pick(list, u)
+	if err != nil {
+		return Exported{}, err
+	}
+	old.Meta = access.Meta{ID: u.ID, Version: u.Version}
+	return c.UpdateExport(ctx, by, Exported{Export: old})
+}
+
+func (c *Control) exportVersions(ctx context.Context, r request) (list []Version[access.Export], err error) {
+	err = c.read(ctx, r, func(tx *store.Tx) error {
+		now, err := tx.Export(ctx, r.object)
+		if err != nil {
+			return err
+		}
+		list, err = past(ctx, tx, lived[access.Export]{now, now.Meta, []permission{createExport, updateExport}})
+		for i := range list {
+			list[i].Object.HasSecret = now.HasSecret
+		}
+		return err
+	})
+	return list, err
+}
+
+// RestoreExport brings a deleted destination back, without its secret. What came to the logs while it was gone is not sent.
+func (c *Control) RestoreExport(ctx context.Context, by access.Actor, id access.ID) (Exported, error) {
+	err := c.act(ctx, request{by: by, perm: createExport, object: id}, func(ch *change) error {
+		e, err := deleted[access.Export](ch, id, gone{"export", deleteExport,
+			func(ctx context.Context, tx *store.Tx, id access.ID) error { _, err := tx.Export(ctx, id); return err }})
+		if err != nil {
+			return err
+		}
+		e.Meta = ch.again(id)
+		return ch.insertExport(NewExport{Export: e})
+	})
+	if err != nil {
+		return Exported{}, err
+	}
+	return c.Export(ctx, access.Actor{Kind: access.ActorSystem}, id)
 }

@@ -24,7 +24,7 @@ func (c *Control) ApplicationHistory(ctx context.Context, by access.Actor, id ac
 	return c.applicationVersions(ctx, request{by: by, perm: readApplication, object: id})
 }
 
-// UndoApplication gives a application the fields of an earlier version.
+// UndoApplication gives an application the fields of an earlier version.
 func (c *Control) UndoApplication(ctx context.Context, by access.Actor, u Undo) (access.Application, error) {
 	list, err := c.applicationVersions(ctx, request{by: by, perm: updateApplication, object: u.ID})
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Control) applicationVersions(ctx context.Context, r request) (list []Ve
 		if err != nil {
 			return err
 		}
-		list, err = past(ctx, tx, lived[access.Application]{now, now.Meta, createApplication, updateApplication})
+		list, err = past(ctx, tx, lived[access.Application]{now, now.Meta, []permission{createApplication, updateApplication}})
 		return err
 	})
 	return list, err
@@ -75,7 +75,7 @@ func (c *Control) connectorGroupVersions(ctx context.Context, r request) (list [
 		if err != nil {
 			return err
 		}
-		list, err = past(ctx, tx, lived[access.ConnectorGroup]{now, now.Meta, createConnectorGroup, updateConnectorGroup})
+		list, err = past(ctx, tx, lived[access.ConnectorGroup]{now, now.Meta, []permission{createConnectorGroup, updateConnectorGroup}})
 		return err
 	})
 	return list, err
@@ -106,7 +106,7 @@ func (c *Control) userVersions(ctx context.Context, r request) (list []Version[a
 		if err != nil {
 			return err
 		}
-		list, err = past(ctx, tx, lived[access.User]{now, now.Meta, createUser, updateUser})
+		list, err = past(ctx, tx, lived[access.User]{now, now.Meta, []permission{createUser, updateUser}})
 		for i := range list {
 			list[i].Object.Groups, list[i].Object.PasswordSet, list[i].Object.Factors = now.Groups, now.PasswordSet, now.Factors
 			list[i].Object.UpstreamRefused = now.UpstreamRefused
@@ -142,7 +142,7 @@ func (c *Control) groupVersions(ctx context.Context, r request) (list []Version[
 		if err != nil {
 			return err
 		}
-		if list, err = past(ctx, tx, lived[access.Group]{now, now.Meta, createGroup, updateGroup}); err != nil {
+		if list, err = past(ctx, tx, lived[access.Group]{now, now.Meta, []permission{createGroup, updateGroup}}); err != nil {
 			return err
 		}
 		users, err := tx.AllUsers(ctx)
@@ -190,9 +190,9 @@ func pick[T any](list []Version[T], u Undo) (T, error) {
 
 // lived is an object as it is now, and the actions that made its versions.
 type lived[T any] struct {
-	now            T
-	meta           access.Meta
-	create, update permission
+	now  T
+	meta access.Meta
+	made []permission
 }
 
 // maxHistory is how many versions of an object are looked at.
@@ -209,7 +209,8 @@ func past[T any](ctx context.Context, tx *store.Tx, of lived[T]) ([]Version[T], 
 			return nil, err
 		}
 		for _, e := range entries {
-			if e.Outcome != "done" || e.Action != string(of.create) && e.Action != string(of.update) {
+			// What made a version has a name: a renewal that was asked for twice at once is told of without.
+			if e.Outcome != "done" || e.Name == "" || !slices.Contains(of.made, permission(e.Action)) {
 				continue
 			}
 			object, err := remade[T](state)

@@ -25,6 +25,7 @@ type Plan struct {
 	applications    []step[access.Application]
 	policies        []step[access.Policy]
 	assignments     []step[access.Assignment]
+	exports         []step[access.Export]
 }
 
 // Step is one change of a plan. Before and After are values of package access with names for
@@ -58,7 +59,8 @@ type planner struct {
 func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	p := &planner{c: c, w: w, prune: r.Prune, names: map[string]string{}, doc: access.Document{
 		ConnectorGroups: slices.Clone(r.Document.ConnectorGroups), Upstreams: slices.Clone(r.Document.Upstreams), Users: slices.Clone(r.Document.Users), Groups: slices.Clone(r.Document.Groups),
-		Applications: slices.Clone(r.Document.Applications), Policies: slices.Clone(r.Document.Policies), Assignments: slices.Clone(r.Document.Assignments)}}
+		Applications: slices.Clone(r.Document.Applications), Policies: slices.Clone(r.Document.Policies), Assignments: slices.Clone(r.Document.Assignments),
+		Exports: slices.Clone(r.Document.Exports)}}
 	final(p, part[access.ConnectorGroup]{"connectorGroups", access.PrefixConnectorGroup, func(g *access.ConnectorGroup) string { return g.Name }}, w.doc.ConnectorGroups, p.doc.ConnectorGroups)
 	final(p, part[access.Upstream]{"upstreams", access.PrefixUpstream, func(u *access.Upstream) string { return u.Name }}, w.doc.Upstreams, p.doc.Upstreams)
 	final(p, part[access.User]{"users", access.PrefixUser, func(u *access.User) string { return u.Name }}, w.doc.Users, p.doc.Users)
@@ -66,6 +68,7 @@ func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	final(p, part[access.Group]{"groups", access.PrefixGroup, func(g *access.Group) string { return g.Name }}, w.doc.Groups, p.doc.Groups)
 	final(p, part[access.Application]{"applications", access.PrefixApplication, func(a *access.Application) string { return a.Name }}, w.doc.Applications, p.doc.Applications)
 	final(p, part[access.Policy]{"policies", access.PrefixPolicy, func(p *access.Policy) string { return p.Name }}, w.doc.Policies, p.doc.Policies)
+	final(p, part[access.Export]{"exports", access.PrefixExport, func(e *access.Export) string { return e.Name }}, w.doc.Exports, p.doc.Exports)
 	p.checkConnectorGroups()
 	p.checkUpstreams()
 	p.checkUsers()
@@ -73,6 +76,7 @@ func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	p.checkApplications()
 	p.checkPolicies()
 	p.checkAssignments()
+	p.checkExports()
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -356,6 +360,8 @@ func (p *planner) compare() *Plan {
 		func(p *access.Policy) *access.Meta { return &p.Meta }, nil}, have.Policies, want.Policies)
 	plan.assignments = compare(p, column[access.Assignment]{assignmentKey,
 		func(a *access.Assignment) *access.Meta { return &a.Meta }, func(a *access.Assignment) bool { return a.Over(p.c.now()) }}, have.Assignments, want.Assignments)
+	plan.exports = compare(p, column[access.Export]{func(e *access.Export) string { return folded(e.Name) },
+		func(e *access.Export) *access.Meta { return &e.Meta }, nil}, have.Exports, want.Exports)
 	list(plan, plan.connectorGroups, shown[access.ConnectorGroup]{func(g *access.ConnectorGroup) string { return g.Name }, createConnectorGroup, updateConnectorGroup, deleteConnectorGroup})
 	list(plan, plan.upstreams, shown[access.Upstream]{func(u *access.Upstream) string { return u.Name }, createUpstream, updateUpstream, deleteUpstream})
 	list(plan, plan.users, shown[access.User]{func(u *access.User) string { return u.Name }, createUser, updateUser, deleteUser})
@@ -363,6 +369,7 @@ func (p *planner) compare() *Plan {
 	list(plan, plan.applications, shown[access.Application]{func(a *access.Application) string { return a.Name }, createApplication, updateApplication, deleteApplication})
 	list(plan, plan.policies, shown[access.Policy]{func(p *access.Policy) string { return p.Name }, createPolicy, updatePolicy, deletePolicy})
 	list(plan, plan.assignments, shown[access.Assignment]{assignmentName, createAssignment, updateAssignment, deleteAssignment})
+	list(plan, plan.exports, shown[access.Export]{func(e *access.Export) string { return e.Name }, createExport, updateExport, deleteExport})
 	text, _ := json.Marshal(plan.Steps) // values of our own: cannot fail
 	sum := sha256.Sum256(text)
 	plan.Digest = hex.EncodeToString(sum[:])

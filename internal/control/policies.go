@@ -154,7 +154,7 @@ func (c *Control) policyVersions(ctx context.Context, r request) (list []Version
 		if err != nil {
 			return err
 		}
-		if list, err = past(ctx, tx, lived[access.Policy]{now, now.Meta, createPolicy, updatePolicy}); err != nil {
+		if list, err = past(ctx, tx, lived[access.Policy]{now, now.Meta, []permission{createPolicy, updatePolicy}}); err != nil {
 			return err
 		}
 		applications, err1 := tx.AllApplications(ctx)

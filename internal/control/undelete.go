@@ -203,3 +203,64 @@ func (c *Control) RestoreAssignment(ctx context.Context, by access.Actor, id acc
 	})
 	return a, err
 }
+
+// RestorePolicy brings a deleted policy back, for those of the users, groups and applications that it named that there still are.
+func (c *Control) RestorePolicy(ctx context.Context, by access.Actor, id access.ID) (p access.Policy, err error) {
+	err = c.act(ctx, request{by: by, perm: createPolicy, object: id}, func(ch *change) error {
+		p, err = deleted[access.Policy](ch, id, gone{"policy", deletePolicy,
+			func(ctx context.Context, tx *store.Tx, id access.ID) error { _, err := tx.Policy(ctx, id); return err }})
+		if err != nil {
+			return err
+		}
+		p.Meta = ch.again(id)
+		looks := map[string]func(access.ID) error{
+			access.PrefixApplication: func(id access.ID) error { _, err := ch.tx.Application(ch.ctx, id); return err },
+			access.PrefixUser:        func(id access.ID) error { _, err := ch.tx.User(ch.ctx, id); return err },
+			access.PrefixGroup:       func(id access.ID) error { _, err := ch.tx.Group(ch.ctx, id); return err },
+		}
+		for _, s := range scopes(&p) {
+			if *s.ids, err = still(*s.ids, looks[s.prefix]); err != nil {
+				return err
+			}
+		}
+		if err := ch.checkPolicy(&p); err != nil {
+			return fmt.Errorf("what it named is gone, too: %w", err)
+		}
+		if err := ch.tx.InsertPolicy(ctx, &p); err != nil {
+			return err
+		}
+		ch.audit(createPolicy, object{p.Meta, p.Name}, nil, p)
+		return nil
+	})
+	return p, err
+}
+
+// RestoreUpstream brings a deleted upstream back, without its secret, and leading to those of our groups that there still are.
+// It is not the default any more.
+func (c *Control) RestoreUpstream(ctx context.Context, by access.Actor, id access.ID) (u access.Upstream, err error) {
+	err = c.act(ctx, request{by: by, perm: createUpstream, object: id}, func(ch *change) error {
+		u, err = deleted[access.Upstream](ch, id, gone{"upstream", deleteUpstream,
+			func(ctx context.Context, tx *store.Tx, id access.ID) error {
+				_, err := tx.Upstream(ctx, id)
+				return err
+			}})
+		if err != nil {
+			return err
+		}
+		u.Meta, u.Default, u.HasSecret = ch.again(id), false, false
+		groups, err := ch.tx.GroupNames(ctx)
+		if err != nil {
+			return err
+		}
+		u.Mapping.Groups = slices.DeleteFunc(u.Mapping.Groups, func(m access.GroupMapping) bool { _, there := groups[m.To]; return !there })
+		if err := ch.checkUpstream(&u); err != nil {
+			return err
+		}
+		if err := ch.tx.InsertUpstream(ctx, &u); err != nil {
+			return err
+		}
+		ch.audit(createUpstream, object{u.Meta, u.Name}, nil, u)
+		return nil
+	})
+	return u, err
+}

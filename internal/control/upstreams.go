@@ -280,7 +280,7 @@ func (c *Control) upstreamVersions(ctx context.Context, r request) (list []Versi
 		if err != nil {
 			return err
 		}
-		list, err = past(ctx, tx, lived[access.Upstream]{now, now.Meta, createUpstream, updateUpstream})
+		list, err = past(ctx, tx, lived[access.Upstream]{now, now.Meta, []permission{createUpstream, updateUpstream}})
 		for i := range list {
 			list[i].Object.HasSecret = now.HasSecret
 		}
