@@ -70,6 +70,20 @@ func MigrateTo(ctx context.Context, cfg Config, version int64) error {
 	return errors.Join(err, writer.Close(), reader.Close())
 }
 
+// SchemaOf gives the version of a database's schema.
+func SchemaOf(ctx context.Context, cfg Config) (int64, error) {
+	e, err := engineOf(cfg.URL, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return 0, err
+	}
+	writer, reader, err := e.open()
+	if err != nil {
+		return 0, err
+	}
+	schema, err := readSchema(ctx, e, writer)
+	return schema.Version, errors.Join(err, writer.Close(), reader.Close())
+}
+
 // SealedColumns gives table and column of all that hold sealed values.
 func SealedColumns(ctx context.Context) (places []string, err error) {
 	list, err := catalogue(ctx, NewestSchema())

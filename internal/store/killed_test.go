@@ -151,6 +151,15 @@ func TestKilledBackup(t *testing.T) {
 		}
 	}
 	t.Logf("%d crash points: %d files, all whole", points, there)
+	p := startProcess(t, "backup", k.cfg)
+	for p.out.Scan() {
+	}
+	if err := p.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".backup.*")); err != nil || len(left) > 0 {
+		t.Errorf("a backup that was not killed left what those before began: %v (%v)", left, err)
+	}
 }
 
 // backupTask writes a backup as the command does.

@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if os.Getenv("STORE_TEST_TASK") == "start" {
+		fmt.Println("starts")
+	}
 	s, err := store.Open(context.Background(), store.Config{URL: os.Getenv("STORE_TEST_URL"), KeyFile: os.Getenv("STORE_TEST_KEY"), Log: log})
 	if err == nil {
 		err = task(context.Background(), s)
@@ -33,6 +36,14 @@ func TestMain(m *testing.M) {
 }
 
 var tasks = map[string]func(context.Context, *store.Store) error{
+	// tells when it starts, and of one act
+	"start": func(ctx context.Context, s *store.Store) error {
+		version, err := act(ctx, s)
+		if err == nil {
+			fmt.Println(version)
+		}
+		return errFirst(err, s.Close())
+	},
 	// one act, and the instance it was done in
 	"once": func(ctx context.Context, s *store.Store) error {
 		if _, err := act(ctx, s); err != nil {
