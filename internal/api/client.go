@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -84,7 +85,6 @@ func NewClient(cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, base: base, http: &http.Client{
 		Transport: transport,
-		Timeout:   cfg.Timeout,
 		// A redirect could carry the key to somewhere else. The API never sends one.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -131,10 +131,14 @@ type call struct {
 	any     bool  // If-Match: *
 	in      any   // optional body
 	out     any   // optional; the answer is read into it
+	// within is how long the answer may take, if that is longer than of others.
+	within time.Duration
 }
 
 func (c *Client) do(ctx context.Context, k call) error {
-	req, err := c.request(ctx, k)
+	within, cancel := context.WithTimeout(ctx, cmp.Or(k.within, c.cfg.Timeout))
+	defer cancel()
+	req, err := c.request(within, k)
 	if err != nil {
 		return err
 	}
@@ -232,6 +236,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fault.Unavailable("%s shows a certificate that is not trusted here (%v); if its authority is private, name it with --ca-file",
 			c.base.Host, cause(err)).Because(err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fault.Unavailable("%s did not answer in time", c.base.Host).Because(err)
 	}
 	return fault.Unavailable("%s cannot be reached: %v", c.base.Host, cause(err)).Because(err)
 }

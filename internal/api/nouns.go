@@ -268,7 +268,7 @@ func (c *Client) Plan(ctx context.Context, r DocumentRequest) (Plan, error) {
 // changed.
 func (c *Client) Apply(ctx context.Context, r DocumentRequest) (Plan, error) {
 	var plan Plan
-	err := c.do(ctx, call{method: http.MethodPost, path: []string{"apply"}, in: r, out: &plan})
+	err := c.do(ctx, call{method: http.MethodPost, path: []string{"apply"}, in: r, out: &plan, within: 5 * time.Minute})
 	return plan, err
 }
 

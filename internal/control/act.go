@@ -36,12 +36,14 @@ type request struct {
 	perm   permission
 	object access.ID
 	name   string
+	// changes is about how many there will be, where they are so many that they take long.
+	changes int
 }
 
 // act is the one way in which configuration changes. Whatever do returns as an error undoes all of
 // it and is audited as a refusal.
 func (c *Control) act(ctx context.Context, r request, do func(*change) error) error {
-	err := c.store.Write(ctx, func(tx *store.Tx) error {
+	err := c.store.WriteMany(ctx, r.changes, func(tx *store.Tx) error {
 		version, err := tx.NextVersion(ctx)
 		if err != nil {
 			return err

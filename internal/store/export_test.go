@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"time"
 
 	"postern/internal/access"
 )
@@ -17,10 +18,14 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 	return t.exec(ctx, query, args...)
 }
 
+// Ends is when the transaction's time is over.
+func (t *Tx) Ends() time.Time { return t.ends }
+
 // Limits that tests rely on.
 const (
-	PoolSize = poolSize
-	Patience = patience
+	PoolSize     = poolSize
+	Patience     = patience
+	MostPatience = mostPatience
 )
 
 // Shape is a table as the newest schema has it.

@@ -68,6 +68,7 @@ func TestStore(t *testing.T) {
 		{"all or nothing", allOrNothing},
 		{"reads cannot write", readsCannotWrite},
 		{"reads see one moment", readsSeeOneMoment},
+		{"large takes longer", largeTakesLonger},
 		{"waiting ends", waitingEnds},
 		{"secrets come back", secretsComeBack},
 		{"sealed values stay where they are", sealedValuesStay},

@@ -21,6 +21,9 @@ const (
 	attempts = poolSize + 2
 	// patience bounds a transaction, so that a database that hangs holds nobody for ever.
 	patience = 30 * time.Second
+	// perChange is added for each change of a large transaction, up to mostPatience: less than an answer may take.
+	perChange    = 20 * time.Millisecond
+	mostPatience = 4 * time.Minute
 	// grace is how long a commit that has begun may go on when its caller has gone.
 	grace = 5 * time.Second
 )
@@ -42,7 +45,13 @@ type Tx struct {
 // Write runs do in one transaction and commits it. do may run more than once, when the database
 // undid it before the commit because of a conflict with another one, or the connection was lost.
 func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
-	return s.repeat(ctx, func(ctx context.Context) error {
+	return s.WriteMany(ctx, 0, do)
+}
+
+// WriteMany is Write for a transaction of about as many changes as it is told: it may take longer.
+func (s *Store) WriteMany(ctx context.Context, changes int, do func(*Tx) error) error {
+	within := min(patience+time.Duration(changes)*perChange, mostPatience)
+	return s.repeat(ctx, within, func(ctx context.Context) error {
 		return s.transact(ctx, s.writer, nil, do)
 	})
 }
@@ -50,13 +59,13 @@ func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
 // Read runs do on one consistent view of the data. It cannot change anything. do may run more than
 // once, as in Write.
 func (s *Store) Read(ctx context.Context, do func(*Tx) error) error {
-	return s.repeat(ctx, func(ctx context.Context) error {
+	return s.repeat(ctx, patience, func(ctx context.Context) error {
 		return s.transact(ctx, s.reader, s.engine.view(), do)
 	})
 }
 
-func (s *Store) repeat(ctx context.Context, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (s *Store) repeat(ctx context.Context, within time.Duration, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := try(ctx)

@@ -221,3 +221,21 @@ func causeOf(err error) error {
 	}
 	return nil
 }
+
+// largeTakesLonger shows that a transaction of many changes gets more time, and never more than an answer may take.
+func largeTakesLonger(t *testing.T, k *kit) {
+	for _, test := range []struct {
+		changes int
+		within  time.Duration
+	}{{0, store.Patience}, {1000, store.Patience + 20*time.Second}, {1 << 20, store.MostPatience}} {
+		err := k.WriteMany(t.Context(), test.changes, func(tx *store.Tx) error {
+			if left := time.Until(tx.Ends()); left > test.within || left < test.within/2 {
+				t.Errorf("%d changes have %v, want about %v", test.changes, left, test.within)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
