@@ -161,11 +161,15 @@ func (c *Control) accessKey(ctx context.Context, app *access.Application, in acc
 	}
 	var k access.AccessKey
 	var user access.User
+	var off bool
 	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if k, err = tx.AccessKeyByHash(ctx, hash); err != nil {
 			return err
 		}
 		if user, err = tx.User(ctx, k.User); err != nil {
+			return err
+		}
+		if off, err = disowned(ctx, tx, &user); err != nil {
 			return err
 		}
 		user.Groups, err = tx.Memberships(ctx, user.ID)
@@ -181,11 +185,12 @@ func (c *Control) accessKey(ctx context.Context, app *access.Application, in acc
 	}
 	void() // whoever has a key of anything is not guessing
 	// A key from before the password was set may be the work of who knew the old one.
-	if !session.SameHash(k.Hash, hash) || k.Application != app.ID || expired(k.Expires, now) || user.Disabled || k.Created.Before(user.PasswordSet) ||
+	if !session.SameHash(k.Hash, hash) || k.Application != app.ID || expired(k.Expires, now) || user.Disabled || off || k.Created.Before(user.PasswordSet) ||
 		c.needsSecond(&user) && !access.Strong(k.Methods) {
 		return none(errCredential)
 	}
 	c.accessKeysUsed.note(k.ID, now)
+	c.keyUsers.note(&user)
 	c.accessKeysGood.add(hash, now)
 	who := principal(&user, &access.Session{ID: k.ID, Authenticated: k.Created, Methods: []string{access.MethodAccessKey}})
 	return who, k.Expires, nil

@@ -117,6 +117,7 @@ type Control struct {
 	away           atomic.Pointer[awayError]
 	keysUsed       keysUsed
 	accessKeysUsed keysUsed
+	keyUsers       keyUsers
 	accessKeysGood goodKeys
 }
 

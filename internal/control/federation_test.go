@@ -47,6 +47,12 @@ func (a *abroad) depart(t *testing.T) (control.Departed, url.Values) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return out, a.follow(t, out)
+}
+
+// follow gives what the provider answers.
+func (a *abroad) follow(t *testing.T, out control.Departed) url.Values {
+	t.Helper()
 	resp, err := a.idp.Client().Get(out.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +62,7 @@ func (a *abroad) depart(t *testing.T) (control.Departed, url.Values) {
 	if err != nil || resp.StatusCode != http.StatusSeeOther {
 		t.Fatalf("the provider says %s, %v", resp.Status, err)
 	}
-	return out, back.Query()
+	return back.Query()
 }
 
 func (a *abroad) back(out control.Departed, answer url.Values) control.Return {

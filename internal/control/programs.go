@@ -168,7 +168,7 @@ func (c *Control) insertProgram(ctx context.Context, tx *store.Tx, by access.Act
 	if p.name != "" {
 		row.Name += " on " + p.name
 	}
-	if err := tx.InsertSession(ctx, &row); err != nil {
+	if err := c.insertVouched(ctx, tx, &row, &user, parent.Expires); err != nil {
 		return "", err
 	}
 	secret := session.Secret()

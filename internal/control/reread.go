@@ -55,6 +55,19 @@ func (c *Control) reread(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+	for _, s := range c.keyUsers.due(before, c.now()) {
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			wg.Wait()
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-room }()
+			c.rereadKeyUser(ctx, s, before)
+		})
+	}
+	wg.Wait()
 }
 
 // rereadSession asks about one session, if nobody else does.

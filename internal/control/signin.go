@@ -297,6 +297,10 @@ func (c *Control) lookUpSession(ctx context.Context, id access.ID) (session.Entr
 		if off, err := upstreamOff(ctx, tx, &user); err != nil || off {
 			return cmpErr(err, over)
 		}
+		// Sessions in the browser end one by one when they are asked about; a program's cannot be asked about alone.
+		if row.Kind == access.SessionProgram && user.Upstream != "" && !user.UpstreamRefused.IsZero() {
+			return over
+		}
 		// All groups, those around others included: what decisions are made on.
 		if user.Groups, err = tx.Memberships(ctx, user.ID); err != nil {
 			return err

@@ -138,6 +138,11 @@ func (c *Control) ContinueSignIn(ctx context.Context, by access.Actor, a Answer)
 	case session.StepEnrol:
 		p, err = c.enrolFactor(ctx, by, step, a)
 	case session.StepPasskey:
+		if step.Session == "" {
+			if err := c.vouchPasskey(ctx, by, step, a); err != nil {
+				return p, err
+			}
+		}
 		return c.complete(ctx, by, step, a)
 	default:
 		p, err = c.answerSecond(ctx, by, step, a)
@@ -196,6 +201,9 @@ func (c *Control) complete(ctx context.Context, by access.Actor, step session.St
 		p = c.signedIn(&user, &row, secret)
 		if err := c.writeSignIn(ctx, tx, by, signedIn{user, row}); err != nil {
 			return err
+		}
+		if step.Kind == session.StepPasskey {
+			return c.adoptPasskey(ctx, tx, &user, row.ID)
 		}
 		return c.adopt(ctx, tx, step, row.ID)
 	})

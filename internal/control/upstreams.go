@@ -114,7 +114,10 @@ func (ch *change) endUpstream(id access.ID) error {
 	if err != nil {
 		return err
 	}
-	return ch.endSessions(sessions)
+	if err := ch.endSessions(sessions); err != nil {
+		return err
+	}
+	return ch.end(access.EndingUsers, "") // who has only programs and access keys left
 }
 
 // endSessions ends portal sessions with their children.

@@ -137,10 +137,11 @@ func (t *Tx) UpstreamSession(ctx context.Context, session access.ID) (UpstreamSe
 }
 
 // SessionsToCheck gives at most limit sessions whose upstream was last asked before a time, and that
-// were used since. The longest unasked come first.
+// were used since, or whose user used a program or an access key. The longest unasked come first.
 func (t *Tx) SessionsToCheck(ctx context.Context, before time.Time, limit int) ([]access.ID, error) {
-	return rows(ctx, t, scanID, `SELECT u.session_id FROM upstream_sessions u WHERE u.checked < $1 AND EXISTS
-		(SELECT 1 FROM sessions s WHERE s.id = u.session_id AND s.last_used > u.checked) ORDER BY u.checked, u.session_id LIMIT $2`, micros(before), limit)
+	return rows(ctx, t, scanID, `SELECT u.session_id FROM upstream_sessions u WHERE u.checked < $1 AND (EXISTS
+		(SELECT 1 FROM sessions s WHERE (s.id = u.session_id OR s.user_id = u.user_id AND s.kind = 'program') AND s.last_used > u.checked)
+		OR EXISTS (SELECT 1 FROM access_keys k WHERE k.user_id = u.user_id AND k.last_used > u.checked)) ORDER BY u.checked, u.session_id LIMIT $2`, micros(before), limit)
 }
 
 // ClaimCheck lets one caller ask the upstream of a session, if nobody has since the time before:
