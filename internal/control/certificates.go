@@ -89,6 +89,7 @@ type hostCertificate struct {
 	cert  *tls.Certificate
 	err   error
 	at    time.Time // of the answer
+	stale bool      // the authority was exchanged since: make way for a new one, as soon as there is one
 }
 
 const (
@@ -120,7 +121,7 @@ func (k *Certificates) replace(m keyMaterial) {
 }
 
 // turn puts an authority in force. What was issued before shows the ways to all roots that there are
-// now; hosts get a new certificate when they are next asked for.
+// now; hosts get a new certificate, and keep the one before until it is there.
 func (k *Certificates) turn(a *authority) {
 	before := k.c.authority.Swap(a)
 	if before != nil && bytes.Equal(before.pem, a.pem) {
@@ -133,7 +134,11 @@ func (k *Certificates) turn(a *authority) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	maps.DeleteFunc(k.hosts, func(_ string, h *hostCertificate) bool { return h.done() })
+	for host, h := range k.hosts {
+		if h.done() {
+			k.hosts[host] = &hostCertificate{ready: h.ready, cert: h.cert, err: h.err, stale: true}
+		}
+	}
 	k.crlFor = nil
 }
 
@@ -220,9 +225,7 @@ func (k *Certificates) current(cert *tls.Certificate) bool {
 }
 
 func (k *Certificates) serves(host string) bool {
-	portal, _ := access.ParseEndpoint(k.c.cfg.Names.PortalURL)
-	admin, _ := access.ParseEndpoint(k.c.cfg.Names.AdminURL)
-	return host != "" && (host == portal.Host || host == admin.Host || k.c.current().Published(host))
+	return host != "" && (slices.Contains(k.ownHosts(), host) || k.c.current().Published(host))
 }
 
 // ofHost gives our own CA's certificate for a host. It is issued once, however many ask for it.
@@ -230,8 +233,9 @@ func (k *Certificates) ofHost(host string) (*tls.Certificate, error) {
 	now := k.c.now()
 	k.mu.Lock()
 	have, ok := k.hosts[host]
-	if ok && have.done() && (have.err != nil && now.Sub(have.at) > issueAgain || have.err == nil && !now.Before(have.cert.Leaf.NotAfter)) {
-		ok = false
+	var before *hostCertificate
+	if ok && have.done() && have.over(now) {
+		before, ok = have, false
 	}
 	if ok {
 		k.mu.Unlock()
@@ -245,9 +249,22 @@ func (k *Certificates) ofHost(host string) (*tls.Certificate, error) {
 	k.hosts[host] = have
 	k.mu.Unlock()
 	defer close(have.ready)
+	under := k.c.authority.Load()
 	have.cert, have.err = k.issueHost(host)
-	have.at = k.c.now()
+	have.at, have.stale = k.c.now(), !bytes.Equal(under.pem, k.c.authority.Load().pem)
+	if old := k.outlived(before); have.err != nil && old != nil {
+		have.cert, have.err, have.stale = old, nil, true
+	}
 	return have.cert, have.err
+}
+
+// over reports whether an answer does not count any more. Where there was none, or only the
+// certificate of before, another try is worth it after a while.
+func (h *hostCertificate) over(now time.Time) bool {
+	if h.err != nil || h.stale {
+		return now.Sub(h.at) > issueAgain
+	}
+	return !now.Before(h.cert.Leaf.NotAfter)
 }
 
 func (h *hostCertificate) done() bool {

@@ -184,6 +184,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 			return nil, err
 		}
 	}
+	c.certs.prepare(ctx, c.certs.ownHosts()) // what cannot be made now is made when it is asked for
 	return c, nil
 }
 
@@ -215,6 +216,7 @@ func (c *Control) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.watch(ctx) })
 	wg.Go(func() { _ = c.store.Listen(ctx, c.announce) })
+	wg.Go(func() { c.prepareHosts(ctx) })
 	wg.Go(func() { c.beat(ctx) })
 	wg.Go(func() { c.keepLease(ctx) })
 	wg.Go(func() { every(ctx, batchEvery, c.writeBatches) })

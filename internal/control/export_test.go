@@ -50,3 +50,14 @@ func (c *Control) Knows(scope session.Scope, cookie string) bool {
 
 // Inspect looks at once through what is looked through from time to time.
 func (c *Control) Inspect(ctx context.Context) { c.inspect(ctx) }
+
+// Refresh reads at once what is new in the store.
+func (c *Control) Refresh(ctx context.Context) error { return c.refresh(ctx) }
+
+// Has reports whether a host has a certificate of our own CA.
+func (k *Certificates) Has(host string) bool {
+	k.mu.Lock()
+	h, ok := k.hosts[host]
+	k.mu.Unlock()
+	return ok && h.done() && h.err == nil
+}
