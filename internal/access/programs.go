@@ -86,14 +86,16 @@ const (
 	AccessKeyPrefix = "postern-access-1." // an access key
 )
 
-// Credential is what a program shows at an application instead of a cookie: an access token or an
-// access key.
+// Credential is what is shown at an application: a cookie, or by a program an access token or access
+// key.
 type Credential struct {
 	Application ID
 	Host        string // the application's external host, with its port if it has one
 	Secret      string
 	Address     string    // of who shows it
 	At          time.Time // when it was shown: a token must have been good then
+	UserAgent   string
+	Request     string // id of the request, for the sign-in log
 }
 
 // PrefixAccessKey is the prefix of access keys' ids.

@@ -75,6 +75,17 @@ type Code struct {
 	Expires     time.Time
 }
 
+// CodeShown is a one-time code as a browser brought it to an application's host.
+type CodeShown struct {
+	Code        string
+	Application ID
+	Host        string
+	Binding     string // the hash of the browser's binding cookie
+	Address     string // of the browser
+	UserAgent   string
+	Request     string // id of the request, for the sign-in log
+}
+
 // AuditEntry tells of one change, or of one that was refused: who, when, what.
 type AuditEntry struct {
 	ID      ID

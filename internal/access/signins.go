@@ -11,12 +11,14 @@ const (
 	EventConfirm  SignInEvent = "confirm"   // once more, by somebody signed in who changes their account
 	EventHandOver SignInEvent = "hand-over" // from the portal to an application's host
 	EventAccess   SignInEvent = "access"    // of an application, by somebody signed in; noted when it is denied
-	EventSignOut  SignInEvent = "sign-out"
+	EventRefresh  SignInEvent = "refresh"   // of a program's tokens
+	EventKey      SignInEvent = "key"       // an access key, API key or token was shown: the first time in a while from an address
+	EventSignOut  SignInEvent = "sign-out"  // a session ended; the reason says why
 )
 
 // SignInEvents lists them.
 func SignInEvents() []SignInEvent {
-	return []SignInEvent{EventSignIn, EventConfirm, EventHandOver, EventAccess, EventSignOut}
+	return []SignInEvent{EventSignIn, EventConfirm, EventHandOver, EventAccess, EventRefresh, EventKey, EventSignOut}
 }
 
 // SignInResult says what came of it.
@@ -59,6 +61,28 @@ const (
 	ReasonOther          = "other"
 )
 
+// The reasons of programs and of what they show.
+const (
+	ReasonRefused       = "refused"        // the person who was asked said no
+	ReasonWrongCode     = "wrong-code"     // of a program without a browser; or a program's code was not good
+	ReasonReused        = "reused"         // a code or refresh token was shown a second time; also of the sign-out
+	ReasonSessionOver   = "session-over"   // that the program had
+	ReasonWrongKey      = "wrong-key"      // nobody has such a key
+	ReasonKeyExpired    = "key-expired"    // or it is older than the user's password
+	ReasonKeyElsewhere  = "key-elsewhere"  // it is for another application
+	ReasonWrongAudience = "wrong-audience" // the token is for something else
+)
+
+// The reasons why sessions end, which a sign-out has though it succeeds.
+const (
+	ReasonSignedOut        = "signed-out"       // by the user
+	ReasonRevoked          = "revoked"          // by an administrator
+	ReasonPasswordChanged  = "password-changed" // and so all sessions ended
+	ReasonFactorRemoved    = "factor-removed"   // by the user, and so the other sessions ended
+	ReasonUpstreamEnded    = "upstream-ended"   // the upstream's session is over
+	ReasonUpstreamDisabled = "upstream-disabled"
+)
+
 // SignInEntry tells of one attempt to sign in or to use an application. It is no part of the
 // configuration's history: it is written in batches and kept for a shorter time.
 type SignInEntry struct {
@@ -67,7 +91,7 @@ type SignInEntry struct {
 	Time            time.Time
 	Event           SignInEvent
 	Result          SignInResult
-	Reason          string // a stable word, empty for a success
+	Reason          string // a stable word, empty for a success that is no sign-out
 	Message         string // a sentence for the administrator
 	User            ID     // empty: nobody known
 	UserName        string // of a known user only: people type passwords there by mistake
@@ -83,6 +107,6 @@ type SignInEntry struct {
 	UserAgent       string
 	Request         string // id of the request, the reference of error pages
 	Gateway         ID     // that denied
-	Client          string // the program, of an OAuth sign-in; or the access key
+	Client          string // id of the program, of an OAuth sign-in; or of the access key or API key
 	Unrecorded      int    // how many others had no room before it
 }

@@ -138,7 +138,12 @@ func (c *Control) Credential(ctx context.Context, in access.Credential) (access.
 		return access.Principal{}, time.Time{}, err
 	}
 	if e := app.External(); shown.Application != app.ID || shown.Audience != e.Origin()+e.Path {
-		return access.Principal{}, time.Time{}, fault.Unauthenticated("the token is for %s", shown.Audience)
+		err := fault.Unauthenticated("the token is for %s", shown.Audience)
+		tried := keyShown(app, in)
+		tried.User, tried.UserName, tried.Session = entry.Principal.User, entry.Principal.Name, shown.Session
+		tried.Client, tried.Reason = shown.Client, access.ReasonWrongAudience
+		c.shown(ctx, tried, err)
+		return access.Principal{}, time.Time{}, err
 	}
 	return entry.Principal, time.Unix(shown.Expires, 0), nil
 }
@@ -178,22 +183,53 @@ func (c *Control) accessKey(ctx context.Context, app *access.Application, in acc
 	now := c.now()
 	switch {
 	case fault.Is(err, fault.KindNotFound):
+		tried := keyShown(app, in)
+		tried.Reason = access.ReasonWrongKey
+		c.shown(ctx, tried, errCredential)
 		return none(errCredential)
 	case err != nil:
 		void()
 		return none(fault.Unavailable("access keys cannot be checked at this moment; please try again soon").After(sessionAgain).Because(err))
 	}
 	void() // whoever has a key of anything is not guessing
-	// A key from before the password was set may be the work of who knew the old one.
-	if !session.SameHash(k.Hash, hash) || k.Application != app.ID || expired(k.Expires, now) || user.Disabled || off || k.Created.Before(user.PasswordSet) ||
-		c.needsSecond(&user) && !access.Strong(k.Methods) {
+	tried := of(keyShown(app, in), &user)
+	tried.Session, tried.Client, tried.Methods = k.ID, string(k.ID), []string{access.MethodAccessKey}
+	if tried.Reason = c.keyRefusal(&k, &user, app.ID); tried.Reason == "" && off {
+		tried.Reason = access.ReasonUpstreamDenied
+	}
+	if tried.Reason != "" || !session.SameHash(k.Hash, hash) {
+		c.shown(ctx, tried, errCredential)
 		return none(errCredential)
 	}
+	c.shown(ctx, tried, nil)
 	c.accessKeysUsed.note(k.ID, now)
 	c.keyUsers.note(&user)
 	c.accessKeysGood.add(hash, now)
 	who := principal(&user, &access.Session{ID: k.ID, Authenticated: k.Created, Methods: []string{access.MethodAccessKey}})
 	return who, k.Expires, nil
+}
+
+// keyShown begins the entry of a key or token that was shown at an application.
+func keyShown(app *access.Application, in access.Credential) access.SignInEntry {
+	e := attempt(access.EventKey, access.Actor{Address: in.Address, Request: in.Request}, in.UserAgent)
+	e.Application, e.ApplicationName = app.ID, app.Name
+	return e
+}
+
+// keyRefusal says why an access key is not good, or nothing.
+func (c *Control) keyRefusal(k *access.AccessKey, user *access.User, app access.ID) string {
+	switch {
+	case k.Application != app:
+		return access.ReasonKeyElsewhere
+	case user.Disabled:
+		return access.ReasonUserDisabled
+	case expired(k.Expires, c.now()), k.Created.Before(user.PasswordSet):
+		// A key from before the password was set may be the work of who knew the old one.
+		return access.ReasonKeyExpired
+	case c.needsSecond(user) && !access.Strong(k.Methods):
+		return access.ReasonEnrolFactor
+	}
+	return ""
 }
 
 // accessKeyThrottle gives the bounds on wrong access keys: on look-ups, not on guesses.

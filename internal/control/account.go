@@ -163,14 +163,14 @@ func (c *Control) enrolFactor(ctx context.Context, by access.Actor, step session
 		proven := step
 		proven.Methods = slices.Concat(step.Methods, methods)
 		if step.Need != "" {
-			p, err = c.raise(ctx, ch.tx, ch.by, passed{user, proven})
+			p, err = c.raise(ctx, ch.tx, ch.by, passed{user: user, step: proven})
 			p.RecoveryCodes = codes
 			return err
 		}
 		row, secret := c.newSession(by, proven, a.UserAgent)
 		p = c.signedIn(&user, &row, secret)
 		p.RecoveryCodes = codes
-		if err := c.writeSignIn(ctx, ch.tx, ch.by, signedIn{user, row}); err != nil {
+		if err := c.writeSignIn(ctx, ch.tx, ch.by, signedIn{user, row, step.Upstream}); err != nil {
 			return err
 		}
 		return c.adopt(ctx, ch.tx, step, row.ID)
@@ -276,14 +276,8 @@ func (ch *change) endOthers(user, but access.ID) error {
 		if s.ID == but {
 			continue
 		}
-		ended, err := ch.tx.EndSession(ch.ctx, s.ID)
-		if err != nil {
+		if _, err := ch.c.endIn(ch.ctx, ch.tx, s.ID, leaving{ch.by, access.ReasonFactorRemoved}); err != nil {
 			return err
-		}
-		for _, each := range ended {
-			if err := ch.end(access.EndingSession, string(each)); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -340,5 +334,5 @@ func (ch *change) replacePassword(user access.ID, hash string) error {
 	if err := ch.tx.DeleteLink(ch.ctx, user); err != nil {
 		return err
 	}
-	return ch.endUser(user)
+	return ch.endUser(user, access.ReasonPasswordChanged)
 }

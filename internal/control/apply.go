@@ -57,6 +57,7 @@ func (c *Control) ApplyDocument(ctx context.Context, by access.Actor, r ApplyReq
 	if len(plan.Steps) == 0 && (r.Digest == "" || r.Digest == plan.Digest) {
 		return plan, nil
 	}
+	of.changes = len(plan.Steps)
 	err = c.act(ctx, of, func(ch *change) error {
 		w, err := readWorld(ctx, ch.tx)
 		if err != nil {
@@ -213,7 +214,7 @@ func (a *applier) writeUsers() error {
 			if err := a.tx.DeleteLink(a.ctx, u.ID); err != nil {
 				return err
 			}
-			if err := a.endUser(u.ID); err != nil {
+			if err := a.endUser(u.ID, access.ReasonUserDisabled); err != nil {
 				return err
 			}
 		}
@@ -390,7 +391,7 @@ func (a *applier) deleteUsers() error {
 		if err := touches(a.by, &old, "the user "+old.Name); err != nil {
 			return err
 		}
-		if err := a.endUser(old.ID); err != nil {
+		if err := a.endUser(old.ID, access.ReasonRevoked); err != nil {
 			return err
 		}
 		if err := a.tx.DeleteUser(a.ctx, old.ID, old.Version); err != nil {

@@ -111,6 +111,7 @@ type Control struct {
 	signIns        *signIns
 	exporting      *exporting
 	denials        denials                    // that were noted not long ago
+	uses           denials                    // of keys, and renewals of tokens
 	auditSeen      atomic.Pointer[audit.Head] // the end of the audit log that was seen last
 	providers      providers
 	announced      chan struct{} // something was committed
@@ -153,6 +154,8 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		devices:    identity.NewThrottle(secondThrottle(cfg.Throttle)),
 		accessKeys: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		announced:  make(chan struct{}, 1),
+		denials:    denials{every: denialEvery, limit: maxDenials},
+		uses:       denials{every: useEvery, limit: maxUses},
 	}
 	var err error
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {

@@ -134,9 +134,9 @@ func (c *Control) Device(ctx context.Context, by access.Actor, who access.Princi
 		ask.Address, ask.Strange = row.Address, row.Network != match.Network(addressOf(by)).String()
 		return nil
 	})
-	if err != nil {
-		c.refused(ctx, request{by: ownActor(by, Own{Who: who}), perm: allowProgram, object: who.User, name: who.Name}, err)
-	}
+	tried := askedAbout(by, who)
+	tried.Reason = reasonOfCode(err)
+	c.turnedAway(ctx, tried, err)
 	return ask, err
 }
 
@@ -167,14 +167,25 @@ func (c *Control) DecideDevice(ctx context.Context, by access.Actor, who access.
 	if allow {
 		state = access.DeviceAllowed
 	}
+	tried := askedAbout(by, who)
+	var decided access.DeviceCode
 	err := c.guessed(by, who, func() error {
-		return c.store.Write(ctx, func(tx *store.Tx) error {
-			_, err := tx.DecideDeviceCode(ctx, session.Hash(userCode(typed)), state, who.Session, c.now())
+		return c.store.Write(ctx, func(tx *store.Tx) (err error) {
+			decided, err = tx.DecideDeviceCode(ctx, session.Hash(userCode(typed)), state, who.Session, c.now())
 			return orElse(err, fault.KindNotFound, errDevice)
 		})
 	})
-	if err != nil {
-		c.refused(ctx, request{by: ownActor(by, Own{Who: who}), perm: allowProgram, object: who.User, name: who.Name}, err)
+	if client, unknown := c.oauthClient(decided.Client); err == nil && unknown == nil && !allow {
+		c.refusedProgram(ctx, tried, client)
 	}
+	tried.Reason = reasonOfCode(err)
+	c.turnedAway(ctx, tried, err)
 	return err
+}
+
+func reasonOfCode(err error) string {
+	if fault.Is(err, fault.KindNotFound) {
+		return access.ReasonWrongCode
+	}
+	return ""
 }

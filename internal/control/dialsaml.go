@@ -15,7 +15,8 @@ import (
 func (c *Control) dialSAML(u access.Upstream, secret []byte) (provider, error) {
 	s := u.SAML
 	cfg := saml.Config{Metadata: s.Metadata, MetadataURL: s.MetadataURL, EntityID: s.EntityID, Consumer: c.callbackOf(u.ID), Logout: c.upstreamURL(u.ID, "logout"),
-		Secret: string(secret), SubjectAttribute: s.SubjectAttribute, GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, Now: c.now}
+		Secret: string(secret), SubjectAttribute: s.SubjectAttribute, GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests,
+		MetadataSigner: s.MetadataSigner, Now: c.now}
 	if cfg.EntityID == "" {
 		cfg.EntityID = c.upstreamURL(u.ID, "metadata")
 	}
@@ -26,17 +27,22 @@ func (c *Control) dialSAML(u access.Upstream, secret []byte) (provider, error) {
 		}
 	}
 	p, err := saml.New(cfg)
-	return samlProvider{p, cfg.Fetch}, err
+	return samlProvider{p, cfg.Fetch, s.StrongContexts}, err
 }
 
 // samlProvider is a SAML identity provider as control sees it.
 type samlProvider struct {
 	*saml.Provider
-	fetch *fetch.Client // nil where it is not needed
+	fetch  *fetch.Client // nil where it is not needed
+	strong []string      // what it is asked for where more than one factor is needed
 }
 
 func (p samlProvider) Begin(ctx context.Context, how beginning) (begun, error) {
-	where, state, err := p.Provider.Begin(ctx, how.Fresh)
+	ask := saml.Ask{Fresh: how.Fresh, Silent: how.Silent}
+	if how.Strong {
+		ask.Contexts = p.strong
+	}
+	sent, state, err := p.Provider.Begin(ctx, ask)
 	if err != nil {
 		return begun{}, err
 	}
@@ -44,7 +50,7 @@ func (p samlProvider) Begin(ctx context.Context, how beginning) (begun, error) {
 	if err != nil {
 		return begun{}, fault.Internal(err, "encode the state of a sign-in")
 	}
-	return begun{URL: where, State: state.Relay, Flow: flow}, nil
+	return begun{URL: sent.URL, Form: sent.Form, State: state.Relay, Flow: flow}, nil
 }
 
 func (p samlProvider) Finish(ctx context.Context, flow []byte, answer url.Values) (identity.Assertion, error) {
@@ -64,6 +70,8 @@ func (p samlProvider) Unasked(ctx context.Context, answer url.Values) (identity.
 func (p samlProvider) Again(context.Context, []byte) (identity.Assertion, error) {
 	return identity.Assertion{}, errCannotAsk
 }
+
+func (p samlProvider) Renewable([]byte) bool { return false }
 
 func (p samlProvider) LogoutURL(ctx context.Context, of signOut) (string, error) {
 	return p.Provider.LogoutURL(ctx, of.Renewal, "")

@@ -83,17 +83,22 @@ func (c *Control) dialOIDC(u access.Upstream, secret []byte) (provider, error) {
 	}
 	p, err := oidc.New(oidc.Config{Issuer: s.Issuer, ClientID: s.ClientID, Secret: string(secret), Redirect: c.callbackOf(u.ID),
 		Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, Fetch: get, Now: c.now})
-	return oidcProvider{p, get}, err
+	return oidcProvider{p, get, s.StrongACR}, err
 }
 
 // oidcProvider is an OpenID Connect provider as control sees it.
 type oidcProvider struct {
 	*oidc.Provider
-	fetch *fetch.Client
+	fetch  *fetch.Client
+	strong []string // what it is asked for where more than one factor is needed
 }
 
 func (p oidcProvider) Begin(ctx context.Context, how beginning) (begun, error) {
-	where, state, err := p.Provider.Begin(ctx, "", oidc.Ask{Fresh: how.Fresh, Hint: how.Name})
+	ask := oidc.Ask{Fresh: how.Fresh, Silent: how.Silent, Hint: how.Name}
+	if how.Strong {
+		ask.ACR = p.strong
+	}
+	where, state, err := p.Provider.Begin(ctx, "", ask)
 	if err != nil {
 		return begun{}, err
 	}
@@ -118,6 +123,8 @@ func (p oidcProvider) Again(ctx context.Context, renewal []byte) (identity.Asser
 	}
 	return p.Provider.Again(ctx, renewal)
 }
+
+func (p oidcProvider) Renewable(renewal []byte) bool { return oidc.Renewable(renewal) }
 
 func (p oidcProvider) LogoutURL(ctx context.Context, of signOut) (string, error) {
 	return p.Provider.LogoutURL(ctx, of.Renewal, of.Back, "")

@@ -44,10 +44,28 @@ func (c *Control) directoryFor(ctx context.Context, name string, user *access.Us
 
 // typed is a name and a password that a directory is to check.
 type typed struct {
-	client *client
-	name   string
-	in     Credentials
-	guess  *identity.Attempt
+	client  *client
+	name    string
+	subject string // instead of the name: of somebody who confirms to be who is signed in
+	in      Credentials
+	guess   *identity.Attempt
+}
+
+// check asks the directory. Who is signed in is asked for by what the directory calls them for ever: their name here
+// may be another than the one that they sign in with.
+func (t *typed) check(ctx context.Context) (identity.Assertion, error) {
+	if t.subject != "" {
+		return t.client.directory.Confirm(ctx, t.subject, t.in.Password)
+	}
+	return t.client.directory.Authenticate(ctx, t.name, t.in.Password)
+}
+
+// confirmed gives what its directory calls a user who is signed in and confirms it; nothing in a sign-in.
+func confirmed(user *access.User, who *access.Principal) string {
+	if who == nil || user.ID != who.User {
+		return ""
+	}
+	return user.Subject
 }
 
 // signInElsewhere checks a password at a directory, and goes on with whom it names. Meanwhile it is
@@ -59,7 +77,7 @@ func (c *Control) signInElsewhere(ctx context.Context, by access.Actor, t typed)
 		_, _, err := c.passwords.Check(ctx, "", t.in.Password)
 		hashed <- err
 	}()
-	said, err := t.client.directory.Authenticate(ctx, t.name, t.in.Password)
+	said, err := t.check(ctx)
 	busy := <-hashed
 	if ctx.Err() == nil { // else nobody waited for the answer, which says nothing about the directory
 		c.heard(&t.client.upstream, err)
@@ -75,5 +93,5 @@ func (c *Control) signInElsewhere(ctx context.Context, by access.Actor, t typed)
 		return access.User{}, Progress{}, notNow(&t.client.upstream, err)
 	}
 	t.guess.Succeeded()
-	return c.welcome(ctx, by, arrival{upstream: &t.client.upstream, said: said, started: started, in: t.in})
+	return c.welcome(ctx, by, arrival{client: t.client, said: said, started: started, in: t.in})
 }

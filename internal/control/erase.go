@@ -56,7 +56,7 @@ func (ch *change) dropUser(id access.ID, out *Erased) (names, emails []string, e
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := ch.endUser(id); err != nil {
+	if err := ch.endUser(id, ""); err != nil {
 		return nil, nil, err
 	}
 	if err := ch.tx.DeleteUser(ch.ctx, id, u.Version); err != nil {

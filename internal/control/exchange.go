@@ -240,24 +240,44 @@ func (c *Control) FinishExchange(ctx context.Context, by access.Actor, force boo
 
 // cutOff says who would be cut off now.
 func (a Authority) cutOff() error {
-	var parts []string
-	if n := len(a.Waiting); n > 0 {
-		names := make([]string, 0, 5)
-		for _, k := range a.Waiting[:min(n, 5)] {
-			names = append(names, k.Name)
+	var parts, late, disabled []string
+	for _, k := range a.Waiting {
+		if k.Disabled {
+			disabled = append(disabled, k.Name)
+		} else {
+			late = append(late, k.Name)
 		}
-		if n > 5 {
-			names = append(names, "…")
-		}
-		parts = append(parts, fmt.Sprintf("%d connectors have not renewed under the new root (%s) and would have to be enrolled again", n, strings.Join(names, ", ")))
+	}
+	if len(late) > 0 {
+		parts = append(parts, fmt.Sprintf("%s (%s): they follow by themselves when they are there", count(late, "connector that has not renewed under the new root", "connectors that have not renewed under the new root"), first(late)))
+	}
+	// Nobody waits for these: they can never follow by themselves.
+	if len(disabled) > 0 {
+		parts = append(parts, fmt.Sprintf("%s (%s): enable them until they have followed, or delete them", count(disabled, "disabled connector, which cannot renew", "disabled connectors, which cannot renew"), first(disabled)))
 	}
 	if n := len(a.Tokens); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d enrolment tokens were made before it and would be worthless", n))
+		parts = append(parts, fmt.Sprintf("%d enrolment tokens made before it, which would be worthless", n))
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	return fault.Conflict("finishing now would cut off: %s; wait, delete what is not needed any more, or force it", strings.Join(parts, "; "))
+	return fault.Conflict("finishing now would cut off %s. A connector that is cut off must be enrolled again with a new token: wait for them, or force it", strings.Join(parts, "; "))
+}
+
+// count says how many there are, and what of them.
+func count(names []string, one, many string) string {
+	if len(names) == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", len(names), many)
+}
+
+// first names the first of many.
+func first(names []string) string {
+	if len(names) > 5 {
+		names = append(slices.Clone(names[:5]), "…")
+	}
+	return strings.Join(names, ", ")
 }
 
 // RotateIssuing makes a new issuing certificate under the same root. What those before have signed

@@ -129,11 +129,20 @@ func TestExchangeOfTheRoot(t *testing.T) {
 		renewed(t, k, a, configuration.Issuer)
 		err = k.FinishExchange(ctx, k.owner, false)
 		wantKind(t, err, fault.KindConflict)
-		for _, words := range []string{"1 connectors have not renewed", "1 enrolment tokens"} {
+		for _, words := range []string{"1 connector that has not renewed under the new root", "1 enrolment tokens", "enrolled again with a new token"} {
 			if !strings.Contains(err.Error(), words) {
 				t.Errorf("%v: want %q", err, words)
 			}
 		}
+		// One that is disabled cannot follow: nobody waits for it, and nobody forgets it.
+		disabled := good(k.Connector(ctx, k.owner, b.id()))
+		disabled.Disabled = true
+		disabled = good(k.UpdateConnector(ctx, k.owner, disabled))
+		if err := k.FinishExchange(ctx, k.owner, false); err == nil || !strings.Contains(err.Error(), "1 disabled connector, which cannot renew ("+disabled.Name+"): enable") {
+			t.Errorf("with a disabled connector: %v", err)
+		}
+		disabled.Disabled = false
+		good(k.UpdateConnector(ctx, k.owner, disabled))
 		renewed(t, k, b, configuration.Issuer)
 		for _, token := range state.Tokens {
 			if err := k.DeleteToken(ctx, k.owner, token.ID, 0); err != nil {

@@ -22,14 +22,18 @@ type Departure struct {
 	Binding  string            // as in Credentials
 	Request  string            // the signed request of an application to come back to; empty for none
 	Who      *access.Principal // who is signed in and confirms it; nil in a sign-in
+	Need     access.Strength   // with Who: that their session is to prove this much from now on
+	Proof    bool              // with Who: the upstream is only to vouch for them once more
+	Ask      bool              // with Proof: it may ask them
 }
 
 // Departed says where to send the browser, and what it must bring back in a cookie.
 type Departed struct {
 	URL     string
-	State   string // names the cookie; the upstream brings it back
-	Flow    string // the cookie's value
-	Request string // what is to be kept of the request beside it
+	Form    url.Values // to be posted there; nil: the address has all
+	State   string     // names the cookie; the upstream brings it back
+	Flow    string     // the cookie's value
+	Request string     // what is to be kept of the request beside it
 }
 
 // Return is a browser that comes back from an upstream.
@@ -60,8 +64,10 @@ func (c *Control) Depart(ctx context.Context, in Departure) (Departed, error) {
 	how := beginning{Callback: c.callbackOf(in.Upstream)}
 	step := session.Step{Kind: session.StepUpstream, Upstream: in.Upstream, Started: c.now()}
 	if in.Who != nil {
-		how.Fresh, how.Name = true, in.Who.Name
-		step.User, step.Session = in.Who.User, in.Who.Session
+		step.User, step.Session, step.Need, step.Proof, step.Silent = in.Who.User, in.Who.Session, in.Need, in.Proof, in.Proof && !in.Ask
+		how.Silent, how.Fresh, how.Name = step.Silent, !in.Proof, in.Who.Name
+		// What was strong stays so: a session that is only too old for one policy is to go on meeting the others.
+		how.Strong = in.Need != "" && (in.Need != access.SingleFactor || access.Strong(in.Who.Methods))
 	}
 	made, err := client.provider.Begin(ctx, how)
 	c.heard(&client.upstream, err)
@@ -70,7 +76,7 @@ func (c *Control) Depart(ctx context.Context, in Departure) (Departed, error) {
 	}
 	step.ID, step.Ceremony = stepOfState(in.Upstream, made.State), made.Flow
 	flow, err := c.instance.macs.SignStep(step, in.Binding)
-	return Departed{URL: made.URL, State: made.State, Flow: flow, Request: request}, err
+	return Departed{URL: made.URL, Form: made.Form, State: made.State, Flow: flow, Request: request}, err
 }
 
 // maxCarried is how long a signed request may be that goes into a cookie beside the flow: browsers
@@ -147,11 +153,16 @@ func (c *Control) Arrive(ctx context.Context, by access.Actor, in Return) (p Pro
 		in.Who = nil
 	}
 	c.heard(&client.upstream, err)
+	if got.step.Proof && got.step.Session != "" {
+		user, p, err := c.reproved(ctx, client, got, err)
+		tried = of(tried, &user)
+		return p, notNow(&client.upstream, err)
+	}
 	if err != nil {
 		return p, notNow(&client.upstream, err)
 	}
-	user, p, err := c.welcome(ctx, by, arrival{upstream: &client.upstream, said: got.said, started: got.step.Started, in: Credentials{
-		UserAgent: in.UserAgent, Binding: in.Binding, Who: in.Who}})
+	user, p, err := c.welcome(ctx, by, arrival{client: client, said: got.said, started: got.step.Started, in: Credentials{
+		UserAgent: in.UserAgent, Binding: in.Binding, Who: in.Who, Need: got.step.Need}})
 	tried = of(tried, &user)
 	tried.Methods = methodsOf(&client.upstream, got.said)
 	return p, err
@@ -197,16 +208,17 @@ func (c *Control) unasked(ctx context.Context, client *client, in Return) (answe
 
 // arrival is somebody whom an upstream vouches for.
 type arrival struct {
-	upstream *access.Upstream
-	said     identity.Assertion
-	started  time.Time
-	in       Credentials
+	client  *client
+	said    identity.Assertion
+	started time.Time
+	in      Credentials
 }
 
 // welcome finds or makes the user whom an upstream vouches for, and goes on to the second factor or
 // to the end.
 func (c *Control) welcome(ctx context.Context, by access.Actor, a arrival) (access.User, Progress, error) {
-	user, err := c.admit(ctx, by, a.upstream, a.said)
+	upstream := &a.client.upstream
+	user, err := c.admit(ctx, by, upstream, a.said)
 	if err != nil {
 		return user, Progress{}, err
 	}
@@ -216,14 +228,23 @@ func (c *Control) welcome(ctx context.Context, by access.Actor, a arrival) (acce
 	case a.in.Who != nil && a.in.Who.User != user.ID:
 		return user, Progress{}, fault.Forbidden("this confirms somebody else than who is signed in here")
 	}
-	step := session.Step{ID: session.Secret(), User: user.ID, Upstream: a.upstream.ID, Methods: methodsOf(a.upstream, a.said), Started: a.started}
+	step := session.Step{ID: session.Secret(), User: user.ID, Upstream: upstream.ID, Methods: methodsOf(upstream, a.said), Started: a.started}
 	if a.in.Who != nil {
-		step.Session = a.in.Who.Session
+		step.Session, step.Need = a.in.Who.Session, a.in.Need
 	}
 	strong := access.Strong(step.Methods)
+	meets := step.Need == "" || access.StrengthOf(step.Methods).Meets(step.Need)
 	switch {
-	case !strong && len(user.Factors) > 0:
+	case !(strong && meets) && len(user.Factors) > 0:
 		step.Kind = session.StepSecond
+	case step.Need != "" && meets:
+		proof := c.proofOf(a.client, a.said)
+		p, err := c.raiseNow(ctx, by, passed{user, step, &proof})
+		return user, p, err
+	case step.Need != "" && upstream.Strengthens():
+		return user, Progress{}, tooWeak(upstream, a.said, step.Need)
+	case step.Need != "":
+		step.Kind = session.StepEnrol
 	case a.in.Who != nil:
 		p, err := c.confirm(*a.in.Who, step, a.in.Binding)
 		return user, p, err
@@ -234,10 +255,10 @@ func (c *Control) welcome(ctx context.Context, by access.Actor, a arrival) (acce
 		p, err := c.settle(ctx, by, user, a, step)
 		return user, p, err
 	}
-	if step.Session == "" {
+	if step.Session == "" || step.Need != "" {
 		err = c.store.Write(ctx, func(tx *store.Tx) error {
-			return tx.InsertArrival(ctx, &store.Arrival{Hash: session.Hash(step.ID), Upstream: a.upstream.ID, User: user.ID,
-				SID: a.said.Session, Renewal: a.said.Renewal, Expires: step.Expires()})
+			return tx.InsertArrival(ctx, &store.Arrival{Hash: session.Hash(step.ID), Upstream: upstream.ID, User: user.ID,
+				SID: a.said.Session, Renewal: a.said.Renewal, Expires: step.Expires(), Until: a.said.Until})
 		})
 		if err != nil {
 			return user, Progress{}, err
@@ -253,29 +274,17 @@ func (c *Control) settle(ctx context.Context, by access.Actor, user access.User,
 	if at := a.said.Authenticated; !at.IsZero() && at.Before(row.Authenticated) {
 		row.Authenticated = at.UTC().Truncate(time.Microsecond)
 	}
+	proof := c.proofOf(a.client, a.said)
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
-		if err := c.writeSignIn(ctx, tx, by, signedIn{user, row}); err != nil {
+		if err := c.writeSignIn(ctx, tx, by, signedIn{user, row, a.client.upstream.ID}); err != nil {
 			return err
 		}
-		return tx.InsertUpstreamSession(ctx, &store.UpstreamSession{Session: row.ID, Upstream: a.upstream.ID, User: user.ID,
-			SID: a.said.Session, Renewal: a.said.Renewal, Checked: c.now()})
+		return c.settled(ctx, tx, passed{user, step, &proof}, row.ID)
 	})
 	if err != nil {
 		return Progress{}, err
 	}
 	return c.signedIn(&user, &row, secret), nil
-}
-
-// adopt gives the session that a step led to what its upstream gave before.
-func (c *Control) adopt(ctx context.Context, tx *store.Tx, step session.Step, id access.ID) error {
-	if step.Upstream == "" {
-		return nil
-	}
-	a, err := tx.TakeArrival(ctx, session.Hash(step.ID))
-	if err != nil {
-		return orElse(err, fault.KindNotFound, errBegin)
-	}
-	return tx.InsertUpstreamSession(ctx, &store.UpstreamSession{Session: id, Upstream: a.Upstream, User: a.User, SID: a.SID, Renewal: a.Renewal, Checked: c.now()})
 }
 
 // methodsOf gives the methods of a session that an upstream vouches for: its own words for them after
@@ -285,7 +294,7 @@ func methodsOf(u *access.Upstream, said identity.Assertion) []string {
 		return []string{access.MethodPassword}
 	}
 	methods := []string{access.MethodUpstream}
-	if severalFactors(said.Methods) {
+	if severalFactors(said.Methods) || strongThere(u, said) {
 		methods = append(methods, access.MethodMultiple)
 	}
 	own := []string{access.MethodTOTP, access.MethodPasskey, access.MethodVerified, access.MethodRecovery}
@@ -295,6 +304,19 @@ func methodsOf(u *access.Upstream, said identity.Assertion) []string {
 		}
 	}
 	return methods
+}
+
+// strongThere reports whether the upstream says, in words that an administrator knows it by, that it asked for more
+// than one factor.
+func strongThere(u *access.Upstream, said identity.Assertion) bool {
+	switch {
+	case u.OIDC != nil:
+		return slices.Contains(u.OIDC.StrongACR, said.Context) ||
+			slices.ContainsFunc(u.OIDC.StrongAMR, func(m string) bool { return slices.Contains(said.Methods, m) })
+	case u.SAML != nil:
+		return slices.Contains(u.SAML.StrongContexts, said.Context)
+	}
+	return false
 }
 
 // severalFactors reports whether an upstream's methods (RFC 8176) are more than one factor.

@@ -93,8 +93,9 @@ func (c *Control) SignInTarget(request string) (access.SignInRequest, error) {
 
 // Authorize answers an application host's signed SignInRequest with the URL to send the browser to:
 // that host, with a one-time code. Only somebody who may use the application gets one.
-func (c *Control) Authorize(ctx context.Context, who access.Principal, signed string) (redirect string, err error) {
-	tried := access.SignInEntry{Event: access.EventHandOver, User: who.User, UserName: who.Name, Session: who.Session, Methods: who.Methods}
+func (c *Control) Authorize(ctx context.Context, by access.Actor, who access.Principal, signed string) (redirect string, err error) {
+	tried := attempt(access.EventHandOver, by, "")
+	tried.User, tried.UserName, tried.Session, tried.Methods = who.User, who.Name, who.Session, who.Methods
 	defer func() { c.turnedAway(ctx, tried, err) }()
 	req, err := c.SignInTarget(signed)
 	if err != nil {
@@ -107,7 +108,7 @@ func (c *Control) Authorize(ctx context.Context, who access.Principal, signed st
 	}
 	d := policy.Decide(c.current(), a, policy.Request{Who: &who, Address: who.Address, Now: c.now()})
 	if !d.Allow {
-		tried.Reason = d.Reason
+		tried.Reason, tried.ReportOnly = d.Reason, reportOnly(d)
 		if d.Finding != nil {
 			tried.Policy = string(d.Finding.Policy)
 		}
@@ -128,14 +129,24 @@ func (c *Control) Authorize(ctx context.Context, who access.Principal, signed st
 	return a.External().Origin() + access.CallbackPath + "?code=" + url.QueryEscape(code) + "&application=" + url.QueryEscape(string(a.ID)), nil
 }
 
+// reportOnly names the policies that only report and would have denied.
+func reportOnly(d policy.Decision) (names []string) {
+	for _, f := range d.Reports {
+		names = append(names, string(f.Policy))
+	}
+	return names
+}
+
 // Swap gives an application session for a one-time code. Whatever comes of it, the code is spent:
 // shown at another host, application or browser than it was made for, it is worth nothing to
 // anybody. Where only the browser's binding is another one, returnTo still tells beside the error which page was asked
 // for: tabs that were opened at once in a new browser overwrite each other's binding.
-func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, binding string) (cookie, returnTo string, err error) {
-	tried := access.SignInEntry{Event: access.EventHandOver, Application: app}
+func (c *Control) Swap(ctx context.Context, in access.CodeShown) (cookie, returnTo string, err error) {
+	app := in.Application
+	tried := attempt(access.EventHandOver, access.Actor{Address: in.Address, Request: in.Request}, in.UserAgent)
+	tried.Application = app
 	defer func() { c.turnedAway(ctx, tried, err) }()
-	_, authority, err := c.externalHost(app, host)
+	_, authority, err := c.externalHost(app, in.Host)
 	if err != nil {
 		return "", "", err
 	}
@@ -145,13 +156,15 @@ func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, bi
 		Hash: session.Hash(secret), Created: now, LastUsed: now,
 	}
 	var refusal error
+	done := tried
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
 		refusal, returnTo = nil, ""
-		spent, err := tx.SpendCode(ctx, session.Hash(short(code, 128)), now)
+		spent, err := tx.SpendCode(ctx, session.Hash(short(in.Code, 128)), now)
 		if err != nil {
 			return orElse(err, fault.KindNotFound, errCode)
 		}
-		if spent.Application != app || spent.Host != authority || subtle.ConstantTimeCompare([]byte(spent.Binding), []byte(binding)) != 1 {
+		tried.Session = spent.Parent // whose it was
+		if spent.Application != app || spent.Host != authority || subtle.ConstantTimeCompare([]byte(spent.Binding), []byte(in.Binding)) != 1 {
 			refusal = errCode // and the code stays spent
 			if spent.Application == app && spent.Host == authority {
 				returnTo = spent.Return
@@ -166,6 +179,9 @@ func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, bi
 		child.Parent, child.User = parent.ID, parent.User
 		child.Authenticated, child.Methods, child.Expires = parent.Authenticated, parent.Methods, parent.Expires
 		child.Address, child.UserAgent = parent.Address, parent.UserAgent
+		if done.Upstream, done.UpstreamName, err = tx.UpstreamOf(ctx, parent.ID); err != nil {
+			return err
+		}
 		return tx.InsertSession(ctx, &child)
 	})
 	if err == nil && refusal != nil {
@@ -174,14 +190,19 @@ func (c *Control) Swap(ctx context.Context, code string, app access.ID, host, bi
 	if err != nil {
 		return "", "", err
 	}
-	c.signIns.note(handedOver(&child))
+	c.signIns.note(handedOver(done, &child))
 	return c.instance.macs.Cookie(session.Of(&child), child.ID, secret), returnTo, nil
 }
 
-// handedOver gives the entry of a new session on an application's host.
-func handedOver(s *access.Session) access.SignInEntry {
-	e := attempt(access.EventHandOver, access.Actor{Address: s.Address}, s.UserAgent)
-	e.Result, e.User, e.Session, e.Application, e.Methods = access.ResultSuccess, s.User, s.ID, s.Application, s.Methods
+// handedOver completes the entry of a new session on an application's host.
+func handedOver(e access.SignInEntry, s *access.Session) access.SignInEntry {
+	e.Result, e.User, e.Session, e.Methods = access.ResultSuccess, s.User, s.ID, s.Methods
+	if e.Address == "" {
+		e.Address = attempt(e.Event, access.Actor{Address: s.Address}, "").Address
+	}
+	if e.UserAgent == "" {
+		e.UserAgent = s.UserAgent
+	}
 	return e
 }
 
@@ -189,14 +210,15 @@ var errCode = fault.New(fault.KindGone, "this sign-in was completed already, too
 
 // EndSession ends the portal session behind an application's cookie, with all its children: signing
 // out of one application signs out of all, since the next click would sign in again otherwise.
-func (c *Control) EndSession(ctx context.Context, app access.ID, host, cookie string) error {
-	scope, err := c.scopeAt(app, host)
+func (c *Control) EndSession(ctx context.Context, shown access.Credential) error {
+	scope, err := c.scopeAt(shown.Application, shown.Host)
 	if err != nil {
 		return err
 	}
-	entry, err := c.sessions.Find(ctx, scope, cookie)
+	entry, err := c.sessions.Find(ctx, scope, shown.Secret)
 	if err != nil {
 		return orElse(err, fault.KindUnauthenticated, nil) // signed out already
 	}
-	return c.endSession(ctx, entry.Session.User, entry.Session.ID)
+	by := access.Actor{Kind: access.ActorUser, ID: entry.Session.User, Address: shown.Address, Request: shown.Request}
+	return c.endSession(ctx, by, entry.Session.ID)
 }

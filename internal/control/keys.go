@@ -100,7 +100,10 @@ func (c *Control) DeleteKey(ctx context.Context, by access.Actor, id access.ID, 
 // KeyActor finds out whose API key it is. address and request go into the Actor.
 func (c *Control) KeyActor(ctx context.Context, secret, address, request string) (access.Actor, error) {
 	bad := fault.Unauthenticated("the API key is not good: unknown, deleted or expired")
+	tried := attempt(access.EventKey, access.Actor{Address: address, Request: request}, "")
+	tried.Reason = access.ReasonWrongKey
 	if !strings.HasPrefix(secret, keyPrefix) || len(secret) != len(keyPrefix)+43 {
+		c.shown(ctx, tried, bad)
 		return access.Actor{}, bad
 	}
 	hash := session.Hash(secret)
@@ -110,13 +113,19 @@ func (c *Control) KeyActor(ctx context.Context, secret, address, request string)
 		return err
 	})
 	if err != nil {
-		return access.Actor{}, orElse(err, fault.KindNotFound, bad)
+		err = orElse(err, fault.KindNotFound, bad)
+		c.shown(ctx, tried, err)
+		return access.Actor{}, err
 	}
 	now := c.now()
+	tried.Client, tried.Message = string(k.ID), "the API key "+k.Name
 	if !session.SameHash(k.Hash, hash) || expired(k.Expires, now) {
+		tried.Reason = access.ReasonKeyExpired
+		c.shown(ctx, tried, bad)
 		return access.Actor{}, bad
 	}
 	c.keysUsed.note(k.ID, now)
+	c.shown(ctx, tried, nil)
 	return access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name, Roles: k.Roles, Scopes: k.Scopes, Address: address, Request: request}, nil
 }
 

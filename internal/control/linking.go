@@ -41,7 +41,7 @@ func (ch *change) linked(old, u *access.User) error {
 		}
 		u.PasswordSet = time.Time{}
 	}
-	return ch.endUser(u.ID)
+	return ch.endUser(u.ID, access.ReasonRevoked)
 }
 
 // ownPassword refuses a password for a user of an upstream.

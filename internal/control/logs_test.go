@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -66,8 +67,13 @@ func TestErasedUserIsInNoLog(t *testing.T) {
 		for _, secret := range []string{"wrong", password} {
 			_, _ = k.SignIn(ctx, access.Actor{Kind: access.ActorAnyone, Address: "198.51.100.77:1"}, control.Credentials{Name: "ada.lovelace", Password: secret, UserAgent: "Analytical/1"})
 		}
-		k.signIns(2, control.SignInFilter{User: ada.ID})
-		personal := []string{"ada.lovelace", "Countess", "Ada King", "analytical", "198.51.100.77", "Analytical"}
+		in := asks()
+		in.Name = "Byrons-desk"
+		to, err := k.AllowProgram(ctx, by, k.person("ada.lovelace"), in)
+		u, _ := url.Parse(must(t, to, err))
+		k.tokens(control.TokenRequest{Type: "authorization_code", Client: in.Client, Code: u.Query().Get("code"), Redirect: in.Redirect, Verifier: verifier})
+		k.signIns(4, control.SignInFilter{User: ada.ID})
+		personal := []string{"ada.lovelace", "Countess", "Byrons-desk", "Ada King", "analytical", "198.51.100.77", "Analytical"}
 		for _, word := range personal {
 			if !strings.Contains(k.everything(), word) {
 				t.Fatalf("%q is in no log: the test shows nothing", word)
@@ -78,7 +84,7 @@ func TestErasedUserIsInNoLog(t *testing.T) {
 		_, err = k.EraseUser(ctx, by, other.ID)
 		wantKind(t, err, fault.KindForbidden)
 		out := given(k.EraseUser(ctx, k.owner, ada.ID))(t)
-		if !out.Deleted || out.Audit < 5 || out.SignIns != 2 {
+		if !out.Deleted || out.Audit < 5 || out.SignIns != 7 { // the ends of three sessions, too
 			t.Errorf("%+v", out)
 		}
 		text := k.everything()
@@ -110,6 +116,22 @@ func TestErasedUserIsInNoLog(t *testing.T) {
 
 func given[T any](value T, err error) func(*testing.T) T {
 	return func(t *testing.T) T { t.Helper(); return must(t, value, err) }
+}
+
+// TestNameOfAnEndedSessionIsErased: a denial was told of by a session that was over when it was written.
+func TestNameOfAnEndedSessionIsErased(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		ada := k.user("ada")
+		app := k.application("wiki")
+		k.Record(wire.Record{Request: "late", Session: "ses_gone", User: "ada", Application: string(app.ID), Client: "203.0.113.9:1", Action: "deny", Reason: "not-assigned"})
+		k.Record(wire.Record{Request: "later", Session: "ses_gone2", User: "nobody.any.more", Application: string(app.ID), Client: "203.0.113.9:1", Action: "deny", Reason: "not-assigned"})
+		if e := k.signIns(1, control.SignInFilter{Request: "late"})[0]; e.User != ada.ID {
+			t.Errorf("%+v", e)
+		}
+		if e := k.signIns(1, control.SignInFilter{Request: "later"})[0]; e.UserName != "" {
+			t.Errorf("a name that no erasure finds: %+v", e)
+		}
+	})
 }
 
 // TestErasingLeavesAnOwner says that the last Owner cannot be erased, nor anybody by themselves.

@@ -93,12 +93,8 @@ func (c *Control) askProgram(who oauthClient, resource, name string) (ProgramAsk
 // AllowProgram gives the address to send the browser to, with the code for the program: its user has
 // been asked and said yes.
 func (c *Control) AllowProgram(ctx context.Context, by access.Actor, who access.Principal, in ProgramRequest) (redirect string, err error) {
-	r := request{by: ownActor(by, Own{Who: who}), perm: allowProgram, object: who.User, name: in.Client}
-	defer func() {
-		if err != nil {
-			c.refused(ctx, r, err)
-		}
-	}()
+	tried := askedAbout(by, who)
+	defer func() { c.turnedAway(ctx, tried, err) }()
 	if _, err := c.CheckProgram(in); err != nil {
 		return "", err
 	}
@@ -111,6 +107,29 @@ func (c *Control) AllowProgram(ctx context.Context, by access.Actor, who access.
 		return "", err
 	}
 	return c.ProgramAnswer(in, url.Values{"code": {code}}), nil
+}
+
+// RefuseProgram gives the address to send the browser to: its user has been asked and said no.
+func (c *Control) RefuseProgram(ctx context.Context, by access.Actor, who access.Principal, in ProgramRequest) (redirect string, err error) {
+	client, err := c.oauthClient(in.Client)
+	if err != nil {
+		return "", err
+	}
+	c.refusedProgram(ctx, askedAbout(by, who), client)
+	return c.ProgramAnswer(in, url.Values{"error": {"access_denied"}}), nil
+}
+
+// askedAbout begins the entry of somebody who is asked whether a program may sign in as them.
+func askedAbout(by access.Actor, who access.Principal) access.SignInEntry {
+	e := attempt(access.EventSignIn, by, "")
+	e.User, e.UserName, e.Session, e.Methods = who.User, who.Name, who.Session, who.Methods
+	return e
+}
+
+// refusedProgram notes that somebody said no to a program.
+func (c *Control) refusedProgram(ctx context.Context, e access.SignInEntry, client oauthClient) {
+	e.Result, e.Reason, e.Client, e.Application = access.ResultDenied, access.ReasonRefused, client.id, client.only
+	c.turnedAway(ctx, e, fault.Forbidden("%s was refused", client.title))
 }
 
 // ProgramAnswer gives the redirect address of a checked request with an answer. It says who answers
@@ -175,6 +194,9 @@ func (c *Control) insertProgram(ctx context.Context, tx *store.Tx, by access.Act
 	if err := tx.InsertRefresh(ctx, &access.Refresh{Session: p.id, Resource: p.resource, Generation: 1, Hash: session.Hash(secret), Rotated: now}); err != nil {
 		return "", err
 	}
+	if err := c.noteProgram(ctx, tx, by, signedIn{user: user, row: row}, p); err != nil {
+		return "", err
+	}
 	by.Kind, by.ID, by.Name = access.ActorUser, user.ID, user.Name
 	detail, _ := json.Marshal(map[string]any{"client": row.Client, "name": row.Name, "methods": row.Methods}) // words
 	err = tx.AppendAudit(ctx, &access.AuditEntry{
@@ -185,4 +207,24 @@ func (c *Control) insertProgram(ctx context.Context, tx *store.Tx, by access.Act
 		return "", err
 	}
 	return c.instance.macs.RefreshText(session.RefreshToken{Session: p.id, Generation: 1, Secret: secret})
+}
+
+// noteProgram stores the entry of a program that signed in, with its session.
+func (c *Control) noteProgram(ctx context.Context, tx *store.Tx, by access.Actor, s signedIn, p program) (err error) {
+	e := of(attempt(access.EventSignIn, by, s.row.UserAgent), &s.user)
+	e.Result, e.Session, e.Methods, e.Client, e.Application = access.ResultSuccess, s.row.ID, s.row.Methods, p.client.id, p.client.only
+	e.Message = s.row.Name + ", allowed at the portal in session " + string(p.parent)
+	if p.resource != "" {
+		if target, err := c.audience(p.client, p.resource); err == nil {
+			e.Application = target.app
+		}
+	}
+	if app, ok := c.current().Application(e.Application); ok {
+		e.ApplicationName = app.Name
+	}
+	if e.Upstream, e.UpstreamName, err = tx.UpstreamOf(ctx, p.parent); err != nil {
+		return err
+	}
+	c.signIns.complete(&e)
+	return tx.InsertSignIns(ctx, []access.SignInEntry{e})
 }

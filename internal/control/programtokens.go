@@ -50,31 +50,49 @@ type granted struct {
 
 // ProgramTokens answers a program's token request. An error with an OAuthCode is told so.
 func (c *Control) ProgramTokens(ctx context.Context, by access.Actor, in TokenRequest) (t Tokens, err error) {
-	r := request{by: by, perm: allowProgram, name: in.Client}
-	defer func() {
-		if err != nil && !waits(err) {
-			c.refused(ctx, r, err)
-		}
-	}()
-	who, err := c.oauthClient(in.Client)
-	if err != nil {
+	a := &asking{TokenRequest: in, by: by, tried: attempt(access.EventSignIn, by, in.UserAgent)}
+	defer func() { c.noteAsked(ctx, a, err) }()
+	if a.client, err = c.oauthClient(in.Client); err != nil {
+		a.tried.Reason = access.ReasonInvalid
 		return t, fault.Unauthenticated("%s", err).Because(OAuthCode("invalid_client"))
 	}
+	a.tried.Client, a.tried.Application = a.client.id, a.client.only
 	var got granted
 	switch in.Type {
 	case "authorization_code":
-		got, err = c.grantCode(ctx, by, who, in)
+		got, err = c.grantCode(ctx, a)
 	case "refresh_token":
-		got, err = c.grantRefresh(ctx, who, in)
+		a.tried.Event = access.EventRefresh
+		got, err = c.grantRefresh(ctx, a)
 	case GrantDevice:
-		got, err = c.grantDevice(ctx, by, who, in)
+		got, err = c.grantDevice(ctx, a)
 	default:
 		err = oauthError("unsupported_grant_type", "grant_type must be authorization_code, refresh_token or %s", GrantDevice)
 	}
 	if err != nil {
 		return t, err
 	}
-	return c.tokens(ctx, who, in.Resource, got)
+	return c.tokens(ctx, a, got)
+}
+
+// asking is a program's token request under way.
+type asking struct {
+	TokenRequest
+	by     access.Actor
+	client oauthClient
+	tried  access.SignInEntry // what is known for the sign-in log
+}
+
+// noteAsked notes what came of a token request. That a program signed in is written with its session, and
+// that a person refused it when they did.
+func (c *Control) noteAsked(ctx context.Context, a *asking, err error) {
+	switch {
+	case waits(err), codeOf(err) == "access_denied":
+	case a.tried.Event == access.EventRefresh:
+		c.shown(ctx, a.tried, err)
+	case err != nil:
+		c.turnedAway(ctx, a.tried, err)
+	}
 }
 
 // waits reports whether an error only says that somebody has not answered yet.
@@ -85,7 +103,8 @@ func waits(err error) bool {
 func errGrant(format string, args ...any) error { return oauthError("invalid_grant", format, args...) }
 
 // tokens makes the tokens of a session that is still good.
-func (c *Control) tokens(ctx context.Context, who oauthClient, resource string, got granted) (t Tokens, err error) {
+func (c *Control) tokens(ctx context.Context, a *asking, got granted) (t Tokens, err error) {
+	who, resource := a.client, a.Resource
 	if resource == "" {
 		resource = got.limit
 	}
@@ -95,8 +114,11 @@ func (c *Control) tokens(ctx context.Context, who oauthClient, resource string, 
 	}
 	entry, err := c.sessions.Known(ctx, got.session)
 	if err != nil {
+		a.tried.Reason = access.ReasonSessionOver
 		return t, orElse(err, fault.KindUnauthenticated, errGrant("the sign-in of this program is over; sign in again"))
 	}
+	a.tried.User, a.tried.UserName, a.tried.Session = entry.Principal.User, entry.Principal.Name, got.session
+	a.tried.Methods, a.tried.Application = entry.Session.Methods, target.app
 	now := c.now()
 	expires := now.Add(accessLife)
 	if entry.Session.Expires.Before(expires) {
@@ -127,12 +149,13 @@ func (c *Control) within(who oauthClient, resource, limit string) (audience, err
 
 // grantCode spends the code of a program. A code that is shown twice was stolen by one of the two: the
 // session made for it ends.
-func (c *Control) grantCode(ctx context.Context, by access.Actor, who oauthClient, in TokenRequest) (got granted, err error) {
+func (c *Control) grantCode(ctx context.Context, a *asking) (got granted, err error) {
 	bad := errGrant("the code is not good: it is older than a minute, was used already, or is another program's")
-	if !c.instance.macs.CheckTicket(ticketCode, in.Code) {
+	a.tried.Reason = access.ReasonWrongCode
+	if !c.instance.macs.CheckTicket(ticketCode, a.Code) {
 		return got, bad
 	}
-	if _, err := c.within(who, in.Resource, ""); in.Resource != "" && err != nil {
+	if _, err := c.within(a.client, a.Resource, ""); a.Resource != "" && err != nil {
 		return got, err // before the code is spent for nothing
 	}
 	made := access.NewID(access.PrefixSession, c.now())
@@ -140,24 +163,25 @@ func (c *Control) grantCode(ctx context.Context, by access.Actor, who oauthClien
 	var reused access.ID
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
 		refusal, reused = nil, ""
-		spent, err := tx.SpendProgramCode(ctx, session.Hash(in.Code), made)
+		spent, err := tx.SpendProgramCode(ctx, session.Hash(a.Code), made)
 		if err != nil {
 			return orElse(err, fault.KindNotFound, bad)
 		}
+		a.tried.Session = spent.Parent // whose it is, while that lasts
 		switch {
 		case spent.Session != made:
 			reused, refusal = spent.Session, errGrant("the code was used already; the sign-in that it was used for has ended")
-			return c.endProgram(ctx, tx, spent.Session)
-		case expired(spent.Expires, c.now()), spent.Client != who.id, spent.Redirect != in.Redirect:
+			return c.endReused(ctx, tx, a, spent.Session)
+		case expired(spent.Expires, c.now()), spent.Client != a.client.id, spent.Redirect != a.Redirect:
 			refusal = bad
 			return nil // and the code stays spent
-		case !verified(spent.Challenge, in.Verifier):
+		case !verified(spent.Challenge, a.Verifier):
 			refusal = errGrant("the code_verifier is not the one that the code was asked for with")
 			return nil
 		}
 		got = granted{session: made, scope: spent.Scope, nonce: spent.Nonce, limit: spent.Resource}
-		got.refresh, err = c.insertProgram(ctx, tx, by, program{
-			id: made, client: who, name: spent.Name, resource: spent.Resource, parent: spent.Parent, agent: in.UserAgent,
+		got.refresh, err = c.insertProgram(ctx, tx, a.by, program{
+			id: made, client: a.client, name: spent.Name, resource: spent.Resource, parent: spent.Parent, agent: a.UserAgent,
 		})
 		return err
 	})
@@ -178,9 +202,10 @@ func verified(challenge, verifier string) bool {
 }
 
 // grantDevice answers a program that waits for somebody to allow it.
-func (c *Control) grantDevice(ctx context.Context, by access.Actor, who oauthClient, in TokenRequest) (got granted, err error) {
+func (c *Control) grantDevice(ctx context.Context, a *asking) (got granted, err error) {
 	over := oauthError("expired_token", "nobody allowed this in time, or the code was used already; begin again")
-	if !c.instance.macs.CheckTicket(ticketDevice, in.Device) {
+	a.tried.Reason = access.ReasonWrongCode
+	if !c.instance.macs.CheckTicket(ticketDevice, a.Device) {
 		return got, errGrant("the device_code was not made here")
 	}
 	now := c.now()
@@ -189,14 +214,15 @@ func (c *Control) grantDevice(ctx context.Context, by access.Actor, who oauthCli
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
 		refusal = nil
 		// A second less: clocks and networks are not that exact.
-		d, ok, err := tx.PollDeviceCode(ctx, session.Hash(in.Device), now, now.Add(time.Second-PollInterval))
+		d, ok, err := tx.PollDeviceCode(ctx, session.Hash(a.Device), now, now.Add(time.Second-PollInterval))
 		if err != nil {
 			return orElse(err, fault.KindNotFound, over)
 		}
+		a.tried.Session = d.Parent
 		switch {
 		case expired(d.Expires, now):
-			refusal = over
-		case d.Client != who.id:
+			a.tried.Reason, refusal = access.ReasonStepOver, over
+		case d.Client != a.client.id:
 			refusal = errGrant("the device_code is another program's")
 		case !ok:
 			refusal = oauthError("slow_down", "ask every %s only", PollInterval)
@@ -212,8 +238,8 @@ func (c *Control) grantDevice(ctx context.Context, by access.Actor, who oauthCli
 			return orNil(err, over)
 		}
 		got = granted{session: made, scope: d.Scope, limit: d.Resource}
-		got.refresh, err = c.insertProgram(ctx, tx, by, program{
-			id: made, client: who, name: d.Name, resource: d.Resource, parent: d.Parent, agent: in.UserAgent,
+		got.refresh, err = c.insertProgram(ctx, tx, a.by, program{
+			id: made, client: a.client, name: d.Name, resource: d.Resource, parent: d.Parent, agent: a.UserAgent,
 		})
 		return err
 	})
@@ -230,14 +256,15 @@ const lostAnswer = time.Minute
 // grantRefresh gives the next refresh token of a session for the newest one. An older one was kept by
 // somebody who should not have it, or by who should while another used it: nobody can tell which,
 // so the session ends (RFC 9700, section 4.14.2).
-func (c *Control) grantRefresh(ctx context.Context, who oauthClient, in TokenRequest) (got granted, err error) {
-	shown, err := c.instance.macs.ParseRefresh(in.Refresh)
+func (c *Control) grantRefresh(ctx context.Context, a *asking) (got granted, err error) {
+	shown, err := c.instance.macs.ParseRefresh(a.Refresh)
 	if err != nil {
 		return got, errGrant("%s", err)
 	}
-	if _, err := c.within(who, in.Resource, ""); in.Resource != "" && err != nil {
+	if _, err := c.within(a.client, a.Resource, ""); a.Resource != "" && err != nil {
 		return got, err
 	}
+	a.tried.Session = shown.Session
 	over := errGrant("the sign-in of this program is over; sign in again")
 	if _, err := c.sessions.Known(ctx, shown.Session); fault.Is(err, fault.KindUnavailable) {
 		return got, err // before the token is spent for nothing
@@ -249,9 +276,11 @@ func (c *Control) grantRefresh(ctx context.Context, who oauthClient, in TokenReq
 		refusal, reused = nil, ""
 		row, err := tx.SessionByID(ctx, shown.Session)
 		if err != nil {
+			a.tried.Reason = access.ReasonSessionOver
 			return orElse(err, fault.KindNotFound, over)
 		}
-		if row.Client != who.id {
+		a.tried.Reason = ""
+		if row.Client != a.client.id {
 			refusal = errGrant("the refresh token is another program's")
 			return nil
 		}
@@ -261,7 +290,7 @@ func (c *Control) grantRefresh(ctx context.Context, who oauthClient, in TokenReq
 		}
 		if !c.rotate(&kept, shown, next.Secret) {
 			reused, refusal = row.ID, errGrant("this refresh token was used before, so somebody else may have it; the sign-in has ended, sign in again")
-			return c.endProgram(ctx, tx, row.ID)
+			return c.endReused(ctx, tx, a, row.ID)
 		}
 		next.Generation, got = kept.Generation, granted{session: row.ID, limit: kept.Resource}
 		return tx.UpdateRefresh(ctx, &kept)
@@ -290,18 +319,16 @@ func (c *Control) rotate(kept *access.Refresh, shown session.RefreshToken, secre
 	return true
 }
 
-// endProgram ends a program's session.
-func (c *Control) endProgram(ctx context.Context, tx *store.Tx, id access.ID) error {
-	ended, err := tx.EndSession(ctx, id)
+// endReused ends the session of a code or token that somebody showed a second time.
+func (c *Control) endReused(ctx context.Context, tx *store.Tx, a *asking, id access.ID) error {
+	a.tried.Reason, a.tried.Session = access.ReasonReused, id
+	row, err := tx.SessionByID(ctx, id)
 	if err != nil {
-		return err
+		return orElse(err, fault.KindNotFound, nil)
 	}
-	for _, each := range ended {
-		if err := tx.AppendEnding(ctx, &access.Ending{Kind: access.EndingSession, ID: string(each), Time: c.now()}); err != nil {
-			return err
-		}
-	}
-	return nil
+	a.tried.User, a.tried.Methods = row.User, row.Methods
+	_, err = c.endIn(ctx, tx, id, leaving{access.Actor{Kind: access.ActorSystem, Request: a.by.Request}, access.ReasonReused})
+	return err
 }
 
 // programEnded makes the end of a session known, here at once and elsewhere soon.
@@ -314,7 +341,7 @@ func (c *Control) programEnded(id access.ID) {
 }
 
 // RevokeToken ends the session of a token (RFC 7009). A token that is not good any more is no error.
-func (c *Control) RevokeToken(ctx context.Context, clientID, token string) error {
+func (c *Control) RevokeToken(ctx context.Context, by access.Actor, clientID, token string) error {
 	who, err := c.oauthClient(clientID)
 	if err != nil {
 		return fault.Unauthenticated("%s", err).Because(OAuthCode("invalid_client"))
@@ -335,7 +362,8 @@ func (c *Control) RevokeToken(ctx context.Context, clientID, token string) error
 		if row.Client != who.id {
 			return oauthError("invalid_grant", "the token is another program's")
 		}
-		return c.endProgram(ctx, tx, id)
+		_, err = c.endIn(ctx, tx, id, leaving{by, access.ReasonSignedOut})
+		return err
 	})
 	if err == nil {
 		c.programEnded(id)
@@ -363,7 +391,12 @@ func (c *Control) TokenActor(ctx context.Context, token, address, request string
 		return access.Actor{}, err
 	}
 	if shown.Application != "" || shown.Audience != c.adminAudience().url {
-		return access.Actor{}, fault.Unauthenticated("the token is for %s, not for the admin API", shown.Audience)
+		err := fault.Unauthenticated("the token is for %s, not for the admin API", shown.Audience)
+		tried := attempt(access.EventKey, access.Actor{Address: address, Request: request}, "")
+		tried.User, tried.UserName, tried.Session = entry.Principal.User, entry.Principal.Name, shown.Session
+		tried.Client, tried.Application, tried.Reason = shown.Client, shown.Application, access.ReasonWrongAudience
+		c.shown(ctx, tried, err)
+		return access.Actor{}, err
 	}
 	who := entry.Principal
 	return access.Actor{Kind: access.ActorUser, ID: who.User, Name: who.Name, Roles: who.Roles, Address: address, Request: request}, nil

@@ -19,6 +19,8 @@ import (
 type directory interface {
 	// Authenticate gives who signs in, or says KindUnauthenticated.
 	Authenticate(ctx context.Context, name, password string) (identity.Assertion, error)
+	// Confirm is Authenticate for somebody who has signed in before, whatever their name is by now.
+	Confirm(ctx context.Context, subject, password string) (identity.Assertion, error)
 	// Again gives what is true now of a subject; KindNotFound or KindForbidden for one who is not let in any more.
 	Again(ctx context.Context, subject string) (identity.Assertion, error)
 	// LookUp gives what is true of a name, without a password.
@@ -36,6 +38,8 @@ type provider interface {
 	// Again asks anew with what an assertion gave: KindUnauthenticated if that is refused, errCannotAsk if
 	// it is nothing to ask with.
 	Again(ctx context.Context, renewal []byte) (identity.Assertion, error)
+	// Renewable reports whether an assertion's renewal is something to ask with.
+	Renewable(renewal []byte) bool
 	// LogoutURL gives where to send a browser that signs out here; empty if the provider has no such page.
 	LogoutURL(ctx context.Context, of signOut) (string, error)
 	// Unasked takes an answer that nobody asked for, and says by what name it counts once.
@@ -53,14 +57,17 @@ type provider interface {
 type beginning struct {
 	Callback string // where the browser is to come back to
 	Fresh    bool   // the provider must ask again, whoever is signed in there
+	Silent   bool   // it may ask nothing
+	Strong   bool   // it is to ask for more than one factor
 	Name     string // optional: who is expected
 }
 
 // begun is what became of it.
 type begun struct {
 	URL   string
-	State string // comes back with the browser, unguessable
-	Flow  []byte // for Finish
+	Form  url.Values // to be posted there; nil: the address has all
+	State string     // comes back with the browser, unguessable
+	Flow  []byte     // for Finish
 }
 
 // signOut says who signs out.

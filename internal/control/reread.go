@@ -89,6 +89,12 @@ func (c *Control) rereadSession(ctx context.Context, id access.ID, before time.T
 	err = c.askAgain(ctx, s)
 	switch {
 	case err == nil:
+	case refusedAgain(err) && !s.Doubt.IsZero() && s.Doubt.Before(s.Checked):
+		// What it was asked with may have been used up by us, whose answer was lost: the browser can tell.
+		if err := c.demandProof(ctx, s); err != nil {
+			c.log.Error("ask for another proof of a session", "session", s.Session, "error", cause(err))
+			c.askLater(ctx, s, before)
+		}
 	case refusedAgain(err):
 		if err := c.endRefused(ctx, s, err); err != nil {
 			c.log.Error("end the sessions of a user whom the upstream refused", "user", s.User, "upstream", s.Upstream, "error", cause(err))
@@ -178,7 +184,7 @@ func (c *Control) endRefused(ctx context.Context, s store.UpstreamSession, why e
 		for i := range sessions {
 			ids[i] = sessions[i].Session
 		}
-		if err := ch.endSessions(ids); err != nil {
+		if err := ch.endSessions(ids, access.ReasonUpstreamDenied); err != nil {
 			return err
 		}
 		return ch.end(access.EndingUser, string(user.ID))
@@ -244,12 +250,12 @@ func (c *Control) EndedAtUpstream(ctx context.Context, by access.Actor, id acces
 		c.refused(ctx, r, err)
 		return "", err
 	}
-	return out.Reply, c.endedElsewhere(ctx, client.upstream.ID, out)
+	return out.Reply, c.endedElsewhere(ctx, access.Actor{Kind: access.ActorSystem, Request: by.Request}, client.upstream.ID, out)
 }
 
 // EndedInBrowser takes the same of a provider that had a browser say it, in a frame that holds no
 // cookie of ours: who knows what the provider calls the session may end it, and can do no more.
-func (c *Control) EndedInBrowser(ctx context.Context, id access.ID, said url.Values) error {
+func (c *Control) EndedInBrowser(ctx context.Context, by access.Actor, id access.ID, said url.Values) error {
 	client, err := c.providerOf(ctx, id)
 	if err != nil {
 		return err
@@ -258,7 +264,7 @@ func (c *Control) EndedInBrowser(ctx context.Context, id access.ID, said url.Val
 	if err != nil {
 		return err
 	}
-	return c.endedElsewhere(ctx, id, out)
+	return c.endedElsewhere(ctx, access.Actor{Kind: access.ActorSystem, Request: by.Request}, id, out)
 }
 
 // onceOnly notes that a message was taken, and refuses one that was taken before.
@@ -270,9 +276,8 @@ func (c *Control) onceOnly(ctx context.Context, tx *store.Tx, of string, o once)
 	return err
 }
 
-func (c *Control) endedElsewhere(ctx context.Context, id access.ID, out loggedOut) error {
+func (c *Control) endedElsewhere(ctx context.Context, by access.Actor, id access.ID, out loggedOut) error {
 	var ended []access.ID
-	now := c.now()
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
 		ended = nil
 		if out.Once.Name != "" {
@@ -285,16 +290,11 @@ func (c *Control) endedElsewhere(ctx context.Context, id access.ID, out loggedOu
 			return err
 		}
 		for _, s := range list {
-			gone, err := tx.EndSession(ctx, s.Session)
+			gone, err := c.endIn(ctx, tx, s.Session, leaving{by, access.ReasonUpstreamEnded})
 			if err != nil {
 				return err
 			}
 			ended = append(ended, gone...)
-		}
-		for _, each := range ended {
-			if err := tx.AppendEnding(ctx, &access.Ending{Kind: access.EndingSession, ID: string(each), Time: now}); err != nil {
-				return err
-			}
 		}
 		return nil
 	})

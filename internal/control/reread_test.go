@@ -205,13 +205,13 @@ func TestUpstreamsSignOut(t *testing.T) {
 			t.Error("somebody else was signed out")
 		}
 		front := url.Values{"iss": {a.idp.Issuer()}, "sid": a.idp.Sessions("43")}
-		if err := a.EndedInBrowser(t.Context(), a.up.ID, url.Values{"iss": {"https://example.com"}, "sid": front["sid"]}); err == nil {
+		if err := a.EndedInBrowser(t.Context(), anyone(), a.up.ID, url.Values{"iss": {"https://example.com"}, "sid": front["sid"]}); err == nil {
 			t.Error("another issuer ended a session")
 		}
 		if where := a.EndAtUpstream(t.Context(), other.Who); where == "" {
 			t.Error("there is nowhere to sign out")
 		}
-		if err := a.EndedInBrowser(t.Context(), a.up.ID, front); err != nil {
+		if err := a.EndedInBrowser(t.Context(), anyone(), a.up.ID, front); err != nil {
 			t.Fatal(err)
 		}
 		a.over(t, other)

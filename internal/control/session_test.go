@@ -45,7 +45,7 @@ func (k *kit) request(app access.Application, back string) string {
 
 func (b *browser) code(app access.Application, back string) string {
 	b.k.t.Helper()
-	redirect, err := b.k.Authorize(b.k.t.Context(), b.who, b.k.request(app, back))
+	redirect, err := b.k.Authorize(b.k.t.Context(), anyone(), b.who, b.k.request(app, back))
 	if err != nil {
 		b.k.t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func (b *browser) code(app access.Application, back string) string {
 // open signs in to an application and gives its cookie.
 func (b *browser) open(app access.Application) string {
 	b.k.t.Helper()
-	cookie, _, err := b.k.Swap(b.k.t.Context(), b.code(app, "/"), app.ID, app.External().Authority(), binding)
+	cookie, _, err := b.k.Swap(b.k.t.Context(), access.CodeShown{Code: b.code(app, "/"), Application: app.ID, Host: app.External().Authority(), Binding: binding})
 	return must(b.k.t, cookie, err)
 }
 
@@ -65,12 +65,12 @@ func TestHandOff(t *testing.T) {
 		app, ada := k.application("wiki"), k.user("ada")
 		k.assign(app.ID, ada.ID)
 		b := k.signIn("ada")
-		redirect, err := k.Authorize(t.Context(), b.who, k.request(app, "/page?a=b"))
+		redirect, err := k.Authorize(t.Context(), anyone(), b.who, k.request(app, "/page?a=b"))
 		if err != nil || !strings.HasPrefix(redirect, "https://wiki.example.com/.postern/callback?code=") {
 			t.Fatalf("redirect %q, %v", redirect, err)
 		}
 		u, _ := url.Parse(redirect)
-		cookie, back, err := k.Swap(t.Context(), u.Query().Get("code"), app.ID, "wiki.example.com", binding)
+		cookie, back, err := k.Swap(t.Context(), access.CodeShown{Code: u.Query().Get("code"), Application: app.ID, Host: "wiki.example.com", Binding: binding})
 		if err != nil || back != "/page?a=b" {
 			t.Fatalf("back to %q, %v", back, err)
 		}
@@ -91,7 +91,7 @@ func TestHandOffRefused(t *testing.T) {
 		k.assign(app.ID, ada.ID)
 		b := k.signIn("ada")
 		swap := func(code string, app access.ID, host, binding string) error {
-			_, _, err := k.Swap(t.Context(), code, app, host, binding)
+			_, _, err := k.Swap(t.Context(), access.CodeShown{Code: code, Application: app, Host: host, Binding: binding})
 			return err
 		}
 		tests := map[string]struct {
@@ -126,13 +126,13 @@ func TestHandOffRefused(t *testing.T) {
 			})
 		}
 		k.user("eve")
-		_, err := k.Authorize(t.Context(), k.signIn("eve").who, k.request(app, "/"))
+		_, err := k.Authorize(t.Context(), anyone(), k.signIn("eve").who, k.request(app, "/"))
 		wantKind(t, err, fault.KindForbidden)
 		signed := k.request(app, "/")
 		k.pass(11 * time.Minute)
-		_, err = k.Authorize(t.Context(), b.who, signed)
+		_, err = k.Authorize(t.Context(), anyone(), b.who, signed)
 		wantKind(t, err, fault.KindGone)
-		_, err = k.Authorize(t.Context(), b.who, "forged")
+		_, err = k.Authorize(t.Context(), anyone(), b.who, "forged")
 		wantKind(t, err, fault.KindInvalid)
 	})
 }
@@ -146,7 +146,7 @@ func TestCodeIsGoodOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range cap(results) {
 			wg.Go(func() {
-				_, _, err := k.Swap(t.Context(), code, app.ID, "wiki.example.com", binding)
+				_, _, err := k.Swap(t.Context(), access.CodeShown{Code: code, Application: app.ID, Host: "wiki.example.com", Binding: binding})
 				results <- err
 			})
 		}
@@ -171,7 +171,7 @@ func TestReturnStaysOnTheHost(t *testing.T) {
 		k.assign(app.ID, ada.ID)
 		b := k.signIn("ada")
 		for _, back := range []string{"//evil.example/", `/\evil.example`, "https://evil.example/", "evil", "", "/\tx", "/a\r\nSet-Cookie: x=y", `/a\..\b`, "/" + strings.Repeat("a", 5000)} {
-			_, got, err := k.Swap(t.Context(), b.code(app, back), app.ID, "wiki.example.com", binding)
+			_, got, err := k.Swap(t.Context(), access.CodeShown{Code: b.code(app, back), Application: app.ID, Host: "wiki.example.com", Binding: binding})
 			if err != nil || got != "/" {
 				t.Errorf("%.40q leads back to %q, %v", back, got, err)
 			}
@@ -217,7 +217,7 @@ func TestSignOutEndsChildren(t *testing.T) {
 		}
 		eve := k.user("eve")
 		wantKind(t, k.SignOut(t.Context(), access.Actor{Kind: access.ActorUser, ID: eve.ID}, b.who.Session), fault.KindForbidden)
-		if err := k.EndSession(t.Context(), wiki.ID, "wiki.example.com", one); err != nil {
+		if err := k.EndSession(t.Context(), access.Credential{Application: wiki.ID, Host: "wiki.example.com", Secret: one}); err != nil {
 			t.Fatal(err)
 		}
 		for _, at := range []struct {
@@ -231,7 +231,7 @@ func TestSignOutEndsChildren(t *testing.T) {
 		_, err = k.PortalSession(t.Context(), b.cookie)
 		wantKind(t, err, fault.KindUnauthenticated)
 		k.waitEnding(start[0].Seq, access.EndingSession, string(who.Session))
-		if err := k.EndSession(t.Context(), wiki.ID, "wiki.example.com", one); err != nil {
+		if err := k.EndSession(t.Context(), access.Credential{Application: wiki.ID, Host: "wiki.example.com", Secret: one}); err != nil {
 			t.Errorf("twice: %v", err)
 		}
 	})

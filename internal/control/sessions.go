@@ -30,7 +30,7 @@ func (c *Control) RevokeSessions(ctx context.Context, by access.Actor, id access
 			return err
 		}
 		ch.audit(revokeSession, object{u.Meta, u.Name}, nil, nil)
-		return ch.endUser(id)
+		return ch.endUser(id, access.ReasonRevoked)
 	})
 }
 
@@ -49,7 +49,7 @@ func (c *Control) ResetFactors(ctx context.Context, by access.Actor, id access.I
 			return err
 		}
 		ch.audit(resetFactor, object{u.Meta, u.Name}, map[string]any{"factors": u.Factors}, nil)
-		return ch.endUser(id)
+		return ch.endUser(id, access.ReasonRevoked)
 	})
 	if err == nil {
 		c.second.Forget(string(id))

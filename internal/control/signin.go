@@ -30,6 +30,7 @@ type Progress struct {
 	Confirmed     string     // instead, for who confirmed being signed in: see Own
 	RecoveryCodes []string   // shown this once
 	Next          *Challenge // instead of all: what to ask now
+	Proof         *Proof     // instead: what came of asking an upstream once more about who is signed in
 }
 
 // SignIn checks a password and gives a new portal session, or what to ask next. What is said of a
@@ -62,7 +63,7 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 			return p, err
 		}
 		tried.Upstream, tried.UpstreamName = elsewhere.upstream.ID, elsewhere.upstream.Name
-		user, p, err = c.signInElsewhere(ctx, by, typed{elsewhere, name, in, guess})
+		user, p, err = c.signInElsewhere(ctx, by, typed{elsewhere, name, confirmed(&user, in.Who), in, guess})
 		if user.ID != "" {
 			tried = of(tried, &user)
 		}
@@ -107,8 +108,9 @@ func whyNot(user *access.User, good bool, who *access.Principal) string {
 
 // passed is somebody whose password was right.
 type passed struct {
-	user access.User
-	step session.Step
+	user  access.User
+	step  session.Step
+	proof *store.UpstreamSession // what an upstream gave just now, which is not stored yet
 }
 
 // afterPassword goes on to the second factor, to enrolling one, or to the end.
@@ -184,13 +186,14 @@ func (c *Control) passwordOf(ctx context.Context, name string) (user access.User
 
 // insertSignIn stores the session and its trace in the sign-in log.
 func (c *Control) insertSignIn(ctx context.Context, by access.Actor, user access.User, row access.Session) error {
-	return c.store.Write(ctx, func(tx *store.Tx) error { return c.writeSignIn(ctx, tx, by, signedIn{user, row}) })
+	return c.store.Write(ctx, func(tx *store.Tx) error { return c.writeSignIn(ctx, tx, by, signedIn{user: user, row: row}) })
 }
 
 // signedIn is a user with a new session.
 type signedIn struct {
-	user access.User
-	row  access.Session
+	user     access.User
+	row      access.Session
+	upstream access.ID // that vouches for who it is, if one does
 }
 
 func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor, s signedIn) error {
@@ -202,6 +205,13 @@ func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor
 	}
 	entry := of(attempt(access.EventSignIn, by, s.row.UserAgent), &s.user)
 	entry.Result, entry.Session, entry.Methods = access.ResultSuccess, s.row.ID, s.row.Methods
+	if s.upstream != "" {
+		u, err := tx.Upstream(ctx, s.upstream)
+		if orElse(err, fault.KindNotFound, nil) != nil {
+			return err
+		}
+		entry.Upstream, entry.UpstreamName = s.upstream, u.Name
+	}
 	c.signIns.complete(&entry)
 	return tx.InsertSignIns(ctx, []access.SignInEntry{entry})
 }
@@ -233,33 +243,24 @@ func (c *Control) PortalSession(ctx context.Context, cookie string) (access.Prin
 
 // SignOut ends a portal session of the actor's own and all its children.
 func (c *Control) SignOut(ctx context.Context, by access.Actor, id access.ID) error {
-	return c.endSession(ctx, by.ID, id)
+	return c.endSession(ctx, by, id)
 }
 
-// endSession ends a user's session with its children. One that is over already is no error.
-func (c *Control) endSession(ctx context.Context, user, id access.ID) error {
-	now := c.now()
+// endSession ends a session of the actor's own with its children. One that is over already is no error.
+func (c *Control) endSession(ctx context.Context, by access.Actor, id access.ID) error {
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
 		row, err := tx.SessionByID(ctx, id)
 		if err != nil {
 			return orElse(err, fault.KindNotFound, nil)
 		}
-		if row.User != user {
+		if row.User != by.ID {
 			return fault.Forbidden("this is somebody else's session")
 		}
 		if row.Parent != "" {
 			id = row.Parent
 		}
-		ended, err := tx.EndSession(ctx, id)
-		if err != nil {
-			return err
-		}
-		for _, each := range ended {
-			if err := tx.AppendEnding(ctx, &access.Ending{Kind: access.EndingSession, ID: string(each), Time: now}); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err = c.endIn(ctx, tx, id, leaving{by, access.ReasonSignedOut})
+		return err
 	})
 	if err == nil {
 		c.sessions.Ended(access.Ending{Kind: access.EndingSession, ID: string(id)}) // here at once, elsewhere when told
@@ -306,7 +307,10 @@ func (c *Control) lookUpSession(ctx context.Context, id access.ID) (session.Entr
 			return err
 		}
 		entry = session.Entry{Session: row, Principal: principal(&user, &row)}
-		return nil
+		if user.Upstream == "" {
+			return nil
+		}
+		return untilProof(ctx, tx, &entry)
 	})
 	switch {
 	case err == nil:

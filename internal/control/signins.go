@@ -68,7 +68,7 @@ func (s *signIns) note(e access.SignInEntry) bool {
 	s.complete(&e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) >= signInQueue || e.User == "" && e.Session == "" && !s.mayStranger(e.Time) {
+	if len(s.waiting) >= signInQueue || stranger(&e) && !s.mayStranger(e.Time) {
 		s.unrecorded++
 		s.dropped.Inc()
 		return false
@@ -76,6 +76,11 @@ func (s *signIns) note(e access.SignInEntry) bool {
 	e.Unrecorded, s.unrecorded = s.unrecorded, 0
 	s.waiting = append(s.waiting, e)
 	return true
+}
+
+// stranger reports whether an entry is of nobody known: neither a user nor an API key.
+func stranger(e *access.SignInEntry) bool {
+	return e.User == "" && e.Session == "" && (e.Event != access.EventKey || e.Client == "")
 }
 
 // mayStranger bounds what people who have proven nothing may write. s.mu is held.
@@ -138,37 +143,90 @@ func (s *signIns) wrote(ok bool, batch []access.SignInEntry) (news bool) {
 	return news
 }
 
-// withNames adds the names that go with ids: whoever notes a second factor or a denial has none.
+// withNames adds what goes with the ids: whoever notes a second factor or a denial knows no more.
 func (c *Control) withNames(ctx context.Context, list []access.SignInEntry) error {
-	snap := c.current()
-	names := map[access.ID]string{}
+	n := naming{snap: c.current(), users: map[access.ID]string{}, upstreams: map[access.ID]string{}}
 	return c.store.Read(ctx, func(tx *store.Tx) error {
 		for i := range list {
-			e := &list[i]
-			if app, ok := snap.Application(e.Application); ok && e.ApplicationName == "" {
-				e.ApplicationName = app.Name
+			if err := n.complete(ctx, tx, &list[i]); err != nil {
+				return err
 			}
-			if e.User == "" && e.Session != "" {
-				row, err := tx.SessionByID(ctx, e.Session)
-				if orElse(err, fault.KindNotFound, nil) != nil {
-					return err
-				}
-				e.User = row.User
-			}
-			if e.User == "" || e.UserName != "" {
-				continue
-			}
-			if _, known := names[e.User]; !known {
-				user, err := tx.User(ctx, e.User)
-				if orElse(err, fault.KindNotFound, nil) != nil {
-					return err
-				}
-				names[e.User] = user.Name
-			}
-			e.UserName = names[e.User]
 		}
 		return nil
 	})
+}
+
+// naming knows the names that a batch of entries needed so far.
+type naming struct {
+	snap             *access.Snapshot
+	users, upstreams map[access.ID]string
+}
+
+func (n *naming) complete(ctx context.Context, tx *store.Tx, e *access.SignInEntry) error {
+	if app, ok := n.snap.Application(e.Application); ok && e.ApplicationName == "" {
+		e.ApplicationName = app.Name
+	}
+	if err := fromSession(ctx, tx, e); err != nil {
+		return err
+	}
+	if e.User == "" && e.UserName != "" {
+		// The session ended before it was written. Without an id, erasing the user would miss the name.
+		user, err := tx.UserByName(ctx, e.UserName)
+		if orElse(err, fault.KindNotFound, nil) != nil {
+			return err
+		}
+		e.User, e.UserName = user.ID, user.Name
+	}
+	if e.User != "" && e.UserName == "" {
+		if _, known := n.users[e.User]; !known {
+			user, err := tx.User(ctx, e.User)
+			if orElse(err, fault.KindNotFound, nil) != nil {
+				return err
+			}
+			n.users[e.User] = user.Name
+		}
+		e.UserName = n.users[e.User]
+	}
+	if e.Upstream != "" && e.UpstreamName == "" {
+		if _, known := n.upstreams[e.Upstream]; !known {
+			u, err := tx.Upstream(ctx, e.Upstream)
+			if orElse(err, fault.KindNotFound, nil) != nil {
+				return err
+			}
+			n.upstreams[e.Upstream] = u.Name
+		}
+		e.UpstreamName = n.upstreams[e.Upstream]
+	}
+	return nil
+}
+
+// fromSession adds what the session of an entry tells, if it is still there.
+func fromSession(ctx context.Context, tx *store.Tx, e *access.SignInEntry) error {
+	if e.Session == "" {
+		return nil
+	}
+	row, err := tx.SessionByID(ctx, e.Session)
+	if err != nil {
+		return orElse(err, fault.KindNotFound, nil)
+	}
+	e.User = row.User
+	if e.UserAgent == "" {
+		e.UserAgent = row.UserAgent
+	}
+	if e.Client == "" {
+		e.Client = row.Client
+	}
+	if len(e.Methods) == 0 {
+		e.Methods = row.Methods
+	}
+	if e.Upstream == "" {
+		of := row.ID
+		if row.Parent != "" {
+			of = row.Parent
+		}
+		e.Upstream, e.UpstreamName, err = tx.UpstreamOf(ctx, of)
+	}
+	return err
 }
 
 // writeSignIns writes what waits. What cannot be written waits on: the database may come back.

@@ -130,7 +130,7 @@ func (c *Control) ContinueSignIn(ctx context.Context, by access.Actor, a Answer)
 	if err != nil {
 		return p, err
 	}
-	tried.User, tried.Methods = step.User, step.Methods
+	tried.User, tried.Methods, tried.Upstream = step.User, step.Methods, step.Upstream
 	if step.Session != "" {
 		tried.Event, tried.Session = access.EventConfirm, step.Session
 	}
@@ -190,7 +190,7 @@ func (c *Control) complete(ctx context.Context, by access.Actor, step session.St
 			proven.Started = c.now() // the step is older than the proof, and proves nothing itself
 		}
 		if step.Need != "" {
-			p, err = c.raise(ctx, tx, by, passed{user, proven})
+			p, err = c.raise(ctx, tx, by, passed{user: user, step: proven})
 			return err
 		}
 		if step.Session != "" {
@@ -199,7 +199,7 @@ func (c *Control) complete(ctx context.Context, by access.Actor, step session.St
 		}
 		row, secret := c.newSession(by, proven, a.UserAgent)
 		p = c.signedIn(&user, &row, secret)
-		if err := c.writeSignIn(ctx, tx, by, signedIn{user, row}); err != nil {
+		if err := c.writeSignIn(ctx, tx, by, signedIn{user, row, step.Upstream}); err != nil {
 			return err
 		}
 		if step.Kind == session.StepPasskey {

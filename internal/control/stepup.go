@@ -41,6 +41,9 @@ func (c *Control) raise(ctx context.Context, tx *store.Tx, by access.Actor, p pa
 	if err := tx.InsertSignIns(ctx, []access.SignInEntry{entry}); err != nil {
 		return Progress{}, err
 	}
+	if err := c.settled(ctx, tx, p, row.ID); err != nil {
+		return Progress{}, err
+	}
 	return c.signedIn(&p.user, &row, secret), nil
 }
 

@@ -114,23 +114,17 @@ func (ch *change) endUpstream(id access.ID) error {
 	if err != nil {
 		return err
 	}
-	if err := ch.endSessions(sessions); err != nil {
+	if err := ch.endSessions(sessions, access.ReasonUpstreamDisabled); err != nil {
 		return err
 	}
 	return ch.end(access.EndingUsers, "") // who has only programs and access keys left
 }
 
 // endSessions ends portal sessions with their children.
-func (ch *change) endSessions(ids []access.ID) error {
+func (ch *change) endSessions(ids []access.ID, reason string) error {
 	for _, id := range ids {
-		ended, err := ch.tx.EndSession(ch.ctx, id)
-		if err != nil {
+		if _, err := ch.c.endIn(ch.ctx, ch.tx, id, leaving{ch.by, reason}); err != nil {
 			return err
-		}
-		for _, each := range ended {
-			if err := ch.end(access.EndingSession, string(each)); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -131,7 +131,7 @@ func (c *Control) UpdateUser(ctx context.Context, by access.Actor, u access.User
 			if err := ch.tx.DeleteLink(ctx, u.ID); err != nil {
 				return err
 			}
-			return ch.endUser(u.ID)
+			return ch.endUser(u.ID, access.ReasonUserDisabled)
 		}
 		return ch.end(access.EndingUser, string(u.ID))
 	})
@@ -148,7 +148,7 @@ func (c *Control) DeleteUser(ctx context.Context, by access.Actor, id access.ID,
 		if err := touches(ch.by, &old, "this user"); err != nil {
 			return err
 		}
-		if err := ch.endUser(id); err != nil {
+		if err := ch.endUser(id, access.ReasonRevoked); err != nil {
 			return err
 		}
 		if err := ch.tx.DeleteUser(ctx, id, version); err != nil {
@@ -196,7 +196,7 @@ func (c *Control) SetPassword(ctx context.Context, by access.Actor, id access.ID
 		if err := ch.tx.DeleteLink(ctx, id); err != nil {
 			return err
 		}
-		return ch.endUser(id)
+		return ch.endUser(id, access.ReasonPasswordChanged)
 	})
 	if err == nil {
 		c.throttle.Forget(user)
@@ -213,16 +213,10 @@ func (c *Control) nameOf(ctx context.Context, r request) (name string, err error
 	return name, err
 }
 
-// endUser ends all sessions of a user.
-func (ch *change) endUser(id access.ID) error {
-	ended, err := ch.tx.EndUserSessions(ch.ctx, id)
-	if err != nil {
+// endUser ends all sessions of a user, for one of the reasons of sign-outs.
+func (ch *change) endUser(id access.ID, reason string) error {
+	if err := ch.c.endAllIn(ch.ctx, ch.tx, id, leaving{ch.by, reason}); err != nil {
 		return err
-	}
-	for _, session := range ended {
-		if err := ch.end(access.EndingSession, string(session)); err != nil {
-			return err
-		}
 	}
 	return ch.end(access.EndingUser, string(id))
 }

@@ -81,11 +81,10 @@ type SignIns interface {
 	// Begin gives the portal URL that a browser is sent to.
 	Begin(req access.SignInRequest) (url string, err error)
 	// Swap turns the one-time code that the portal gave into a session of the application on the
-	// host; binding is the hash of the browser's binding cookie. Where only that is wrong, returnTo stands beside
-	// the error.
-	Swap(ctx context.Context, code string, app access.ID, host, binding string) (cookie, returnTo string, err error)
+	// host. Where only the binding is wrong, returnTo stands beside the error.
+	Swap(ctx context.Context, shown access.CodeShown) (cookie, returnTo string, err error)
 	// EndSession ends the session that the cookie stands for, and its parent with all children.
-	EndSession(ctx context.Context, app access.ID, host, cookie string) error
+	EndSession(ctx context.Context, shown access.Credential) error
 }
 
 // Grants makes the signed decisions that connectors check.

@@ -101,7 +101,10 @@ func (g *Gateway) callback(x *exchange, v *view, t target) error {
 		return signInAgain(nil)
 	}
 	x.record.Application = string(app.ID)
-	session, back, err := g.cfg.SignIns.Swap(x.ctx, code, app.ID, app.external.Authority(), bindingHash(binding))
+	session, back, err := g.cfg.SignIns.Swap(x.ctx, access.CodeShown{
+		Code: code, Application: app.ID, Host: app.external.Authority(), Binding: bindingHash(binding),
+		Address: x.clientAddress(), UserAgent: x.userAgent(), Request: x.id,
+	})
 	if err != nil && isAway(err) {
 		return fault.Unavailable("Postern cannot sign you in at the moment.").After(5 * time.Second).Because(err)
 	}
@@ -159,7 +162,7 @@ func (g *Gateway) signOut(x *exchange, v *view) error {
 		if value == "" {
 			continue
 		}
-		err := g.cfg.SignIns.EndSession(x.ctx, app.ID, app.external.Authority(), value)
+		err := g.cfg.SignIns.EndSession(x.ctx, x.shown(app, value))
 		if err != nil && isAway(err) {
 			return fault.Unavailable("Postern cannot sign you out at the moment.").After(5 * time.Second).Because(err)
 		}

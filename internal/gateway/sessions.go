@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,10 +102,20 @@ func (c *sessionCache) ask(ctx context.Context, x *exchange) (who access.Princip
 		return who, until, err
 	}
 	// What began while a token was good goes on as long as its session: the token's end is not that of a long exchange.
-	return c.source.Credential(ctx, access.Credential{
-		Application: x.app.ID, Host: host, Secret: x.secret, Address: x.client.Addr().Unmap().String(), At: x.record.Time,
-	})
+	return c.source.Credential(ctx, x.shown(x.app, x.secret))
 }
+
+// shown gives what the client shows at an application, and who that is as far as it is known.
+func (x *exchange) shown(app *published, secret string) access.Credential {
+	return access.Credential{
+		Application: app.ID, Host: app.external.Authority(), Secret: secret, At: x.record.Time,
+		Address: x.clientAddress(), UserAgent: x.userAgent(), Request: x.id,
+	}
+}
+
+func (x *exchange) clientAddress() string { return x.client.Addr().Unmap().String() }
+
+func (x *exchange) userAgent() string { return strings.Join(x.header["User-Agent"], " ") }
 
 // still reports whether a session may be honoured without the control plane.
 func (c *sessionCache) still(key sessionKey, now time.Time) bool {

@@ -204,10 +204,11 @@ func (p *plane) Begin(req access.SignInRequest) (string, error) {
 	return "https://portal.test/sign-in?request=" + strings.Join([]string{string(req.Application), req.Host, req.Return, req.Binding}, "|"), nil
 }
 
-func (p *plane) Swap(_ context.Context, code string, app access.ID, host, binding string) (string, string, error) {
+func (p *plane) Swap(_ context.Context, shown access.CodeShown) (string, string, error) {
+	app, host := shown.Application, shown.Host
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := strings.Join([]string{code, string(app), host, binding}, " ")
+	key := strings.Join([]string{shown.Code, string(app), host, shown.Binding}, " ")
 	back, ok := p.codes[key]
 	if !ok {
 		return "", "", fault.New(fault.KindGone, "no such code")
@@ -217,7 +218,8 @@ func (p *plane) Swap(_ context.Context, code string, app access.ID, host, bindin
 	return "swapped", back, nil
 }
 
-func (p *plane) EndSession(_ context.Context, app access.ID, host, cookie string) error {
+func (p *plane) EndSession(_ context.Context, shown access.Credential) error {
+	app, host, cookie := shown.Application, shown.Host, shown.Secret
 	p.mu.Lock()
 	who := p.sessions[string(app)+" "+host+" "+cookie]
 	p.mu.Unlock()

@@ -27,6 +27,8 @@ type Programs interface {
 	// AllowProgram gives where to send that browser with the code; ProgramAnswer, with another answer.
 	AllowProgram(ctx context.Context, by access.Actor, who access.Principal, in control.ProgramRequest) (redirect string, err error)
 	ProgramAnswer(in control.ProgramRequest, answer url.Values) string
+	// RefuseProgram gives where to send it when that person said no.
+	RefuseProgram(ctx context.Context, by access.Actor, who access.Principal, in control.ProgramRequest) (redirect string, err error)
 	// SignInHere signs a request to come back to a path of the portal after signing in.
 	SignInHere(path string) (request string, err error)
 	// BeginDevice, Device and DecideDevice sign in a program that has no browser.
@@ -34,7 +36,7 @@ type Programs interface {
 	Device(ctx context.Context, by access.Actor, who access.Principal, code string) (control.ProgramAsk, error)
 	DecideDevice(ctx context.Context, by access.Actor, who access.Principal, code string, allow bool) error
 	ProgramTokens(ctx context.Context, by access.Actor, in control.TokenRequest) (control.Tokens, error)
-	RevokeToken(ctx context.Context, client, token string) error
+	RevokeToken(ctx context.Context, by access.Actor, client, token string) error
 	OAuthKeys() []control.JWK
 }
 
@@ -197,7 +199,7 @@ func (p *portal) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Programs.RevokeToken(r.Context(), client, r.PostForm.Get("token")); err != nil {
+	if err := p.Programs.RevokeToken(r.Context(), anyone(r), client, r.PostForm.Get("token")); err != nil {
 		return err
 	}
 	answerJSON(w, http.StatusOK, struct{}{})
@@ -349,11 +351,11 @@ func (p *portal) decideProgram(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	allowForm(w.Header(), in.Redirect)
+	decide := p.Programs.AllowProgram
 	if r.PostForm.Get("answer") != "allow" {
-		http.Redirect(w, r, p.Programs.ProgramAnswer(in, url.Values{"error": {"access_denied"}}), http.StatusSeeOther)
-		return nil
+		decide = p.Programs.RefuseProgram
 	}
-	target, err := p.Programs.AllowProgram(r.Context(), actor(r, who), *who, in)
+	target, err := decide(r.Context(), actor(r, who), *who, in)
 	if err != nil {
 		return err
 	}

@@ -228,7 +228,7 @@ func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, asked.Continue, http.StatusSeeOther)
 		return nil
 	}
-	target, err := p.Control.Authorize(r.Context(), *who, request)
+	target, err := p.Control.Authorize(r.Context(), actor(r, who), *who, request)
 	if address, ok := stepsUp(err, request); ok {
 		http.Redirect(w, r, address, http.StatusSeeOther)
 		return nil
@@ -286,7 +286,7 @@ func (p *portal) signOutForm(w http.ResponseWriter, r *http.Request) error {
 
 // signOut ends the session and with it those at all applications.
 func (p *portal) signOut(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.session(r)
+	who, err := p.known(r)
 	if err != nil {
 		return err
 	}

@@ -91,9 +91,12 @@ type UpstreamSession struct {
 	SID      string // what the upstream calls the session; empty if it does not
 	Renewal  []byte // what to ask it again with; may be empty
 	Checked  time.Time
+	Reprove  time.Time // from when a browser is to be sent there once more; zero: it is asked without one
+	Ends     time.Time // from when the session is worth nothing until that has happened; zero: never
+	Doubt    time.Time // since when Renewal may be used up, the answer to it lost; zero: it is not
 }
 
-const upstreamSessionColumns = "session_id, upstream_id, user_id, sid, renewal, checked"
+const upstreamSessionColumns = "session_id, upstream_id, user_id, sid, renewal, checked, reprove, ends, doubt"
 
 func renewalPlace(id access.ID) string { return "upstream_sessions/renewal/" + string(id) }
 
@@ -106,21 +109,25 @@ func (t *Tx) sealRenewal(session access.ID, renewal []byte) string {
 
 func (t *Tx) scanUpstreamSession(row scanner, s *UpstreamSession) (err error) {
 	var sealed string
-	var checked int64
-	if err = row.Scan(&s.Session, &s.Upstream, &s.User, &s.SID, &sealed, &checked); err != nil {
+	var checked, reprove, ends, doubt int64
+	if err = row.Scan(&s.Session, &s.Upstream, &s.User, &s.SID, &sealed, &checked, &reprove, &ends, &doubt); err != nil {
 		return err
 	}
-	s.Checked = moment(checked)
+	s.Checked, s.Reprove, s.Ends, s.Doubt = moment(checked), moment(reprove), moment(ends), moment(doubt)
 	if sealed != "" {
 		s.Renewal, err = t.sealer.open(renewalPlace(s.Session), sealed)
 	}
 	return err
 }
 
-// InsertUpstreamSession stores what is known of a session that is stored already.
+// InsertUpstreamSession stores what is known of a session that is stored already, in the place of what
+// was known of it before.
 func (t *Tx) InsertUpstreamSession(ctx context.Context, s *UpstreamSession) error {
-	_, err := t.exec(ctx, "INSERT INTO upstream_sessions ("+upstreamSessionColumns+") VALUES ($1, $2, $3, $4, $5, $6)",
-		string(s.Session), string(s.Upstream), string(s.User), s.SID, t.sealRenewal(s.Session, s.Renewal), micros(s.Checked))
+	_, err := t.exec(ctx, `INSERT INTO upstream_sessions (`+upstreamSessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (session_id) DO UPDATE SET upstream_id = excluded.upstream_id, user_id = excluded.user_id, sid = excluded.sid, renewal = excluded.renewal,
+		checked = excluded.checked, reprove = excluded.reprove, ends = excluded.ends, doubt = excluded.doubt`,
+		string(s.Session), string(s.Upstream), string(s.User), s.SID, t.sealRenewal(s.Session, s.Renewal), micros(s.Checked),
+		micros(s.Reprove), micros(s.Ends), micros(s.Doubt))
 	return err
 }
 
@@ -136,19 +143,35 @@ func (t *Tx) UpstreamSession(ctx context.Context, session access.ID) (UpstreamSe
 	return list[0], nil
 }
 
+// UpstreamOf gives the id and name of the upstream that made a session; empty if none did.
+func (t *Tx) UpstreamOf(ctx context.Context, session access.ID) (id access.ID, name string, err error) {
+	type upstream struct {
+		id   access.ID
+		name string
+	}
+	list, err := rows(ctx, t, func(row scanner, u *upstream) error { return row.Scan(&u.id, &u.name) },
+		"SELECT u.id, u.name FROM upstream_sessions s JOIN upstreams u ON u.id = s.upstream_id WHERE s.session_id = $1", string(session))
+	if err != nil || len(list) == 0 {
+		return "", "", err
+	}
+	return list[0].id, list[0].name, nil
+}
+
 // SessionsToCheck gives at most limit sessions whose upstream was last asked before a time, and that
-// were used since, or whose user used a program or an access key. The longest unasked come first.
+// were used since, or whose user used a program or an access key. The longest unasked come first. Those for which a browser is sent there are not among them.
 func (t *Tx) SessionsToCheck(ctx context.Context, before time.Time, limit int) ([]access.ID, error) {
-	return rows(ctx, t, scanID, `SELECT u.session_id FROM upstream_sessions u WHERE u.checked < $1 AND (EXISTS
+	return rows(ctx, t, scanID, `SELECT u.session_id FROM upstream_sessions u WHERE u.checked < $1 AND u.reprove = 0 AND (EXISTS
 		(SELECT 1 FROM sessions s WHERE (s.id = u.session_id OR s.user_id = u.user_id AND s.kind = 'program') AND s.last_used > u.checked)
 		OR EXISTS (SELECT 1 FROM access_keys k WHERE k.user_id = u.user_id AND k.last_used > u.checked)) ORDER BY u.checked, u.session_id LIMIT $2`, micros(before), limit)
 }
 
 // ClaimCheck lets one caller ask the upstream of a session, if nobody has since the time before:
 // for all others it was asked at now. Sessions of the same user that have nothing to ask with of
-// their own are asked for together.
+// their own are asked for together. Until SetRenewal, what it is asked with is in doubt; Doubt before now
+// means that it was so already.
 func (t *Tx) ClaimCheck(ctx context.Context, session access.ID, before, now time.Time) (s UpstreamSession, ok bool, err error) {
-	list, err := rows(ctx, t, t.scanUpstreamSession, "UPDATE upstream_sessions SET checked = $1 WHERE session_id = $2 AND checked < $3 RETURNING "+upstreamSessionColumns,
+	list, err := rows(ctx, t, t.scanUpstreamSession, `UPDATE upstream_sessions SET checked = $1, doubt = CASE WHEN doubt = 0 AND renewal <> '' THEN $1 ELSE doubt END
+		WHERE session_id = $2 AND checked < $3 AND reprove = 0 RETURNING `+upstreamSessionColumns,
 		micros(now), string(session), micros(before))
 	if err != nil || len(list) == 0 {
 		return s, false, err
@@ -163,8 +186,22 @@ func (t *Tx) ClaimCheck(ctx context.Context, session access.ID, before, now time
 
 // SetRenewal stores what to ask an upstream with the next time. A session that is over is left out.
 func (t *Tx) SetRenewal(ctx context.Context, session access.ID, renewal []byte) error {
-	_, err := t.exec(ctx, "UPDATE upstream_sessions SET renewal = $1 WHERE session_id = $2", t.sealRenewal(session, renewal), string(session))
+	_, err := t.exec(ctx, "UPDATE upstream_sessions SET renewal = $1, doubt = 0 WHERE session_id = $2", t.sealRenewal(session, renewal), string(session))
 	return err
+}
+
+// Reprove says from when a browser of a session is to be sent to its upstream once more, and from when the
+// session is worth nothing without.
+func (t *Tx) Reprove(ctx context.Context, session access.ID, from, ends time.Time) error {
+	_, err := t.exec(ctx, "UPDATE upstream_sessions SET reprove = $1, ends = $2 WHERE session_id = $3", micros(from), micros(ends), string(session))
+	return err
+}
+
+// ClaimReproof lets one browser tab of a session that is due go to the upstream: for all others it is not due
+// before next.
+func (t *Tx) ClaimReproof(ctx context.Context, session access.ID, now, next time.Time) (ok bool, err error) {
+	n, err := t.exec(ctx, "UPDATE upstream_sessions SET reprove = $1 WHERE session_id = $2 AND reprove > 0 AND reprove <= $3", micros(next), string(session), micros(now))
+	return n > 0, err
 }
 
 // Unchecked puts back when an upstream was asked that did not answer.
@@ -209,6 +246,7 @@ type Arrival struct {
 	SID      string
 	Renewal  []byte
 	Expires  time.Time
+	Until    time.Time // when the session at the upstream is over; zero if it does not say
 }
 
 func arrivalPlace(hash string) string { return "upstream_arrivals/renewal/" + hash }
@@ -219,8 +257,8 @@ func (t *Tx) InsertArrival(ctx context.Context, a *Arrival) error {
 	if len(a.Renewal) > 0 {
 		sealed = t.sealer.seal(arrivalPlace(hash), a.Renewal)
 	}
-	_, err := t.exec(ctx, "INSERT INTO upstream_arrivals (hash, upstream_id, user_id, sid, renewal, expires) VALUES ($1, $2, $3, $4, $5, $6)",
-		hash, string(a.Upstream), string(a.User), a.SID, sealed, micros(a.Expires))
+	_, err := t.exec(ctx, "INSERT INTO upstream_arrivals (hash, upstream_id, user_id, sid, renewal, expires, until) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		hash, string(a.Upstream), string(a.User), a.SID, sealed, micros(a.Expires), micros(a.Until))
 	return err
 }
 
@@ -229,11 +267,11 @@ func (t *Tx) TakeArrival(ctx context.Context, hash []byte) (Arrival, error) {
 	key := hex.EncodeToString(hash)
 	var sealed string
 	list, err := rows(ctx, t, func(row scanner, a *Arrival) error {
-		var expires int64
-		err := row.Scan(&a.Upstream, &a.User, &a.SID, &sealed, &expires)
-		a.Hash, a.Expires = hash, moment(expires)
+		var expires, until int64
+		err := row.Scan(&a.Upstream, &a.User, &a.SID, &sealed, &expires, &until)
+		a.Hash, a.Expires, a.Until = hash, moment(expires), moment(until)
 		return err
-	}, "DELETE FROM upstream_arrivals WHERE hash = $1 RETURNING upstream_id, user_id, sid, renewal, expires", key)
+	}, "DELETE FROM upstream_arrivals WHERE hash = $1 RETURNING upstream_id, user_id, sid, renewal, expires, until", key)
 	if err != nil {
 		return Arrival{}, err
 	}

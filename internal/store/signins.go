@@ -55,7 +55,7 @@ func signInValues(s *access.SignInEntry) []any {
 		string(s.ID), micros(s.Time), string(s.Event), string(s.Result), s.Reason, s.Message, string(s.User), s.UserName,
 		string(s.Application), s.ApplicationName, string(s.Upstream), s.UpstreamName, jsonList(s.Methods), s.Policy, jsonList(s.ReportOnly),
 		string(s.Session), s.Address, s.UserAgent, s.Request, string(s.Gateway), s.Client, int64(s.Unrecorded),
-		flag(s.User != ""), folded(s.UserName),
+		flag(s.User != "" || s.Event == access.EventKey && s.Client != ""), folded(s.UserName),
 	}
 }
 
