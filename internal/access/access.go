@@ -118,6 +118,9 @@ type Principal struct {
 	Authenticated time.Time // when the user last proved who they are
 	Methods       []string  // how: MethodPassword and its like ("amr", RFC 8176)
 	BreakGlass    bool      // policies do not hold for them
+	// Reprove is from when a browser is to be sent to the upstream that vouches for them, to ask it once more, and
+	// Ends from when nothing is known of them until that has happened. Zero: never.
+	Reprove, Ends time.Time
 	// Address is the client's, where a gateway asks for a grant on behalf of a request. It is no part of a session.
 	Address netip.Addr
 }

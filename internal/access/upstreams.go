@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"postern/internal/fault"
@@ -51,6 +52,11 @@ type OIDCSettings struct {
 	AllowPrivate  bool     // the provider may be at a private address
 	AllowLoopback bool     // the provider is this very machine
 	CA            string   // PEM certificates that its chain may end in, beside the system's; optional
+	// StrongACR and StrongAMR say how it spells that it asked for more than one factor: by acr, which it is
+	// then asked for where more than one is needed, and by amr beside those of RFC 8176.
+	StrongACR []string
+	StrongAMR []string
+	ProofLife time.Duration // see UpstreamProof
 }
 
 // LDAPSettings say how to reach a directory and where in it the users are.
@@ -85,6 +91,39 @@ type SAMLSettings struct {
 	AllowPrivate     bool   // the metadata may be at a private address
 	AllowLoopback    bool   // the metadata is at this very machine
 	CA               string // PEM certificates for MetadataURL, beside the system's; optional
+	// StrongContexts are the authentication contexts that are more than one factor. It is asked for
+	// them where that is needed.
+	StrongContexts []string
+	MetadataSigner string        // PEM certificates of which one must have signed the metadata; optional
+	ProofLife      time.Duration // see UpstreamProof
+}
+
+// UpstreamProof is how long a session is good without its upstream's word, where that can be asked
+// only by sending the user's browser there. From UpstreamReproof on it is sent with the next page.
+const (
+	UpstreamProof    = time.Hour
+	UpstreamReproof  = 15 * time.Minute
+	maxUpstreamProof = 24 * time.Hour
+)
+
+// ProofLife gives how long a session is good without the upstream's word.
+func (u *Upstream) ProofLife() time.Duration {
+	life := time.Duration(0)
+	switch {
+	case u.OIDC != nil:
+		life = u.OIDC.ProofLife
+	case u.SAML != nil:
+		life = u.SAML.ProofLife
+	}
+	if life == 0 {
+		life = UpstreamProof
+	}
+	return life
+}
+
+// Strengthens reports whether the upstream is known to ask for more than one factor where it is told to.
+func (u *Upstream) Strengthens() bool {
+	return u.OIDC != nil && len(u.OIDC.StrongACR)+len(u.OIDC.StrongAMR) > 0 || u.SAML != nil && len(u.SAML.StrongContexts) > 0
 }
 
 // Limits of an upstream.
@@ -187,6 +226,14 @@ func (s *OIDCSettings) check(p *fault.Problems) {
 		}
 	}
 	checkWord(p, "oidc.groupsClaim", s.GroupsClaim, 128)
+	checkStrong(p, "oidc.strongAcr", s.StrongACR)
+	checkStrong(p, "oidc.strongAmr", s.StrongAMR)
+	for _, acr := range s.StrongACR {
+		if strings.ContainsAny(acr, " \t") {
+			p.Add("oidc.strongAcr", "must be words without blanks, which separate them in a request; %q is none", bounded(acr))
+		}
+	}
+	checkProofLife(p, "oidc.proofLife", s.ProofLife)
 	p.Check("oidc.ca", checkCertificates(s.CA))
 }
 
@@ -318,6 +365,31 @@ func (s *SAMLSettings) check(p *fault.Problems) {
 	checkWord(p, "saml.subjectAttribute", s.SubjectAttribute, 256)
 	checkWord(p, "saml.groupsAttribute", s.GroupsAttribute, 256)
 	p.Check("saml.ca", checkCertificates(s.CA))
+	p.Check("saml.metadataSigner", checkCertificates(s.MetadataSigner))
+	checkStrong(p, "saml.strongContexts", s.StrongContexts)
+	checkProofLife(p, "saml.proofLife", s.ProofLife)
+}
+
+const maxStrong = 16
+
+// checkStrong accepts an upstream's own words for a strong sign-in, each once.
+func checkStrong(p *fault.Problems, field string, words []string) {
+	if len(words) > maxStrong {
+		p.Add(field, "must be at most %d", maxStrong)
+		return
+	}
+	for i, w := range words {
+		needWord(p, field, w, 256)
+		if slices.Contains(words[:i], w) {
+			p.Add(field, "contains %q twice", bounded(w))
+		}
+	}
+}
+
+func checkProofLife(p *fault.Problems, field string, life time.Duration) {
+	if life != 0 && (life < UpstreamReproof || life > maxUpstreamProof) {
+		p.Add(field, "must be from %s to %s", UpstreamReproof, maxUpstreamProof)
+	}
 }
 
 // checkFetchURL accepts an https URL, with a query if need be.

@@ -41,7 +41,8 @@ func inputUpstream(u access.Upstream) api.UpstreamInput {
 	in := api.UpstreamInput{Name: u.Name, Kind: string(u.Kind), Disabled: u.Disabled, OnlyKnown: u.OnlyKnown, Default: u.Default, Domains: u.Domains}
 	in.Mapping = showMapping(&u.Mapping)
 	if s := u.OIDC; s != nil {
-		in.OIDC = &api.UpstreamOIDC{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
+		in.OIDC = &api.UpstreamOIDC{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA,
+			StrongACR: s.StrongACR, StrongAMR: s.StrongAMR, ProofLife: duration(s.ProofLife)}
 	}
 	if s := u.LDAP; s != nil {
 		in.LDAP = &api.UpstreamLDAP{URLs: s.URLs, StartTLS: s.StartTLS, AllowPlain: s.AllowPlain, CA: s.CA, BaseDN: s.BaseDN, BindDN: s.BindDN,
@@ -50,7 +51,8 @@ func inputUpstream(u access.Upstream) api.UpstreamInput {
 	}
 	if s := u.SAML; s != nil {
 		in.SAML = &api.UpstreamSAML{Metadata: s.Metadata, MetadataURL: s.MetadataURL, EntityID: s.EntityID, SubjectAttribute: s.SubjectAttribute,
-			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
+			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA,
+			MetadataSigner: s.MetadataSigner, StrongContexts: s.StrongContexts, ProofLife: duration(s.ProofLife)}
 	}
 	return in
 }
@@ -73,6 +75,7 @@ func showMapping(m *access.Mapping) *api.UpstreamMapping {
 func applyUpstream(u *access.Upstream, in api.UpstreamInput) error {
 	u.Name, u.Kind, u.Disabled, u.OnlyKnown, u.Default, u.Domains = in.Name, access.UpstreamKind(in.Kind), in.Disabled, in.OnlyKnown, in.Default, in.Domains
 	u.Mapping, u.OIDC, u.LDAP, u.SAML = access.Mapping{}, nil, nil, nil
+	var p fault.Problems
 	if m := in.Mapping; m != nil {
 		u.Mapping = access.Mapping{Name: m.Name, DisplayName: m.DisplayName, Email: m.Email, EmailDomains: m.EmailDomains, GroupsByName: m.GroupsByName, GroupPrefix: m.GroupPrefix}
 		for _, r := range m.Required {
@@ -83,7 +86,8 @@ func applyUpstream(u *access.Upstream, in api.UpstreamInput) error {
 		}
 	}
 	if s := in.OIDC; s != nil {
-		u.OIDC = &access.OIDCSettings{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
+		u.OIDC = &access.OIDCSettings{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA,
+			StrongACR: s.StrongACR, StrongAMR: s.StrongAMR, ProofLife: parseDuration(&p, "oidc.proofLife", s.ProofLife)}
 	}
 	if s := in.LDAP; s != nil {
 		u.LDAP = &access.LDAPSettings{URLs: s.URLs, StartTLS: s.StartTLS, AllowPlain: s.AllowPlain, CA: s.CA, BaseDN: s.BaseDN, BindDN: s.BindDN,
@@ -92,9 +96,10 @@ func applyUpstream(u *access.Upstream, in api.UpstreamInput) error {
 	}
 	if s := in.SAML; s != nil {
 		u.SAML = &access.SAMLSettings{Metadata: s.Metadata, MetadataURL: s.MetadataURL, EntityID: s.EntityID, SubjectAttribute: s.SubjectAttribute,
-			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA}
+			GroupsAttribute: s.GroupsAttribute, IdPInitiated: s.IdPInitiated, SignRequests: s.SignRequests, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA,
+			MetadataSigner: s.MetadataSigner, StrongContexts: s.StrongContexts, ProofLife: parseDuration(&p, "saml.proofLife", s.ProofLife)}
 	}
-	return nil
+	return p.Err()
 }
 
 func (h *Handler) createUpstream(c *call, in api.UpstreamCreate) (api.Upstream, error) {

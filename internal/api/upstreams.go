@@ -53,6 +53,9 @@ type UpstreamOIDC struct {
 	AllowPrivate  bool     `json:"allowPrivate" required:"false" doc:"The provider may be at a private address."`
 	AllowLoopback bool     `json:"allowLoopback" required:"false" doc:"The provider is this very machine."`
 	CA            string   `json:"ca,omitempty" doc:"PEM certificates that its chain may end in, beside the system's."`
+	StrongACR     []string `json:"strongAcr,omitempty" doc:"Which of its authentication contexts (acr) are more than one factor. It is asked for them where a policy wants that." example:"[\"https://refeds.org/profile/mfa\"]"`
+	StrongAMR     []string `json:"strongAmr,omitempty" doc:"Which of its methods (amr) are more than one factor, beside those that RFC 8176 names." example:"[\"duo\"]"`
+	ProofLife     string   `json:"proofLife,omitempty" doc:"Of a provider that gives no refresh token: how long a session is good without its word, from 15m to 24h; 1h if left out. After 15 minutes the next page goes by the provider, without a question if it has none." example:"1h"`
 }
 
 // UpstreamLDAP says how to reach a directory and where in it the users are.
@@ -86,6 +89,10 @@ type UpstreamSAML struct {
 	AllowPrivate     bool   `json:"allowPrivate" required:"false" doc:"The metadata may be at a private address."`
 	AllowLoopback    bool   `json:"allowLoopback" required:"false" doc:"The metadata is at this very machine."`
 	CA               string `json:"ca,omitempty" doc:"PEM certificates that the chain of metadataUrl may end in, beside the system's."`
+	MetadataSigner   string `json:"metadataSigner,omitempty" doc:"PEM certificates of which one must have signed the metadata; if left out, it may be unsigned."`
+
+	StrongContexts []string `json:"strongContexts,omitempty" doc:"Which authentication contexts are more than one factor. It is asked for them where a policy wants that." example:"[\"https://refeds.org/profile/mfa\"]"`
+	ProofLife      string   `json:"proofLife,omitempty" doc:"How long a session is good without the provider's word, from 15m to 24h; 1h if left out. After 15 minutes the next page goes by the provider, without a question if it has none." example:"1h"`
 }
 
 // UpstreamCreate is a new upstream.

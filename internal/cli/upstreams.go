@@ -89,6 +89,8 @@ func upstreamFields() []field {
 		{"client-id", "oidc.clientId", "oidc: what the provider calls this service", text, ""},
 		{"scope", "oidc.scopes", "oidc: what to ask for beside openid; may be given several times", wholes, ""},
 		{"groups-claim", "oidc.groupsClaim", "oidc: where the groups are", text, ""},
+		{"strong-acr", "oidc.strongAcr", "oidc: authentication context (acr) that is more than one factor, and asked for where that is needed; may be given several times", wholes, ""},
+		{"strong-amr", "oidc.strongAmr", "oidc: method (amr) that is more than one factor; may be given several times", wholes, ""},
 
 		{"url", "ldap.urls", "ldap: a server, ldaps://host; may be given several times", wholes, ""},
 		{"start-tls", "ldap.startTls", "ldap: encrypt ldap:// connections", truth, ""},
@@ -111,8 +113,11 @@ func upstreamFields() []field {
 		{"groups-attribute", "saml.groupsAttribute", "saml: where the groups are", text, ""},
 		{"idp-initiated", "saml.idpInitiated", "saml: take answers that nobody asked for here", truth, ""},
 		{"sign-requests", "saml.signRequests", "saml: sign requests with the private key that is the secret", truth, ""},
+		{"metadata-signer", "saml.metadataSigner", "saml: `file` with PEM certificates of which one must have signed the metadata", content, ""},
+		{"strong-context", "saml.strongContexts", "saml: authentication context that is more than one factor, and asked for where that is needed; may be given several times", wholes, ""},
 
 		{"ca", "ca", "`file` with PEM certificates that its chain may end in, beside the system's", content, ""},
+		{"proof-life", "proofLife", "saml, and oidc without refresh tokens: how long a session is good without the provider's word, such as 1h", text, ""},
 		{"allow-private", "allowPrivate", "oidc, saml: it may be at a private address", truth, ""},
 		{"allow-loopback", "allowLoopback", "it may be this very machine", truth, ""},
 	}
@@ -153,7 +158,7 @@ func nestUpstream(ctx context.Context, client *api.Client, flat map[string]any) 
 			value, err = groupMappings(ctx, client, value)
 		case "mapping.required":
 			value, err = requirements(value)
-		case "ca", "allowPrivate", "allowLoopback":
+		case "ca", "allowPrivate", "allowLoopback", "proofLife":
 			if kind == "" {
 				return nil, usage("say of which kind with another flag: --issuer, --url or --metadata-url must go with it")
 			}

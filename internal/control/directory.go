@@ -48,7 +48,7 @@ type typed struct {
 	name    string
 	subject string // instead of the name: of somebody who confirms to be who is signed in
 	in      Credentials
-	guess   *identity.Attempt
+	guess   *guess
 }
 
 // check asks the directory. Who is signed in is asked for by what the directory calls them for ever: their name here
@@ -84,14 +84,14 @@ func (c *Control) signInElsewhere(ctx context.Context, by access.Actor, t typed)
 	}
 	switch {
 	case err == nil && busy != nil:
-		t.guess.Void()
+		t.guess.Void(ctx)
 		return access.User{}, Progress{}, busy
 	case fault.Is(err, fault.KindUnauthenticated):
 		return access.User{}, Progress{}, fault.Unauthenticated("the user name or the password is not right").Because(err)
 	case err != nil:
-		t.guess.Void()
+		t.guess.Void(ctx)
 		return access.User{}, Progress{}, notNow(&t.client.upstream, err)
 	}
-	t.guess.Succeeded()
+	t.guess.Succeeded(ctx)
 	return c.welcome(ctx, by, arrival{client: t.client, said: said, started: started, in: t.in})
 }

@@ -45,21 +45,21 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 		tried.Event, tried.Session = access.EventConfirm, in.Who.Session
 	}
 	defer func() { c.tried(ctx, tried, p, err) }()
-	guess, err := c.throttle.Begin(short(name, 64), addressOf(by))
+	guess, err := c.beginGuess(ctx, c.passwordGuesses(), short(name, 64), addressOf(by))
 	if err != nil {
 		return p, err
 	}
 	started := c.now()
 	user, hash, err := c.passwordOf(ctx, name)
 	if err != nil {
-		guess.Void()
+		guess.Void(ctx)
 		return p, err
 	}
 	// A name that nobody has is not recorded: people type their password there by mistake.
 	tried = of(tried, &user)
 	if elsewhere, err := c.directoryFor(ctx, name, &user); err != nil || elsewhere != nil {
 		if err != nil {
-			guess.Void()
+			guess.Void(ctx)
 			return p, err
 		}
 		tried.Upstream, tried.UpstreamName = elsewhere.upstream.ID, elsewhere.upstream.Name
@@ -71,14 +71,14 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 	}
 	good, stale, err := c.passwords.Check(ctx, hash, in.Password)
 	if err != nil {
-		guess.Void()
+		guess.Void(ctx)
 		return p, err
 	}
 	if !good || user.Disabled || in.Who != nil && in.Who.User != user.ID {
 		tried.Reason = whyNot(&user, good, in.Who)
 		return p, fault.Unauthenticated("the user name or the password is not right")
 	}
-	guess.Succeeded()
+	guess.Succeeded(ctx)
 	tried.Methods = []string{access.MethodPassword}
 	if stale {
 		c.rehash(ctx, user, in.Password)

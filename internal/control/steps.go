@@ -159,16 +159,16 @@ func (c *Control) ContinueSignIn(ctx context.Context, by access.Actor, a Answer)
 
 // answerSecond counts the answer as a guess unless it is right.
 func (c *Control) answerSecond(ctx context.Context, by access.Actor, step session.Step, a Answer) (Progress, error) {
-	attempt, err := c.second.Begin(string(step.User), addressOf(by))
+	attempt, err := c.beginGuess(ctx, c.factorGuesses(), string(step.User), addressOf(by))
 	if err != nil {
 		return Progress{}, err
 	}
 	p, err := c.complete(ctx, by, step, a)
 	switch {
 	case err == nil:
-		attempt.Succeeded()
+		attempt.Succeeded(ctx)
 	case !fault.Is(err, fault.KindUnauthenticated):
-		attempt.Void()
+		attempt.Void(ctx)
 	}
 	return p, err
 }

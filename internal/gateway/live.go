@@ -144,6 +144,7 @@ func (g *Gateway) lookOnce(ctx context.Context, same []*exchange) {
 			g.deny(x, d)
 			continue
 		}
+		x.who.Store(who) // a later decision is about who they are now
 		g.live.until(x, d.Until)
 		x.checked.Store(int64(x.since()))
 	}

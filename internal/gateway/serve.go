@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"postern/internal/access"
 	"postern/internal/fault"
+	"postern/internal/policy"
 	"postern/internal/web"
 	"postern/internal/wire"
 )
@@ -169,5 +171,18 @@ func (g *Gateway) answer(x *exchange, v *view) error {
 	if err != nil {
 		return err
 	}
+	if who := x.who.Load(); who != nil && x.provesAgain(who, g.now()) {
+		return g.signIn(x, &denial{policy.Decision{SignIn: true, Reason: policy.ReasonProofDue}})
+	}
 	return g.forward(x, r)
+}
+
+// provesAgain reports whether a page is a good moment to send its browser by the upstream of its user, which is due
+// to be asked once more. What a page asks for by itself, and pages within pages, go on meanwhile.
+func (x *exchange) provesAgain(who *access.Principal, now time.Time) bool {
+	if who.Reprove.IsZero() || now.Before(who.Reprove) || x.credential || x.method != http.MethodGet || !navigation(x.method, x.header) {
+		return false
+	}
+	dest := x.header.Get("Sec-Fetch-Dest")
+	return dest == "" || dest == "document"
 }

@@ -23,6 +23,7 @@ const (
 	ReasonPolicyAge           = "policy-age"
 	ReasonPolicyNetwork       = "policy-network"
 	ReasonPolicyTime          = "policy-time"
+	ReasonProofDue            = "proof-due"
 )
 
 // Request is what is decided about.
@@ -64,11 +65,14 @@ func Decide(snap *access.Snapshot, app *access.Application, r Request) Decision 
 	if r.Who == nil || r.Who.User == "" || r.Who.Authenticated.After(r.Now.Add(maxSkew)) {
 		return Decision{SignIn: true, Reason: ReasonSignInRequired, Message: "Please sign in to use this application."}
 	}
+	if !r.Who.Ends.IsZero() && !r.Now.Before(r.Who.Ends) {
+		return Decision{SignIn: true, Reason: ReasonProofDue, Message: "Your identity provider has to confirm that you are still let in. Reload the page to go on."}
+	}
 	until, assigned := snap.Assigned(current.ID, r.Who, r.Now)
 	if !assigned {
 		return deny(ReasonNotAssigned, "You are signed in, but this application is not assigned to you. Ask your administrator for access.")
 	}
-	return conditions(snap.Rules(current.ID), r, until)
+	return conditions(snap.Rules(current.ID), r, sooner(until, r.Who.Ends))
 }
 
 // Published says whether an application is there to be used by anybody at all.

@@ -45,7 +45,7 @@ type Control interface {
 	// SignInTarget reads a signed request without acting on it.
 	SignInTarget(request string) (access.SignInRequest, error)
 	// Authorize makes the one-time code for a signed request and gives the URL to send the browser to.
-	Authorize(ctx context.Context, who access.Principal, request string) (redirect string, err error)
+	Authorize(ctx context.Context, by access.Actor, who access.Principal, request string) (redirect string, err error)
 	// Snapshot gives the newest configuration when after is 0.
 	Snapshot(ctx context.Context, after uint64) (*access.Snapshot, error)
 }
@@ -128,7 +128,11 @@ func (p *portal) pageOf(limit int64, serve func(http.ResponseWriter, *http.Reque
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
-		if err := serve(w, r); err != nil {
+		gone, err := p.goesByUpstream(w, r)
+		if err == nil && !gone {
+			err = serve(w, r)
+		}
+		if err != nil {
 			p.showError(w, r, err)
 		}
 	}
@@ -175,6 +179,15 @@ func sentence(doc web.Document) string {
 
 // session gives who is signed in, or nil. An error means that it cannot be told now.
 func (p *portal) session(r *http.Request) (*access.Principal, error) {
+	who, err := p.known(r)
+	if err != nil || who == nil || ended(who, p.Now()) {
+		return nil, err
+	}
+	return who, nil
+}
+
+// known is session also for who has to prove first that they are still let in.
+func (p *portal) known(r *http.Request) (*access.Principal, error) {
 	cookie, ok := web.Cookie(r, Cookie)
 	if !ok {
 		return nil, nil

@@ -135,8 +135,7 @@ func (p *portal) goOn(w http.ResponseWriter, r *http.Request, progress control.P
 	if len(progress.RecoveryCodes) > 0 {
 		return showCodes(w, r, progress.RecoveryCodes, after(request))
 	}
-	http.Redirect(w, r, after(request), http.StatusSeeOther)
-	return nil
+	return p.goThere(w, r, after(request))
 }
 
 func showCodes(w http.ResponseWriter, r *http.Request, codes []string, next string) error {

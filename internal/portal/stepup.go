@@ -101,12 +101,20 @@ func (p *portal) writeStepUp(w http.ResponseWriter, r *http.Request, s stepUpPag
 	passkey := slices.ContainsFunc(account.Factors, func(f access.Factor) bool { return f.Kind == access.FactorPasskey })
 	// Only a passkey resists phishing; of one who has no factor at all, the password leads to adding one.
 	onlyPasskey := s.decision.StepUp == access.PhishingResistant && len(account.Factors) > 0
+	elsewhere, err := p.elsewhere(r, &account.User)
+	if err != nil {
+		return err
+	}
+	if onlyPasskey {
+		elsewhere = nil
+	}
 	allowReturn(w.Header(), target.Host)
 	body, err := web.Render(stepUpTemplate, struct {
 		Message, Name, Application, Request, State, Options, Problem string
 		Passkey, Password, AddPasskey                                bool
+		Elsewhere                                                    *control.SignInChoice
 	}{s.decision.Message, s.who.Name, p.nameOf(r.Context(), target), s.request, offer.State, string(offer.Passkey), text,
-		passkey, !account.User.PasswordSet.IsZero() && !onlyPasskey, onlyPasskey && !passkey})
+		passkey, (!account.User.PasswordSet.IsZero() || account.User.Upstream != "" && elsewhere == nil) && !onlyPasskey, onlyPasskey && !passkey, elsewhere})
 	if err != nil {
 		return err
 	}

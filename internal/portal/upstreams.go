@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -22,11 +21,13 @@ import (
 type Upstreams interface {
 	SignInChoices(ctx context.Context) ([]control.SignInChoice, error)
 	Depart(ctx context.Context, in control.Departure) (control.Departed, error)
+	// Reprove begins to ask the upstream of somebody signed in once more whether they are still let in.
+	Reprove(ctx context.Context, in control.Departure) (out control.Departed, ok bool, err error)
 	Arrive(ctx context.Context, by access.Actor, in control.Return) (control.Progress, error)
 	EndAtUpstream(ctx context.Context, who access.Principal) string
 	// EndedAtUpstream and EndedInBrowser take an upstream's word that a session ended there.
 	EndedAtUpstream(ctx context.Context, by access.Actor, id access.ID, said control.LogoutMessage) (reply string, err error)
-	EndedInBrowser(ctx context.Context, id access.ID, said url.Values) error
+	EndedInBrowser(ctx context.Context, by access.Actor, id access.ID, said url.Values) error
 	UpstreamMetadata(ctx context.Context, id access.ID) ([]byte, error)
 }
 
@@ -93,12 +94,23 @@ func (p *portal) depart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in := control.Departure{Upstream: id, Binding: bind(w, r), Request: r.URL.Query().Get("request")}
-	switch confirm := r.URL.Query().Get("confirm") != ""; {
-	case confirm && who == nil:
-		http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	confirm, stepUp := r.URL.Query().Get("confirm") != "", r.URL.Query().Get("step-up") != ""
+	switch {
+	case (confirm || stepUp) && who == nil:
+		http.Redirect(w, r, "/sign-in?"+url.Values{"request": {in.Request}}.Encode(), http.StatusSeeOther)
 		return nil
+	case stepUp:
+		d, err := p.StepUps.Weigh(*who, in.Request)
+		if err != nil {
+			return err
+		}
+		if d.StepUp == "" {
+			http.Redirect(w, r, after(in.Request), http.StatusSeeOther)
+			return nil
+		}
+		in.Who, in.Need = who, d.StepUp
 	case confirm:
-		in.Who = who
+		in.Who, in.Request = who, ""
 	case who != nil:
 		http.Redirect(w, r, after(in.Request), http.StatusSeeOther)
 		return nil
@@ -107,11 +119,7 @@ func (p *portal) depart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	dropFlows(w, r)
-	http.SetCookie(w, &http.Cookie{Name: fmt.Sprintf("%s%010d-%s", flowCookie, p.Now().Unix(), flowOf(out.State)), Value: out.Flow + "~" + out.Request,
-		Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: flowAge})
-	http.Redirect(w, r, out.URL, http.StatusSeeOther)
-	return nil
+	return p.sendOff(w, r, out)
 }
 
 func flowOf(state string) string {
@@ -171,12 +179,16 @@ func (p *portal) arrivePosted(w http.ResponseWriter, r *http.Request) error {
 	return p.arriveWith(w, r, answer)
 }
 
+// onward is what a page says that goes on by itself: to an address, or with a form.
+type onward struct {
+	Where, Action, Says string
+	Form                url.Values
+}
+
 // onward shows a page that sends a form once more, by script or by its button.
 func (p *portal) onward(w http.ResponseWriter, r *http.Request, form url.Values) error {
-	body, err := web.Render(onwardTemplate, struct {
-		Action string
-		Form   url.Values
-	}{r.URL.Path, form})
+	form.Set("again", "1")
+	body, err := web.Render(onwardTemplate, onward{Action: r.URL.Path, Form: form, Says: "Your identity provider has sent you back."})
 	if err != nil {
 		return err
 	}
@@ -194,7 +206,7 @@ func (p *portal) arriveWith(w http.ResponseWriter, r *http.Request, answer url.V
 		state = answer.Get("RelayState")
 	}
 	name, signed, request := flow(r, state)
-	who, err := p.session(r)
+	who, err := p.known(r)
 	if err != nil {
 		return err
 	}
@@ -203,7 +215,13 @@ func (p *portal) arriveWith(w http.ResponseWriter, r *http.Request, answer url.V
 	if name != "" && !fault.Is(err, fault.KindUnavailable) {
 		dropFlow(w, name)
 	}
+	if progress.Proof != nil {
+		return p.provedAgain(w, r, proved{who, request, *progress.Proof, err})
+	}
 	if fault.Is(err, fault.KindForbidden) || fault.Is(err, fault.KindUnauthenticated) {
+		if progress.Next == nil && who != nil && good(p, request) != "" {
+			return p.showStepUp(w, r, request, err)
+		}
 		if progress.Next == nil && who == nil {
 			doc := web.Describe(r.Context(), err)
 			return p.showSignIn(w, r, doc.Status, signInData{Request: good(p, request), Problem: sentence(doc)})
@@ -234,11 +252,7 @@ func (p *portal) confirmedElsewhere(w http.ResponseWriter, r *http.Request, prog
 
 // leave shows a page that goes on by itself. It follows forms whose answer may not lead elsewhere.
 func (p *portal) leave(w http.ResponseWriter, r *http.Request, title, where string) error {
-	body, err := web.Render(onwardTemplate, struct {
-		Where  string
-		Action string
-		Form   url.Values
-	}{Where: where})
+	body, err := web.Render(onwardTemplate, onward{Where: where})
 	if err != nil {
 		return err
 	}
@@ -311,7 +325,7 @@ func (p *portal) frontLogout(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	id, err := upstreamID(r)
 	if err == nil {
-		err = p.Upstreams.EndedInBrowser(r.Context(), id, r.URL.Query())
+		err = p.Upstreams.EndedInBrowser(r.Context(), anyone(r), id, r.URL.Query())
 	}
 	if err != nil {
 		web.Problem(w, r, err)

@@ -43,6 +43,9 @@ type Step struct {
 	Upstream access.ID `json:"p,omitempty"` // that is asked, or that vouched for the user
 	// Need is set where the session of who is signed in is to prove this much from now on.
 	Need access.Strength `json:"n,omitempty"`
+	// Proof is set where the upstream is only to vouch once more for who is signed in; Silent where it may ask nothing.
+	Proof  bool `json:"v,omitempty"`
+	Silent bool `json:"q,omitempty"`
 }
 
 // Expires is when the step can be shown no more.

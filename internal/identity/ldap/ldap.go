@@ -139,6 +139,29 @@ func (c *Client) Authenticate(ctx context.Context, name, password string) (ident
 		}
 		return identity.Assertion{}, away(err)
 	}
+	return c.proven(ctx, found, password)
+}
+
+// Confirm is Authenticate for somebody who has signed in before: it is the same entry whatever it is called by now,
+// and whatever name they signed in with.
+func (c *Client) Confirm(ctx context.Context, subject, password string) (identity.Assertion, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
+	defer cancel()
+	if password == "" || len(password) > maxPassword {
+		return identity.Assertion{}, refused(&Refusal{Reason: ReasonPassword, Detail: "it was empty or too long, so the directory was not asked"})
+	}
+	found, err := c.bySubject(ctx, subject)
+	if fault.Is(err, fault.KindNotFound) {
+		return identity.Assertion{}, refused(&Refusal{Reason: ReasonUnknown, Detail: "the directory has no such user any more"})
+	}
+	if err != nil {
+		return identity.Assertion{}, away(err)
+	}
+	return c.proven(ctx, found, password)
+}
+
+// proven takes the password of an entry and says whose it is.
+func (c *Client) proven(ctx context.Context, found *goldap.Entry, password string) (identity.Assertion, error) {
 	if err := c.prove(ctx, found.DN, password); err != nil {
 		return identity.Assertion{}, away(err)
 	}
