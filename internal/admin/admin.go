@@ -43,7 +43,7 @@ type Handler struct {
 }
 
 // New makes the handler of the admin host.
-func New(cfg Config) (*Handler, error) {
+func New(cfg Config) *Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -53,15 +53,13 @@ func New(cfg Config) (*Handler, error) {
 	for _, rt := range routes {
 		h.mux.HandleFunc(rt.method+" "+rt.pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(&rt, w, r) })
 	}
-	if err := h.documents(); err != nil {
-		return nil, err
-	}
+	h.documents()
 	h.mux.HandleFunc("GET "+protectedPath, h.protected)
 	h.mux.HandleFunc("GET /setup", h.showSetup)
 	h.mux.HandleFunc("POST /setup", h.postSetup)
 	h.center()
 	h.secure = web.Secure(http.HandlerFunc(h.route))
-	return h, nil
+	return h
 }
 
 // ServeHTTP answers one request.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -28,25 +29,23 @@ func OpenAPI() ([]byte, error) {
 	return data, nil
 }
 
-// documents serves the OpenAPI document, which is no secret.
-func (h *Handler) documents() error {
-	yaml, err := h.document.YAML()
-	if err != nil {
-		return fmt.Errorf("write the OpenAPI document: %w", err)
-	}
-	text, err := json.Marshal(h.document)
-	if err != nil {
-		return fmt.Errorf("write the OpenAPI document: %w", err)
-	}
-	serve := func(kind string, body []byte) http.HandlerFunc {
+// documents serves the OpenAPI document, which is no secret. It is written when somebody asks for it first:
+// that took longer than all else of a start.
+func (h *Handler) documents() {
+	serve := func(kind string, write func() ([]byte, error)) http.HandlerFunc {
+		once := sync.OnceValues(write)
 		return func(w http.ResponseWriter, r *http.Request) {
+			body, err := once()
+			if err != nil {
+				web.Problem(w, r, fault.Internal(err, "write the OpenAPI document"))
+				return
+			}
 			w.Header().Set("Content-Type", kind)
 			w.Write(body)
 		}
 	}
-	h.mux.HandleFunc("GET /openapi.yaml", serve("application/yaml", yaml))
-	h.mux.HandleFunc("GET /openapi.json", serve("application/json", text))
-	return nil
+	h.mux.HandleFunc("GET /openapi.yaml", serve("application/yaml", h.document.YAML))
+	h.mux.HandleFunc("GET /openapi.json", serve("application/json", func() ([]byte, error) { return json.Marshal(h.document) }))
 }
 
 // describe makes the document of the routes, and with it the schemas that requests are held

@@ -80,9 +80,7 @@ func newUnclaimed(t *testing.T, change ...func(*admin.Config)) *system {
 	for _, c := range change {
 		c(&cfg)
 	}
-	if s.handler, err = admin.New(cfg); err != nil {
-		t.Fatal(err)
-	}
+	s.handler = admin.New(cfg)
 	s.server = httptest.NewTLSServer(s.handler)
 	t.Cleanup(func() {
 		s.server.Close()

@@ -51,12 +51,7 @@ func serve(dir string, cleanup func(func())) (service, error) {
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(running) }()
-	handler, err := admin.New(admin.Config{Control: c, Log: log})
-	if err != nil {
-		cancel()
-		return service{}, err
-	}
-	server := httptest.NewTLSServer(handler)
+	server := httptest.NewTLSServer(admin.New(admin.Config{Control: c, Log: log}))
 	cleanup(func() {
 		server.Close()
 		cancel()

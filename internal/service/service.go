@@ -127,10 +127,7 @@ func (s *Service) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	adminHandler, err := admin.New(admin.Config{Control: s.control, Log: s.log, URL: s.cfg.AdminURL, CAFile: filepath.Join(s.cfg.Data, RootsFile)})
-	if err != nil {
-		return err
-	}
+	adminHandler := admin.New(admin.Config{Control: s.control, Log: s.log, URL: s.cfg.AdminURL, CAFile: filepath.Join(s.cfg.Data, RootsFile)})
 	s.gateway, err = gateway.New(gateway.Config{
 		ID:         string(id),
 		Address:    s.cfg.GatewayAddress,
