@@ -255,7 +255,7 @@ func (c *Connector) note(while string, err error) {
 	if again {
 		log = c.log.Debug
 	}
-	if intercepted, ok := errors.AsType[*uplink.Intercepted](err); ok {
+	if intercepted, ok := errors.AsType[*uplink.Intercepted](err); ok && intercepted.Service == "" {
 		log("connection intercepted", "while", while, "issuer", intercepted.Issuer, "subject", intercepted.Subject, "address", intercepted.Address)
 		return
 	}

@@ -55,7 +55,7 @@ func Enrol(ctx context.Context, e Enrolment) (*credential.Credential, error) {
 	}
 	face := &agentFace{e.Dialer, dir, e.Host, time.Now, e.Log}
 	cred, err := face.enrol(ctx, e)
-	if _, foreign := errors.AsType[*uplink.Intercepted](err); foreign {
+	if other, foreign := errors.AsType[*uplink.Intercepted](err); foreign && other.Service == "" {
 		return nil, fmt.Errorf("enrol at %s: %w; or the token is older than the service's authority, and a new one is needed", e.Token.ServiceURL, err)
 	}
 	if err != nil {

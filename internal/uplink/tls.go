@@ -116,16 +116,22 @@ func (d *Dialer) secure(ctx context.Context, s secured) (*tls.Conn, error) {
 var errProtocol = errors.New("tls: no application protocol")
 
 // Intercepted says that somebody else than the service answered, with a certificate of another
-// authority: a proxy that opens TLS, or another server.
+// authority: a proxy that opens TLS, another server, or the service after it exchanged its authority.
 type Intercepted struct {
 	Address string // that was dialled
 	Issuer  string // distinguished name
 	Subject string
+	Service string // trust domain of the service of Postern that it says it is; empty: it says no such thing
 	Err     error
 }
 
 // Error names the issuer and says what to do.
 func (e *Intercepted) Error() string {
+	if e.Service != "" {
+		return fmt.Sprintf("%s answered as a gateway of the service %s, with a certificate of an authority that this machine does not know (%q): "+
+			"if the service finished the exchange of its authority meanwhile, this machine must be enrolled with a new token "+
+			"(after postern-connector uninstall --force, if it was enrolled before); if it did not, somebody pretends to be it", e.Address, e.Service, e.Issuer)
+	}
 	return fmt.Sprintf("%s answered with a certificate for %q issued by %q instead of the service's own: if that is a proxy or firewall "+
 		"that inspects TLS, exempt this address from inspection; otherwise the address leads to another server",
 		e.Address, e.Subject, e.Issuer)
@@ -139,7 +145,13 @@ func intercepted(address string, leaf *x509.Certificate, err error) *Intercepted
 	if subject == "" && len(leaf.DNSNames) > 0 {
 		subject = leaf.DNSNames[0]
 	}
-	return &Intercepted{Address: address, Issuer: leaf.Issuer.String(), Subject: subject, Err: err}
+	e := &Intercepted{Address: address, Issuer: leaf.Issuer.String(), Subject: subject, Err: err}
+	if len(leaf.URIs) == 1 { // what it says of itself; nobody believes it
+		if id, err := wire.ParseIdentity(leaf.URIs[0]); err == nil && id.Role == wire.RoleGateway {
+			e.Service = id.TrustDomain
+		}
+	}
+	return e
 }
 
 // explain says why no TLS session came about.

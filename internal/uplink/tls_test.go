@@ -286,6 +286,35 @@ func TestInterceptionIsNamed(t *testing.T) {
 	}
 }
 
+// TestAnExchangedAuthorityIsNamed: who was away until the end of an exchange, or has a token of before, is told so, and
+// not of a proxy.
+func TestAnExchangedAuthorityIsNamed(t *testing.T) {
+	before, after := newService(t, nil), newService(t, nil) // of one trust domain
+	enrol, err1 := credential.EnrolTLS(before.token())
+	tunnelTLS, err2 := before.agent(t).TunnelTLS()
+	agentTLS, err3 := before.agent(t).AgentTLS()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	d := dialer(t, uplink.Config{Timeout: 30 * time.Second})
+	check := func(err error) {
+		t.Helper()
+		e, ok := errors.AsType[*uplink.Intercepted](err)
+		if !ok || e.Service != domain || !strings.Contains(err.Error(), "enrolled with a new token") || strings.Contains(err.Error(), "proxy") {
+			t.Errorf("%v", err)
+		}
+	}
+	for _, config := range []*tls.Config{enrol, agentTLS} {
+		face, err := d.Service("https://"+after.address, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(face.Post(t.Context(), wire.PathEnrol, wire.EnrolRequest{Secret: "s"}, &wire.Credential{}))
+	}
+	_, err := d.Tunnel(t.Context(), uplink.Tunnel{Gateway: wire.Gateway{Address: after.address}, TLS: tunnelTLS})
+	check(err)
+}
+
 // addChain makes the inspector send more certificates beside its own.
 func addChain(config *tls.Config, more ...[]byte) {
 	inner := config.GetCertificate

@@ -210,14 +210,18 @@ func (p *product) newUser() *posterntest.Browser {
 // admin runs the command line as the owner does, on the internet.
 func (p *product) admin(args ...string) string {
 	p.t.Helper()
-	cmd := p.Command(Internet, filepath.Join(programs, "postern"), args...)
-	cmd.Env = append(os.Environ(), "POSTERN_SERVER=https://"+adminHost, "POSTERN_API_KEY_FILE="+p.path("key"),
-		"POSTERN_CA_FILE="+p.path("service/ca.pem"))
-	out, err := cmd.CombinedOutput()
+	out, err := p.adminCommand(args...).CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("postern %s: %v: %s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+func (p *product) adminCommand(args ...string) *exec.Cmd {
+	cmd := p.Command(Internet, filepath.Join(programs, "postern"), args...)
+	cmd.Env = append(os.Environ(), "POSTERN_SERVER=https://"+adminHost, "POSTERN_API_KEY_FILE="+p.path("key"),
+		"POSTERN_CA_FILE="+p.path("service/ca.pem"))
+	return cmd
 }
 
 // publish publishes the private application to ada and makes a token for a connector.
