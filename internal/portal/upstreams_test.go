@@ -5,24 +5,36 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/posterntest"
 	"postern/internal/posterntest/idp"
+	"postern/internal/service"
 )
 
 // abroad is a system with a published page and an upstream, whose users may open it by their group.
 type abroad struct {
 	*posterntest.System
-	idp *idp.Provider
-	up  api.Upstream
+	idp   *idp.Provider
+	up    api.Upstream
+	ahead atomic.Int64 // of all clocks
+}
+
+// pass puts the clocks of the service and of the provider ahead.
+func (a *abroad) pass(d time.Duration) {
+	a.idp.Ahead(time.Duration(a.ahead.Add(int64(d))))
 }
 
 func newAbroad(t *testing.T, changes ...func(*api.UpstreamCreate)) *abroad {
 	t.Helper()
-	a := &abroad{System: posterntest.New(t), idp: idp.New(t)}
+	a := &abroad{idp: idp.New(t)}
+	a.System = posterntest.New(t, posterntest.With(func(c *service.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(a.ahead.Load())) }
+	}))
 	a.Roots.AppendCertsFromPEM([]byte(a.idp.CA()))
 	ctx := t.Context()
 	group, err := a.API.Groups.Create(ctx, api.GroupInput{Name: "Staff"})

@@ -48,12 +48,18 @@ type Provider struct {
 	away    bool
 	denied  string
 	renewed int
+
+	behaviour Behaviour
+	asked     url.Values // the last sign-in's query
+	asks      int
 }
 
 // grant is what a code or a refresh token is good for.
 type grant struct {
 	subject, sid, nonce, challenge, redirect string
 	at                                       time.Time // when the user signed in
+	acr                                      string
+	amr                                      []string
 }
 
 // New starts a provider that ends with the test.
@@ -178,12 +184,13 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	answer := url.Values{"state": {q.Get("state")}, "iss": {p.Issuer()}}
-	if p.denied != "" {
-		answer.Set("error", p.denied)
-		p.denied = ""
+	g, refusal := p.signedIn(q)
+	if refusal != "" {
+		answer.Set("error", refusal)
 	} else {
 		code := rand.Text()
-		p.grants[code] = grant{p.who, rand.Text(), q.Get("nonce"), q.Get("code_challenge"), q.Get("redirect_uri"), p.now()}
+		g.subject, g.sid, g.nonce, g.challenge, g.redirect = p.who, rand.Text(), q.Get("nonce"), q.Get("code_challenge"), q.Get("redirect_uri")
+		p.grants[code] = g
 		answer.Set("code", code)
 	}
 	back.RawQuery = answer.Encode()
@@ -217,12 +224,22 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	if !refresh {
 		c["nonce"] = g.nonce
 	}
+	if g.acr != "" {
+		c["acr"] = g.acr
+	}
+	if len(g.amr) > 0 {
+		c["amr"] = g.amr
+	}
 	for name, value := range user.Claims {
 		c[name] = value
 	}
-	next := rand.Text()
-	p.grants[next] = g
-	write(w, map[string]any{"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 300, "refresh_token": next, "id_token": p.sign("JWT", c)})
+	answer := map[string]any{"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 300, "id_token": p.sign("JWT", c)}
+	if !p.behaviour.NoRefresh {
+		next := rand.Text()
+		p.grants[next] = g
+		answer["refresh_token"] = next
+	}
+	write(w, answer)
 }
 
 func (p *Provider) sign(kind string, claims map[string]any) string {
