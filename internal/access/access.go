@@ -132,4 +132,19 @@ type Page struct {
 	Search string // optional: only objects whose name contains it, case folded
 	// Only holds values that the objects must have, by what the list can be filtered by; optional.
 	Only map[string]string
+	Sort Sort // optional: in which order; the oldest first if left out
 }
+
+// Sort is the order of a list.
+type Sort string
+
+// The orders.
+const (
+	SortCreated  Sort = "created"
+	SortNewest   Sort = "-created"
+	SortName     Sort = "name"
+	SortNameDown Sort = "-name"
+)
+
+// Sorts lists the orders of a list whose objects have names.
+func Sorts() []Sort { return []Sort{SortCreated, SortNewest, SortName, SortNameDown} }

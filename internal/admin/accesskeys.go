@@ -18,7 +18,7 @@ func (h *Handler) accessKeys() []route {
 	c := h.cfg.Control
 	get, del := http.MethodGet, http.MethodDelete
 	return []route{
-		{get, "/access-keys", "listAccessKeys", "access-keys", "List the access keys that users made for their programs", overseer, false, list(c.AccessKeys, showAccessKey, keyOpens, keyOf)},
+		{get, "/access-keys", "listAccessKeys", "access-keys", "List the access keys that users made for their programs", overseer, false, list(c.AccessKeys, showAccessKey, keyOpens, keyOf, ofExpired)},
 		{get, "/access-keys/{id}", "showAccessKey", "access-keys", "Show an access key without its secret", overseer, false, one(access.PrefixAccessKey, c.AccessKey, showAccessKey)},
 		{del, "/access-keys/{id}", "deleteAccessKey", "access-keys", "End an access key; what it has open is cut", people, false, remove(access.PrefixAccessKey, c.DeleteAccessKey)},
 	}

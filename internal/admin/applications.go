@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"time"
 
 	"postern/internal/access"
@@ -111,19 +112,6 @@ func (h *Handler) changeAssignment() change[access.Assignment, api.AssignmentInp
 	}
 }
 
-func (h *Handler) listAssignments() operation {
-	return operation{out: typeOf[api.List[api.Assignment]](), status: 200,
-		query: append(parameters(paging, []filter{toUser, toGroup, ofExpired}), parameter{"application", "Only assignments of this application.", ""}),
-		run: func(c *call) (reply, error) {
-			page, err := c.filtered([]filter{toUser, toGroup, ofExpired})
-			if err != nil {
-				return reply{}, err
-			}
-			application, err := c.reference("application", access.PrefixApplication)
-			if err != nil {
-				return reply{}, err
-			}
-			found, next, err := h.cfg.Control.Assignments(c, c.by, application, page)
-			return listed(found, next, err, showAssignment)
-		}}
+func (h *Handler) assignments(ctx context.Context, by access.Actor, page access.Page) ([]access.Assignment, string, error) {
+	return h.cfg.Control.Assignments(ctx, by, "", page)
 }

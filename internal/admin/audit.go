@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"strings"
 
 	"postern/internal/access"
 	"postern/internal/api"
@@ -29,7 +30,10 @@ func (h *Handler) listAudit() operation {
 		parameter{"object", "Only what happened to this object.", ""},
 		parameter{"action", "Only this action, such as application.create.", ""},
 		parameter{"actor", "Only what this user or API key did.", ""},
+		parameter{"outcome", "Only what was done, or refused.", ""},
+		parameter{"search", "Only what happened to an object whose name contains this, whatever its case.", ""},
 		parameter{"since", "Only what happened at or after this time.", "date-time"},
+		parameter{"until", "Only what happened at or before this time.", "date-time"},
 	), run: func(c *call) (reply, error) {
 		filter, err := auditFilter(c)
 		if err != nil {
@@ -46,13 +50,20 @@ func auditFilter(c *call) (control.AuditFilter, error) {
 	var err error
 	f.Page, err = c.page()
 	p.Check("page", err)
-	f.Object, err = c.reference("object", access.PrefixApplication, access.PrefixAssignment, access.PrefixConnector,
-		access.PrefixConnectorGroup, access.PrefixGroup, access.PrefixUser, access.PrefixToken, access.PrefixKey, access.PrefixCertificate)
-	p.Check("object", err)
+	f.Object = access.ID(c.query.Get("object"))
+	// Of whatever kind: it may be one that there is not any more.
+	if prefix, _, _ := strings.Cut(string(f.Object), "_"); f.Object != "" && (len(prefix) != 3 || !f.Object.Valid(prefix)) {
+		p.Add("object", "must be an id such as %s_…", access.PrefixApplication)
+	}
 	f.Actor, err = c.reference("actor", access.PrefixUser, access.PrefixKey, access.PrefixConnector)
 	p.Check("actor", err)
 	f.Since, err = c.time("since")
 	p.Check("since", err)
+	f.Until, err = c.time("until")
+	p.Check("until", err)
+	if f.Outcome = c.query.Get("outcome"); f.Outcome != "" && f.Outcome != "done" && f.Outcome != "refused" {
+		p.Add("outcome", "must be done or refused")
+	}
 	if len(f.Action) > 64 {
 		p.Add("action", "must be an action such as application.create")
 	}

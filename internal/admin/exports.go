@@ -13,7 +13,7 @@ func (h *Handler) exports() []route {
 	c := h.cfg.Control
 	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
-		{get, "/exports", "listExports", "exports", "List where logs are sent, and how far that is", auditors, false, list(c.Exports, showExport, ofDisabled)},
+		{get, "/exports", "listExports", "exports", "List where logs are sent, and how far that is", auditors, false, list(c.Exports, showExport, ofDisabled, ofExportKind, ofStream, ofFailing)},
 		{post, "/exports", "createExport", "exports", "Send logs to a syslog server, a webhook or a collector", owner, false, create(h.createExport)},
 		{get, "/exports/{id}", "showExport", "exports", "Show an export without its secret", auditors, false, one(access.PrefixExport, c.Export, showExport)},
 		{patch, "/exports/{id}", "updateExport", "exports", "Change, disable or enable an export", owner, false, update(h.changeExport())},

@@ -28,8 +28,11 @@ var paging = []parameter{
 	{"after", "The cursor next of the page before.", ""},
 }
 
+var dated = append(paging[:len(paging):len(paging)], parameter{"sort", "The order: created, the oldest first, if left out; or -created.", ""})
+
 var searching = append(paging[:len(paging):len(paging)],
-	parameter{"search", "Only objects whose name contains this, whatever its case.", ""})
+	parameter{"search", "Only objects whose name contains this, whatever its case; of users the display name and the e-mail address count, too.", ""},
+	parameter{"sort", "The order: created, the oldest first, if left out; -created, name or -name.", ""})
 
 // A filter is a parameter of a list. Its value is an id with the prefix, one of some words, or true
 // or false.
@@ -38,20 +41,6 @@ type filter struct {
 	prefix    string
 	words     []string
 }
-
-var (
-	ofConnectorGroup = filter{"connectorGroup", "Only those of this connector group.", access.PrefixConnectorGroup, nil}
-	ofDisabled       = filter{"disabled", "Only those that are disabled (true), or that are not (false).", "", []string{"true", "false"}}
-	ofRole           = filter{"role", "Only users with this role.", "", words(access.Roles())}
-	ofBreakGlass     = filter{"breakGlass", "Only users for whom no policy holds (true), or all others (false).", "", []string{"true", "false"}}
-	ofGroup          = filter{"group", "Only members of this group.", access.PrefixGroup, nil}
-	ofMember         = filter{"member", "Only groups that this user is a member of.", access.PrefixUser, nil}
-	ofUpstream       = filter{"upstream", "Only users of this upstream.", access.PrefixUpstream, nil}
-	toUser           = filter{"user", "Only assignments to this user.", access.PrefixUser, nil}
-	ofMemberGroup    = filter{"memberGroup", "Only groups that this group is in.", access.PrefixGroup, nil}
-	ofExpired        = filter{"expired", "Only assignments that have ended (true), or that have not (false).", "", []string{"true", "false"}}
-	toGroup          = filter{"group", "Only assignments to this group.", access.PrefixGroup, nil}
-)
 
 func parameters(base []parameter, filters []filter) []parameter {
 	all := base[:len(base):len(base)]
@@ -88,7 +77,16 @@ func (c *call) filtered(filters []filter) (access.Page, error) {
 }
 
 func list[D, T any](find lister[D], show view[D, T], filters ...filter) operation {
-	return operation{out: typeOf[api.List[T]](), status: 200, query: parameters(searching, filters), run: func(c *call) (reply, error) {
+	return listing(searching, find, show, filters)
+}
+
+// unnamed lists what has no names.
+func unnamed[D, T any](find lister[D], show view[D, T], filters ...filter) operation {
+	return listing(dated, find, show, filters)
+}
+
+func listing[D, T any](base []parameter, find lister[D], show view[D, T], filters []filter) operation {
+	return operation{out: typeOf[api.List[T]](), status: 200, query: parameters(base, filters), run: func(c *call) (reply, error) {
 		page, err := c.filtered(filters)
 		if err != nil {
 			return reply{}, err

@@ -120,7 +120,7 @@ func (c *call) readHead(r *http.Request) error {
 		known := slices.ContainsFunc(c.route.query, func(q parameter) bool { return q.name == name })
 		switch {
 		case !known:
-			p.Add(join("", name), "is not a parameter of this request")
+			p.Add(join("", name), "is not a parameter of this request; %s", parametersOf(c.route))
 		case len(values) > 1:
 			p.Add(name, "must not be given twice")
 		default:
@@ -141,6 +141,17 @@ func (c *call) readHead(r *http.Request) error {
 		return c.condition.oneOrAny()
 	}
 	return nil
+}
+
+func parametersOf(rt *route) string {
+	if len(rt.query) == 0 {
+		return "it has none"
+	}
+	names := make([]string, len(rt.query))
+	for i, q := range rt.query {
+		names[i] = q.name
+	}
+	return "those are " + strings.Join(names, ", ")
 }
 
 // readBody reads and checks the body. A patch is checked when it has been applied.
@@ -218,8 +229,11 @@ func (h *Handler) write(rt *route, w http.ResponseWriter, r *http.Request, a rep
 
 // page reads the parameters that every list has.
 func (c *call) page() (access.Page, error) {
-	page := access.Page{After: c.query.Get("after"), Search: c.query.Get("search")}
+	page := access.Page{After: c.query.Get("after"), Search: c.query.Get("search"), Sort: access.Sort(c.query.Get("sort"))}
 	var p fault.Problems
+	if _, given := c.query["sort"]; given && !slices.Contains(access.Sorts(), page.Sort) {
+		p.Add("sort", "must be one of %s", strings.Join(words(access.Sorts()), ", "))
+	}
 	if text, given := c.query["limit"]; given {
 		n, err := strconv.Atoi(text[0])
 		if err != nil || n < 1 || n > api.MaxPage || strconv.Itoa(n) != text[0] {

@@ -13,13 +13,13 @@ func (h *Handler) policies() []route {
 	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	c := h.cfg.Control
 	return []route{
-		{get, "/assignments", "listAssignments", "assignments", "List assignments", viewers, false, h.listAssignments()},
+		{get, "/assignments", "listAssignments", "assignments", "List assignments", viewers, false, unnamed(h.assignments, showAssignment, assignedApp, toUser, toGroup, ofExpired)},
 		{post, "/assignments", "createAssignment", "assignments", "Let a user or a group use an application", assigns, false, create(h.createAssignment)},
 		{get, "/assignments/{id}", "showAssignment", "assignments", "Show an assignment", viewers, false, one(access.PrefixAssignment, c.Assignment, showAssignment)},
 		{patch, "/assignments/{id}", "updateAssignment", "assignments", "Change when an assignment ends", assigns, false, update(h.changeAssignment())},
 		{del, "/assignments/{id}", "deleteAssignment", "assignments", "Delete an assignment", assigns, false, remove(access.PrefixAssignment, c.DeleteAssignment)},
 		{get, "/explain", "explainAccess", "service", "Say whether a user may use an application, and what is in the way", viewers, false, h.explain()},
-		{get, "/policies", "listPolicies", "policies", "List policies", viewers, false, list(c.Policies, showPolicy, ofMode, forApplication)},
+		{get, "/policies", "listPolicies", "policies", "List policies", viewers, false, list(c.Policies, showPolicy, ofMode, forApplication, namingUser, namingGroup)},
 		{post, "/policies", "createPolicy", "policies", "Make a policy", people, false, create(h.createPolicy)},
 		{get, "/policies/{id}", "showPolicy", "policies", "Show a policy", viewers, false, one(access.PrefixPolicy, c.Policy, showPolicy)},
 		{patch, "/policies/{id}", "updatePolicy", "policies", "Change a policy", people, false, update(h.changePolicy())},

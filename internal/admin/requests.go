@@ -14,7 +14,7 @@ func (h *Handler) requests() []route {
 	get, post := http.MethodGet, http.MethodPost
 	c := h.cfg.Control
 	return []route{
-		{get, "/requests", "listRequests", "requests", "List access requests, the oldest first", viewers, false, list(c.AccessRequests, showRequest, ofState, byUser, toApplication)},
+		{get, "/requests", "listRequests", "requests", "List access requests, the oldest first", viewers, false, unnamed(c.AccessRequests, showRequest, ofState, byUser, toApplication)},
 		{get, "/requests/{id}", "showRequest", "requests", "Show an access request", viewers, false, one(access.PrefixRequest, c.AccessRequest, showRequest)},
 		{post, "/requests/{id}/approve", "approveRequest", "requests", "Approve an access request: an assignment that ends", people, false, h.approveRequest()},
 		{post, "/requests/{id}/deny", "denyRequest", "requests", "Deny an access request", people, false, h.denyRequest()},

@@ -231,20 +231,23 @@ func (n Users) SetPassword(ctx context.Context, id, password string) error {
 // AuditOptions asks for a part of the audit log.
 type AuditOptions struct {
 	ListOptions
-	Object, Action, Actor string
-	Since                 time.Time
+	Object, Action, Actor, Outcome string
+	Since, Until                   time.Time
 }
 
 // Options turns it into what List and All take.
 func (o AuditOptions) Options() ListOptions {
 	f := url.Values{}
-	for name, value := range map[string]string{"object": o.Object, "action": o.Action, "actor": o.Actor} {
+	for name, value := range map[string]string{"object": o.Object, "action": o.Action, "actor": o.Actor, "outcome": o.Outcome} {
 		if value != "" {
 			f.Set(name, value)
 		}
 	}
 	if !o.Since.IsZero() {
 		f.Set("since", o.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if !o.Until.IsZero() {
+		f.Set("until", o.Until.UTC().Format(time.RFC3339Nano))
 	}
 	o.Filter = f
 	return o.ListOptions

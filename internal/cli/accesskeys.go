@@ -26,7 +26,7 @@ func accessKeys() noun[api.AccessKey] {
 			{"LAST USED", func(v *view, k api.AccessKey) string { return v.ago(k.LastUsed) }},
 			{"ID", func(_ *view, k api.AccessKey) string { return k.ID }},
 		},
-		filters: []filter{{"user", "user", "only those of this user", refUser}, {"application", "application", "only those for this application", refApplication}},
+		filters: []filter{{"user", "user", "only those of this user", refUser}, {"application", "application", "only those for this application", refApplication}, {"expired", "expired", "only those that have ended (true), or that have not (false)", either}},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.AccessKey, error] {
 			return c.AccessKeys.All
 		},

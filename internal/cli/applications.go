@@ -23,8 +23,10 @@ func applications() noun[api.Application] {
 			{"STATE", func(_ *view, a api.Application) string { return state(a.Disabled) }},
 			{"CHANGED", func(v *view, a api.Application) string { return v.ago(a.Updated) }},
 		},
-		fields:  applicationFields(),
-		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text}},
+		fields: applicationFields(),
+		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},
+			{"pre-authentication", "preAuthentication", "only those with sign-in, or passthrough", text},
+			{"requestable", "requestable", "only those that users may ask for (true), or may not (false)", either}},
 		examples: map[string]string{
 			"list": "  postern applications list\n  postern apps list --search wiki -o json",
 			"create": "  postern applications create Wiki --external-url https://wiki.example.com/ --internal-url http://wiki.internal:8080/\n" +
@@ -88,21 +90,9 @@ func state(disabled bool) string {
 func assignments() noun[api.Assignment] {
 	n := noun[api.Assignment]{
 		use: "assignments", single: "assignment", aliases: []string{"assignment"}, prefix: access.PrefixAssignment,
-		short: "Who may use which application",
-		name:  func(a api.Assignment) string { return a.ID },
-		columns: []column[api.Assignment]{
-			{"APPLICATION", func(v *view, a api.Assignment) string { return v.nameOf(a.Application) }},
-			{"TO", func(v *view, a api.Assignment) string { return v.nameOf(a.User + a.Group) }},
-			{"KIND", func(_ *view, a api.Assignment) string {
-				if a.User != "" {
-					return "user"
-				}
-				return "group"
-			}},
-			{"EXPIRES", func(v *view, a api.Assignment) string { return expiry(v, a.Expires) }},
-			{"MADE", func(v *view, a api.Assignment) string { return v.ago(a.Created) }},
-			{"ID", func(_ *view, a api.Assignment) string { return a.ID }},
-		},
+		short:   "Who may use which application",
+		name:    func(a api.Assignment) string { return a.ID },
+		columns: assignmentColumns(),
 		fields: []field{
 			{"application", "application", "application that may be used", refApplication, "create"},
 			{"user", "user", "user who may use it", refUser, "create"},
@@ -112,7 +102,7 @@ func assignments() noun[api.Assignment] {
 		filters: []filter{
 			{"application", "application", "only those of this application", refApplication},
 			{"user", "user", "only those to this user", refUser}, {"group", "group", "only those to this group", refGroup},
-			{"expired", "expired", "only those that have ended (true), or that have not (false)", text},
+			{"expired", "expired", "only those that have ended (true), or that have not (false)", either},
 		},
 		examples: map[string]string{
 			"list":   "  postern assignments list --application Wiki",
@@ -150,6 +140,22 @@ func assignments() noun[api.Assignment] {
 		return client.Assignments.Show(ctx, id)
 	}
 	return n
+}
+
+func assignmentColumns() []column[api.Assignment] {
+	return []column[api.Assignment]{
+		{"APPLICATION", func(v *view, a api.Assignment) string { return v.nameOf(a.Application) }},
+		{"TO", func(v *view, a api.Assignment) string { return v.nameOf(a.User + a.Group) }},
+		{"KIND", func(_ *view, a api.Assignment) string {
+			if a.User != "" {
+				return "user"
+			}
+			return "group"
+		}},
+		{"EXPIRES", func(v *view, a api.Assignment) string { return expiry(v, a.Expires) }},
+		{"MADE", func(v *view, a api.Assignment) string { return v.ago(a.Created) }},
+		{"ID", func(_ *view, a api.Assignment) string { return a.ID }},
+	}
 }
 
 // expiry tells when something ends, and of what has ended that it has.

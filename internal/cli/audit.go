@@ -47,6 +47,10 @@ func auditLog() *cobra.Command {
 	sub.Flags().StringVar(&o.Object, "object", "", "only what happened to the object with this id")
 	sub.Flags().StringVar(&o.Action, "action", "", "only this action, such as application.create")
 	sub.Flags().StringVar(&o.Actor, "actor", "", "only what the user or API key with this id did")
+	sub.Flags().StringVar(&o.Outcome, "outcome", "", "only what was done, or refused")
+	sub.Flags().StringVar(&o.Search, "search", "", "only what happened to an object whose name contains this, whatever its case")
+	completeFlag(sub, "outcome", fixed("done", "refused"))
+	until := sub.Flags().String("until", "", "only what happened until then")
 	since := sub.Flags().String("since", "", "only what happened since: a time, a day, or a duration back as in 24h or 7d")
 	limit := sub.Flags().Int("limit", defaultEntries, "at most this many; 0 lists all")
 	sub.RunE = func(c *cobra.Command, _ []string) error {
@@ -58,7 +62,10 @@ func auditLog() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if o.Since, err = sinceWhen(*since); err != nil {
+		if o.Since, err = sinceWhen("--since", *since); err != nil {
+			return err
+		}
+		if o.Until, err = sinceWhen("--until", *until); err != nil {
 			return err
 		}
 		o.Limit = api.MaxPage
@@ -81,12 +88,12 @@ func auditLog() *cobra.Command {
 	return c
 }
 
-func sinceWhen(given string) (time.Time, error) {
+func sinceWhen(flag, given string) (time.Time, error) {
 	if given == "" {
 		return time.Time{}, nil
 	}
 	if d, ok := parseSpan(given); ok {
 		return time.Now().Add(-d), nil
 	}
-	return parseTime("--since", given)
+	return parseTime(flag, given)
 }

@@ -25,6 +25,7 @@ func certificates() noun[api.Certificate] {
 			{"EXPIRES", func(v *view, p api.Certificate) string { return v.ago(p.NotAfter) }},
 			{"CHANGED", func(v *view, p api.Certificate) string { return v.ago(p.Updated) }},
 		},
+		filters: []filter{{"expired", "expired", "only those that have ended (true), or that have not (false)", either}},
 		examples: map[string]string{
 			"show":   "  postern certificates show wiki.example.com",
 			"delete": "  postern certificates delete wiki.example.com",

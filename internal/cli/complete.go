@@ -40,8 +40,8 @@ func (n noun[T]) completing(c *cobra.Command) {
 			completeFlag(sub, f.flag, f.kind.completion())
 		}
 		for _, f := range n.filters {
-			if f.kind != text && sub.Name() == "list" {
-				completeFlag(sub, f.flag, f.kind.completion())
+			if sub.Name() == "list" {
+				completeFlag(sub, f.flag, f.completion())
 			}
 		}
 	}
@@ -82,6 +82,19 @@ func (k kind) completion() completion {
 		return fixed(words(access.Roles())...)
 	}
 	return cobra.NoFileCompletions
+}
+
+// completion completes a filter: by what the service has, or by its words.
+func (f filter) completion() completion {
+	words := map[string][]string{"role": words(access.Roles()), "mode": {"enforce", "report-only", "off"}, "stream": words(access.ExportStreams()),
+		"pre-authentication": words([]access.PreAuthentication{access.SignIn, access.Passthrough}), "status": {"active", "degraded", "inactive", "disabled"}}
+	switch {
+	case f.kind == either:
+		return fixed("true", "false")
+	case f.kind == text && words[f.flag] != nil:
+		return fixed(words[f.flag]...)
+	}
+	return f.kind.completion()
 }
 
 func words[W ~string](from []W) []string {

@@ -87,7 +87,7 @@ func connectors() noun[api.Connector] {
 			{"connector-group", "connectorGroup", "connector group to move it to", refConnectorGroup, "update"},
 			{"disabled", "disabled", "it carries no traffic", truth, "update"},
 		},
-		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text}},
+		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, inactive or disabled", text}},
 		examples: map[string]string{
 			"update": "  postern connectors update hq-1 --connector-group Headquarters\n  postern connectors update hq-1 --disabled",
 		},
@@ -133,8 +133,9 @@ func tokens() noun[api.Token] {
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Token, error] {
 			return c.Tokens.All
 		},
-		create: createToken,
-		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Tokens.Delete },
+		filters: []filter{{"connector-group", "connectorGroup", "only those for this connector group", refConnectorGroup}, {"state", "state", "only those that are unused, used or expired", text}},
+		create:  createToken,
+		remove:  func(c *api.Client) func(context.Context, string, int64) error { return c.Tokens.Delete },
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Token, error) { return c.Tokens.Show })
 	return n
@@ -208,8 +209,9 @@ func keys() noun[api.Key] {
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Key, error] {
 			return c.Keys.All
 		},
-		create: createKey,
-		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Keys.Delete },
+		filters: []filter{{"role", "role", "only those with this role", text}, {"expired", "expired", "only those that have ended (true), or that have not (false)", either}},
+		create:  createKey,
+		remove:  func(c *api.Client) func(context.Context, string, int64) error { return c.Keys.Delete },
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Key, error) { return c.Keys.Show })
 	return n

@@ -39,6 +39,11 @@ func exports() noun[api.Export] {
 			{"disabled", "disabled", "send nothing; it goes on where it was when this ends", truth, ""},
 			{"beginning", "beginning", "send what is in the logs already, too", truth, "create"},
 		},
+		filters: []filter{
+			{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"kind", "kind", "only those of this kind: syslog, webhook or otlp", text},
+			{"stream", "stream", "only those that are sent this log: audit or sign-ins", text},
+			{"failing", "failing", "only those that do not take what they are sent (true), or all others (false)", either},
+		},
 		examples: map[string]string{
 			"create": "  postern exports create SIEM --kind syslog --url tls://logs.example.com:6514 --stream audit --stream sign-ins\n" +
 				"  postern exports create Hook --kind webhook --url https://example.com/hook --stream audit --secret-file hook.secret",

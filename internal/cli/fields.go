@@ -38,6 +38,7 @@ const (
 	refGroups
 	refApplications
 	refUpstream
+	either // true or false, of a filter
 	wholes // given several times, each taken as it is
 )
 

@@ -75,7 +75,15 @@ func (n noun[T]) command() *cobra.Command {
 func (n noun[T]) listCommand() *cobra.Command {
 	c := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List " + strings.ReplaceAll(n.use, "-", " "), Args: cobra.NoArgs,
 		Example: n.example("list", "  postern "+n.use+" list\n  postern "+n.use+" list -o json")}
-	search := c.Flags().String("search", "", "only those whose name contains this, whatever its case")
+	named := n.prefix != access.PrefixAssignment && n.prefix != access.PrefixRequest
+	search, orders := new(string), words(access.Sorts())
+	if named {
+		search = c.Flags().String("search", "", "only those whose name contains this, whatever its case")
+	} else {
+		orders = orders[:2]
+	}
+	sort := c.Flags().String("sort", "", "in which order: "+strings.Join(orders, ", ")+"; the oldest first if left out")
+	completeFlag(c, "sort", fixed(orders...))
 	limit := c.Flags().Int("limit", 0, "at most this many; 0 lists all")
 	values := map[string]*string{}
 	for _, f := range n.filters {
@@ -92,6 +100,9 @@ func (n noun[T]) listCommand() *cobra.Command {
 		options := api.ListOptions{Search: *search, Filter: map[string][]string{}}
 		if *limit > 0 {
 			options.Limit = min(*limit, api.MaxPage)
+		}
+		if *sort != "" {
+			options.Filter.Set("sort", *sort)
 		}
 		for _, f := range n.filters {
 			if *values[f.parameter] == "" {

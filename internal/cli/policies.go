@@ -27,7 +27,9 @@ func policies() noun[api.Policy] {
 		},
 		fields: policyFields(),
 		filters: []filter{
-			{"mode", "mode", "only those in this mode", text},
+			{"mode", "mode", "only those in this mode: enforce, report-only or off", text},
+			{"user", "user", "only those that name this user, as one whom they are for or not for", refUser},
+			{"group", "group", "only those that name this group, as one whom they are for or not for", refGroup},
 			{"application", "application", "only those that are for this application, or for all", refApplication},
 		},
 		examples: map[string]string{

@@ -134,14 +134,10 @@ func (f *signInFlags) read(ctx context.Context, client *api.Client) (err error) 
 			return err
 		}
 	}
-	if f.o.From, err = sinceWhen(f.since); err != nil || f.end == "" {
+	if f.o.From, err = sinceWhen("--since", f.since); err != nil {
 		return err
 	}
-	if d, ok := parseSpan(f.end); ok {
-		f.o.To = time.Now().Add(-d)
-		return nil
-	}
-	f.o.To, err = parseTime("--until", f.end)
+	f.o.To, err = sinceWhen("--until", f.end)
 	return err
 }
 

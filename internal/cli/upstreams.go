@@ -28,7 +28,7 @@ func upstreams() noun[api.Upstream] {
 			{"DEFAULT", func(_ *view, u api.Upstream) string { return yes(u.Default) }},
 		},
 		fields: upstreamFields(),
-		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", text},
+		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},
 			{"kind", "kind", "only those of this kind: oidc, ldap or saml", text}},
 		examples: map[string]string{
 			"create": "  postern upstreams create Example --kind oidc --issuer https://login.example.com/realms/main \\\n" +

@@ -18,7 +18,7 @@ import (
 // AccessKeys lists access keys and gives the cursor of the next page, empty at the end.
 func (c *Control) AccessKeys(ctx context.Context, by access.Actor, page access.Page) (list []access.AccessKey, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readAccessKey}, func(tx *store.Tx) error {
-		list, next, err = tx.AccessKeys(ctx, page)
+		list, next, err = tx.AccessKeys(ctx, c.timed(page))
 		return err
 	})
 	return list, next, err

@@ -2,8 +2,6 @@ package control
 
 import (
 	"context"
-	"maps"
-	"strconv"
 	"time"
 
 	"postern/internal/access"
@@ -16,13 +14,8 @@ import (
 func (c *Control) Assignments(
 	ctx context.Context, by access.Actor, application access.ID, page access.Page,
 ) (list []access.Assignment, next string, err error) {
-	if over, given := page.Only["expired"]; given {
-		page.Only = maps.Clone(page.Only)
-		delete(page.Only, "expired")
-		page.Only[map[bool]string{true: "over", false: "good"}[over == "true"]] = strconv.FormatInt(c.now().UnixMicro(), 10)
-	}
 	err = c.read(ctx, request{by: by, perm: readAssignment}, func(tx *store.Tx) error {
-		list, next, err = tx.Assignments(ctx, application, page)
+		list, next, err = tx.Assignments(ctx, application, c.timed(page))
 		return err
 	})
 	return list, next, err

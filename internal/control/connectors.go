@@ -11,7 +11,15 @@ import (
 // Connectors lists connectors and gives the cursor of the next page, empty at the end.
 func (c *Control) Connectors(ctx context.Context, by access.Actor, page access.Page) (list []access.Connector, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readConnector}, func(tx *store.Tx) error {
-		list, next, err = tx.Connectors(ctx, page)
+		label, given := page.Only["status"]
+		if !given {
+			list, next, err = tx.Connectors(ctx, page)
+			return err
+		}
+		if err := labelled(label); err != nil {
+			return err
+		}
+		list, next, err = c.withStatus(ctx, tx, page)
 		return err
 	})
 	return list, next, err

@@ -175,7 +175,7 @@ func (c *Control) findAuthority(f *findings) {
 	for domain := range c.certs.keys.Load().damaged {
 		f.add(Finding{Code: "public-certificate-damaged", Severity: SeverityError,
 			Sentence: "The certificate of " + domain + " cannot be used; our own authority's is shown instead, which browsers do not trust.",
-			Cure:     "Upload it again: postern certificates set " + domain + "."})
+			Cure:     "Upload it again: postern certificates put " + domain + "."})
 	}
 }
 

@@ -45,7 +45,7 @@ func (c *Control) findCertificates(ctx context.Context, tx *store.Tx, f *finding
 	for _, cert := range certificates {
 		f.ends(expiring{"public", cert.Domain, cert.NotAfter}, Finding{Code: "public-certificate-expiring", Object: cert.ID,
 			Sentence: "The certificate of " + cert.Domain,
-			Cure:     "Upload the next one: postern certificates set " + cert.Domain + "."}, warnPublic)
+			Cure:     "Upload the next one: postern certificates put " + cert.Domain + "."}, warnPublic)
 	}
 	keys := c.certs.keys.Load()
 	for what, raw := range map[string]string{"people sign in": c.cfg.Names.PortalURL, "administrators work": c.cfg.Names.AdminURL} {
@@ -55,7 +55,7 @@ func (c *Control) findCertificates(ctx context.Context, tx *store.Tx, f *finding
 		}
 		f.add(Finding{Code: "own-authority", Severity: SeverityNotice,
 			Sentence: fmt.Sprintf("The host %s, where %s, shows a certificate of the service's own authority, which browsers do not trust by themselves.", e.Host, what),
-			Cure:     "Upload a public certificate: postern certificates set " + e.Host + "."})
+			Cure:     "Upload a public certificate: postern certificates put " + e.Host + "."})
 	}
 	return nil
 }

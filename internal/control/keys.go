@@ -18,7 +18,7 @@ const keyPrefix = "postern-key-1."
 // Keys lists API keys and gives the cursor of the next page, empty at the end.
 func (c *Control) Keys(ctx context.Context, by access.Actor, page access.Page) (list []access.Key, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readKey}, func(tx *store.Tx) error {
-		list, next, err = tx.Keys(ctx, page)
+		list, next, err = tx.Keys(ctx, c.timed(page))
 		return err
 	})
 	return list, next, err

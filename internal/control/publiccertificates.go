@@ -22,7 +22,7 @@ import (
 // the end.
 func (c *Control) PublicCertificates(ctx context.Context, by access.Actor, page access.Page) (list []access.PublicCertificate, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readCertificate}, func(tx *store.Tx) error {
-		list, next, err = tx.PublicCertificates(ctx, page)
+		list, next, err = tx.PublicCertificates(ctx, c.timed(page))
 		return err
 	})
 	return list, next, err

@@ -15,7 +15,7 @@ import (
 // Tokens lists enrolment tokens and gives the cursor of the next page, empty at the end.
 func (c *Control) Tokens(ctx context.Context, by access.Actor, page access.Page) (list []access.Token, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readToken}, func(tx *store.Tx) error {
-		list, next, err = tx.Tokens(ctx, page)
+		list, next, err = tx.Tokens(ctx, c.timed(page))
 		return err
 	})
 	return list, next, err

@@ -12,8 +12,9 @@ var accessKeys = table[access.AccessKey]{
 	name:    "access_keys",
 	what:    "access key",
 	columns: []string{"user_id", "application_id", "name", "name_key", "methods", "expires", "last_used", "hash"},
-	filters: map[string]condition{"user": equal("user_id"), "application": equal("application_id")},
+	filters: map[string]condition{"user": equal("user_id"), "application": equal("application_id"), "over": over("expires"), "good": good("expires")},
 	search:  "name_key",
+	sorted:  "name_key",
 	meta:    func(k *access.AccessKey) *access.Meta { return &k.Meta },
 	values: func(k *access.AccessKey) []any {
 		return []any{
@@ -46,7 +47,7 @@ func (t *Tx) AccessKeyByHash(ctx context.Context, hash []byte) (access.AccessKey
 
 // AccessKeys gives a page of the access keys and the cursor of the next one.
 func (t *Tx) AccessKeys(ctx context.Context, p access.Page) ([]access.AccessKey, string, error) {
-	return accessKeys.page(ctx, t, p, "", nil)
+	return accessKeys.page(ctx, t, p)
 }
 
 // InsertAccessKey stores a new access key.

@@ -14,8 +14,9 @@ var applications = table[access.Application]{
 		"name", "name_key", "group_id", "external_url", "external_host", "external_path", "internal_url", "pre_authentication",
 		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths", "requestable", "access_keys",
 	},
-	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable")},
+	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable"), "preAuthentication": equal("pre_authentication")},
 	search:  "name_key",
+	sorted:  "name_key",
 	meta:    func(a *access.Application) *access.Meta { return &a.Meta },
 	values: func(a *access.Application) []any {
 		external := a.External()
@@ -52,7 +53,7 @@ func (t *Tx) Application(ctx context.Context, id access.ID) (access.Application,
 
 // Applications gives a page of the applications and the cursor of the next one.
 func (t *Tx) Applications(ctx context.Context, p access.Page) ([]access.Application, string, error) {
-	list, next, err := applications.page(ctx, t, p, "", nil)
+	list, next, err := applications.page(ctx, t, p)
 	if err != nil {
 		return nil, "", err
 	}

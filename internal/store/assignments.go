@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"time"
 
@@ -14,9 +15,8 @@ var assignments = table[access.Assignment]{
 	what:    "assignment",
 	columns: []string{"application_id", "user_id", "group_id", "expires", "request_id"},
 	filters: map[string]condition{
-		"user": equal("user_id"), "group": equal("group_id"),
-		"over": func(at string) (string, any) { return "expires > 0 AND expires <= %s", whole(at) },
-		"good": func(at string) (string, any) { return "(expires = 0 OR expires > %s)", whole(at) },
+		"application": equal("application_id"), "user": equal("user_id"), "group": equal("group_id"),
+		"over": over("expires"), "good": good("expires"),
 	},
 	meta: func(a *access.Assignment) *access.Meta { return &a.Meta },
 	values: func(a *access.Assignment) []any {
@@ -54,10 +54,14 @@ func (t *Tx) Assignment(ctx context.Context, id access.ID) (access.Assignment, e
 
 // Assignments gives a page of the assignments, of one application or, with an empty id, of all.
 func (t *Tx) Assignments(ctx context.Context, application access.ID, p access.Page) ([]access.Assignment, string, error) {
-	if application == "" {
-		return assignments.page(ctx, t, p, "", nil)
+	if application != "" {
+		p.Only = maps.Clone(p.Only)
+		if p.Only == nil {
+			p.Only = map[string]string{}
+		}
+		p.Only["application"] = string(application)
 	}
-	return assignments.page(ctx, t, p, "application_id = $4", string(application))
+	return assignments.page(ctx, t, p)
 }
 
 // AllAssignments gives every assignment, for a snapshot.

@@ -17,6 +17,9 @@ type AuditFilter struct {
 	Action string    // optional: only this action, or with a "." at its end all that start with it
 	Actor  access.ID // optional: only by this actor
 	Since  time.Time // optional: not older
+	Until  time.Time // optional: not newer
+	// Outcome is optional: only what was done, or refused.
+	Outcome string
 }
 
 // AppendAudit appends an entry to the audit log, at the commit. It is not read in this transaction.
@@ -80,6 +83,12 @@ func (t *Tx) Audits(ctx context.Context, f AuditFilter) ([]access.AuditEntry, st
 	}
 	if !f.Since.IsZero() {
 		add("time >= $%d", micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("time <= $%d", micros(f.Until))
+	}
+	if f.Outcome != "" {
+		add("outcome = $%d", f.Outcome)
 	}
 	if f.Search != "" {
 		add(`name_key LIKE $%d ESCAPE '\'`, "%"+escapeLike(folded(f.Search))+"%")

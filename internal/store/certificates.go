@@ -120,7 +120,9 @@ var publicCertificates = table[access.PublicCertificate]{
 	name:    "public_certificates",
 	what:    "certificate",
 	columns: []string{"domain", "chain", "not_after", "issuer", "sha256"},
+	filters: map[string]condition{"over": over("not_after"), "good": good("not_after")},
 	search:  "domain",
+	sorted:  "domain",
 	meta:    func(c *access.PublicCertificate) *access.Meta { return &c.Meta },
 	values: func(c *access.PublicCertificate) []any {
 		return []any{c.Domain, c.Chain, micros(c.NotAfter), c.Issuer, c.SHA256}
@@ -146,7 +148,7 @@ func (t *Tx) PublicCertificateByDomain(ctx context.Context, domain string) (acce
 
 // PublicCertificates gives a page of the uploaded certificates and the cursor of the next one.
 func (t *Tx) PublicCertificates(ctx context.Context, p access.Page) ([]access.PublicCertificate, string, error) {
-	return publicCertificates.page(ctx, t, p, "", nil)
+	return publicCertificates.page(ctx, t, p)
 }
 
 // AllPublicCertificates gives every uploaded certificate.

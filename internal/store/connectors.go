@@ -12,6 +12,7 @@ var connectorGroups = table[access.ConnectorGroup]{
 	what:    "connector group",
 	columns: []string{"name", "name_key", "is_default"},
 	search:  "name_key",
+	sorted:  "name_key",
 	meta:    func(g *access.ConnectorGroup) *access.Meta { return &g.Meta },
 	values: func(g *access.ConnectorGroup) []any {
 		return []any{g.Name, folded(g.Name), flag(g.Default)}
@@ -34,7 +35,7 @@ func (t *Tx) DefaultConnectorGroup(ctx context.Context) (access.ConnectorGroup, 
 
 // ConnectorGroups gives a page of the connector groups and the cursor of the next one.
 func (t *Tx) ConnectorGroups(ctx context.Context, p access.Page) ([]access.ConnectorGroup, string, error) {
-	return connectorGroups.page(ctx, t, p, "", nil)
+	return connectorGroups.page(ctx, t, p)
 }
 
 // AllConnectorGroups gives every connector group, for a snapshot.
@@ -66,6 +67,7 @@ var connectors = table[access.Connector]{
 	},
 	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled")},
 	search:  "name_key",
+	sorted:  "name_key",
 	meta:    func(c *access.Connector) *access.Meta { return &c.Meta },
 	values: func(c *access.Connector) []any {
 		return []any{
@@ -94,7 +96,7 @@ func (t *Tx) Connector(ctx context.Context, id access.ID) (access.Connector, err
 
 // Connectors gives a page of the connectors and the cursor of the next one.
 func (t *Tx) Connectors(ctx context.Context, p access.Page) ([]access.Connector, string, error) {
-	return connectors.page(ctx, t, p, "", nil)
+	return connectors.page(ctx, t, p)
 }
 
 // AllConnectors gives every connector, for a snapshot.

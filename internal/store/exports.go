@@ -13,9 +13,16 @@ var exports = table[access.Export]{
 	what:    "export",
 	columns: []string{"name", "name_key", "kind", "disabled", "streams", "url", "as_array", "ca", "allow_private", "allow_loopback"},
 	apart:   []string{"sealed <> ''"},
-	filters: map[string]condition{"disabled": isTrue("disabled")},
-	search:  "name_key",
-	meta:    func(e *access.Export) *access.Meta { return &e.Meta },
+	filters: map[string]condition{
+		"disabled": isTrue("disabled"), "kind": equal("kind"),
+		"stream": listed("streams"),
+		"failing": func(value string) (string, any) {
+			return "(id IN (SELECT export_id FROM export_cursors WHERE failing > 0)) = (%s = 1)", flag(value == "true")
+		},
+	},
+	search: "name_key",
+	sorted: "name_key",
+	meta:   func(e *access.Export) *access.Meta { return &e.Meta },
 	values: func(e *access.Export) []any {
 		return []any{e.Name, folded(e.Name), string(e.Kind), flag(e.Disabled), jsonList(e.Streams), e.URL, flag(e.Array), e.CA,
 			flag(e.AllowPrivate), flag(e.AllowLoopback)}
@@ -34,7 +41,7 @@ func (t *Tx) Export(ctx context.Context, id access.ID) (access.Export, error) {
 
 // Exports gives a page of the destinations and the cursor of the next one.
 func (t *Tx) Exports(ctx context.Context, p access.Page) ([]access.Export, string, error) {
-	return exports.page(ctx, t, p, "", nil)
+	return exports.page(ctx, t, p)
 }
 
 // AllExports gives every destination, the oldest first.

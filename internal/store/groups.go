@@ -19,6 +19,7 @@ var groups = table[access.Group]{
 		return "id IN (SELECT group_id FROM user_group_groups WHERE member_id = %s)", value
 	}},
 	search: "name_key",
+	sorted: "name_key",
 	meta:   func(g *access.Group) *access.Meta { return &g.Meta },
 	values: func(g *access.Group) []any { return []any{g.Name, folded(g.Name), g.Description} },
 	into: func(g *access.Group) ([]any, func() error) {
@@ -84,7 +85,7 @@ func (t *Tx) Group(ctx context.Context, id access.ID) (access.Group, error) {
 
 // Groups gives a page of the groups with their members, and the cursor of the next one.
 func (t *Tx) Groups(ctx context.Context, p access.Page) ([]access.Group, string, error) {
-	list, next, err := groups.page(ctx, t, p, "", nil)
+	list, next, err := groups.page(ctx, t, p)
 	if err != nil {
 		return nil, "", err
 	}

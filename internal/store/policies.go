@@ -19,8 +19,11 @@ var policies = table[access.Policy]{
 		"application": func(value string) (string, any) {
 			return "(all_applications = 1 OR id IN (SELECT policy_id FROM policy_scope WHERE application_id = %s))", value
 		},
+		"user":  named("user_id"),
+		"group": named("group_id"),
 	},
 	search: "name_key",
+	sorted: "name_key",
 	meta:   func(p *access.Policy) *access.Meta { return &p.Meta },
 	values: func(p *access.Policy) []any {
 		conditions, _ := json.Marshal(p.Conditions) // checked values: cannot fail
@@ -32,6 +35,13 @@ var policies = table[access.Policy]{
 			return readConditions(conditions, &p.Conditions)
 		}
 	},
+}
+
+// named asks for policies that name somebody, as one whom they are for or not for.
+func named(column string) condition {
+	return func(value string) (string, any) {
+		return "id IN (SELECT policy_id FROM policy_scope WHERE " + column + " = %s)", value
+	}
 }
 
 // readConditions reads what may have been written by a later program: what of it is not known marks
@@ -146,7 +156,7 @@ func (t *Tx) Policy(ctx context.Context, id access.ID) (access.Policy, error) {
 
 // Policies gives a page of the policies and the cursor of the next one.
 func (t *Tx) Policies(ctx context.Context, p access.Page) ([]access.Policy, string, error) {
-	list, next, err := policies.page(ctx, t, p, "", nil)
+	list, next, err := policies.page(ctx, t, p)
 	if err != nil {
 		return nil, "", err
 	}

@@ -33,7 +33,7 @@ func (t *Tx) AccessRequest(ctx context.Context, id access.ID) (access.AccessRequ
 
 // AccessRequests gives a page of the access requests, the oldest first, and the cursor of the next one.
 func (t *Tx) AccessRequests(ctx context.Context, p access.Page) ([]access.AccessRequest, string, error) {
-	return requests.page(ctx, t, p, "", nil)
+	return requests.page(ctx, t, p)
 }
 
 // LatestRequests gives the latest access requests of a user, the newest first.

@@ -25,7 +25,8 @@ type table[T any] struct {
 	columns []string             // beside those of access.Meta
 	apart   []string             // columns that are read after those, and written by methods of their own
 	filters map[string]condition // what Page.Only may ask for
-	search  string               // the column that Page.Search looks in; empty: none
+	search  string               // what Page.Search looks in, in lower case; empty: nothing
+	sorted  string               // the column of names that Page.Sort sorts by; empty: there are no names
 	meta    func(*T) *access.Meta
 	values  func(*T) []any                             // in the order of columns
 	into    func(*T) (ptrs []any, finish func() error) // where to scan the columns and those apart, and what to do after
@@ -41,6 +42,22 @@ func equal(column string) condition {
 // isTrue asks for a column that holds 0 or 1.
 func isTrue(column string) condition {
 	return func(value string) (string, any) { return column + " = %s", flag(value == "true") }
+}
+
+// listed asks for a list of words that holds one.
+func listed(column string) condition {
+	return func(value string) (string, any) {
+		return column + ` LIKE %s ESCAPE '\'`, `%"` + escapeLike(value) + `"%`
+	}
+}
+
+// over asks for what ended before a time, and good for what has not, or never ends.
+func over(column string) condition {
+	return func(at string) (string, any) { return column + " > 0 AND " + column + " <= %s", whole(at) }
+}
+
+func good(column string) condition {
+	return func(at string) (string, any) { return "(" + column + " = 0 OR " + column + " > %s)", whole(at) }
 }
 
 const metaColumns = "id, version, created, updated"
@@ -77,47 +94,6 @@ func (b *table[T]) one(ctx context.Context, t *Tx, where string, arg any) (T, er
 
 func (b *table[T]) all(ctx context.Context, t *Tx) ([]T, error) {
 	return rows(ctx, t, b.scan, b.selected()+" ORDER BY created, id")
-}
-
-// page gives a part of the list in the order of creation, and the cursor of the next part. filter
-// is an optional condition on $4.
-func (b *table[T]) page(ctx context.Context, t *Tx, p access.Page, filter string, arg any) ([]T, string, error) {
-	created, id, err := parseCursor(p.After)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := checkArgs([]any{p.Search}); err != nil { // before folding, which would make bad text good
-		return nil, "", err
-	}
-	if err := checkSearch(p.Search); err != nil {
-		return nil, "", err
-	}
-	limit := pageLimit(p.Limit)
-	query := b.selected() + " WHERE (created, id) > ($1, $2)"
-	args := []any{created, id, limit + 1}
-	if filter != "" {
-		args = append(args, arg)
-		query += " AND " + filter
-	}
-	if p.Search != "" && b.search != "" {
-		args = append(args, "%"+escapeLike(strings.ToLower(p.Search))+"%")
-		query += fmt.Sprintf(` AND %s LIKE $%d ESCAPE '\'`, b.search, len(args))
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Only)) {
-		filter, ok := b.filters[name]
-		if !ok {
-			return nil, "", fault.Invalid(name, "is nothing that this list can be filtered by")
-		}
-		sql, arg := filter(p.Only[name])
-		args = append(args, arg)
-		query += " AND " + fmt.Sprintf(sql, fmt.Sprintf("$%d", len(args)))
-	}
-	list, err := rows(ctx, t, b.scan, query+" ORDER BY created, id LIMIT $3", args...)
-	if err != nil || len(list) <= limit {
-		return list, "", err
-	}
-	last := b.meta(&list[limit-1])
-	return list[:limit], makeCursor(micros(last.Created), string(last.ID)), nil
 }
 
 func (b *table[T]) insert(ctx context.Context, t *Tx, value *T) error {

@@ -12,8 +12,15 @@ var tokens = table[access.Token]{
 	name:    "tokens",
 	what:    "enrolment token",
 	columns: []string{"name", "name_key", "group_id", "expires", "used", "used_by", "hash", "key_hash"},
-	search:  "name_key",
-	meta:    func(k *access.Token) *access.Meta { return &k.Meta },
+	filters: map[string]condition{
+		"connectorGroup": equal("group_id"),
+		"unused":         func(at string) (string, any) { return "used = 0 AND expires > %s", whole(at) },
+		"expired":        func(at string) (string, any) { return "used = 0 AND expires <= %s", whole(at) },
+		"used":           func(string) (string, any) { return "used > %s", int64(0) },
+	},
+	search: "name_key",
+	sorted: "name_key",
+	meta:   func(k *access.Token) *access.Meta { return &k.Meta },
 	values: func(k *access.Token) []any {
 		return []any{
 			k.Name, folded(k.Name), string(k.GroupID), micros(k.Expires), micros(k.Used), string(k.UsedBy),
@@ -41,7 +48,7 @@ func (t *Tx) Token(ctx context.Context, id access.ID) (access.Token, error) {
 
 // Tokens gives a page of the enrolment tokens and the cursor of the next one.
 func (t *Tx) Tokens(ctx context.Context, p access.Page) ([]access.Token, string, error) {
-	return tokens.page(ctx, t, p, "", nil)
+	return tokens.page(ctx, t, p)
 }
 
 // InsertToken stores a new enrolment token.
@@ -81,7 +88,9 @@ var keys = table[access.Key]{
 	name:    "api_keys",
 	what:    "API key",
 	columns: []string{"name", "name_key", "roles", "expires", "last_used", "hash", "scopes"},
+	filters: map[string]condition{"role": listed("roles"), "over": over("expires"), "good": good("expires")},
 	search:  "name_key",
+	sorted:  "name_key",
 	meta:    func(k *access.Key) *access.Meta { return &k.Meta },
 	values: func(k *access.Key) []any {
 		return []any{k.Name, folded(k.Name), jsonList(k.Roles), micros(k.Expires), micros(k.LastUsed), hex.EncodeToString(k.Hash), jsonList(k.Scopes)}
@@ -114,7 +123,7 @@ func (t *Tx) KeyByHash(ctx context.Context, hash []byte) (access.Key, error) {
 
 // Keys gives a page of the API keys and the cursor of the next one.
 func (t *Tx) Keys(ctx context.Context, p access.Page) ([]access.Key, string, error) {
-	return keys.page(ctx, t, p, "", nil)
+	return keys.page(ctx, t, p)
 }
 
 // InsertKey stores a new API key.

@@ -15,6 +15,7 @@ var upstreams = table[access.Upstream]{
 	apart:   []string{"sealed <> ''"},
 	filters: map[string]condition{"disabled": isTrue("disabled"), "kind": equal("kind")},
 	search:  "name_key",
+	sorted:  "name_key",
 	meta:    func(u *access.Upstream) *access.Meta { return &u.Meta },
 	values: func(u *access.Upstream) []any {
 		return []any{u.Name, folded(u.Name), string(u.Kind), flag(u.Disabled), flag(u.OnlyKnown), flag(u.Default),
@@ -63,7 +64,7 @@ func (t *Tx) Upstream(ctx context.Context, id access.ID) (access.Upstream, error
 
 // Upstreams gives a page of the upstreams and the cursor of the next one.
 func (t *Tx) Upstreams(ctx context.Context, p access.Page) ([]access.Upstream, string, error) {
-	return upstreams.page(ctx, t, p, "", nil)
+	return upstreams.page(ctx, t, p)
 }
 
 // AllUpstreams gives every upstream, the oldest first.

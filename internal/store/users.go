@@ -24,9 +24,14 @@ var users = table[access.User]{
 			return "id IN (SELECT user_id FROM memberships WHERE group_id = %s)", value
 		},
 		"upstream": equal("upstream_id"),
-		"role":     func(value string) (string, any) { return `roles LIKE %s ESCAPE '\'`, `%"` + escapeLike(value) + `"%` },
+		"secondFactor": func(value string) (string, any) {
+			return "(id IN (SELECT user_id FROM factors)) = (%s = 1)", flag(value == "true")
+		},
+		"role": listed("roles"),
 	},
-	search: "name_key",
+	// Of what is not a name the engines fold ASCII alike.
+	search: "name_key || ' ' || LOWER(display_name) || ' ' || LOWER(email)",
+	sorted: "name_key",
 	meta:   func(u *access.User) *access.Meta { return &u.Meta },
 	values: func(u *access.User) []any {
 		return []any{u.Name, folded(u.Name), u.DisplayName, u.Email, flag(u.Disabled), jsonList(u.Roles), flag(u.RequireSecondFactor), nullable(u.Upstream), subjectOf(u), flag(u.BreakGlass)}
@@ -91,7 +96,7 @@ func (t *Tx) UserByName(ctx context.Context, name string) (access.User, error) {
 
 // Users gives a page of the users and the cursor of the next one.
 func (t *Tx) Users(ctx context.Context, p access.Page) ([]access.User, string, error) {
-	list, next, err := users.page(ctx, t, p, "", nil)
+	list, next, err := users.page(ctx, t, p)
 	if err != nil {
 		return nil, "", err
 	}
