@@ -3,14 +3,12 @@
 package bench
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"postern/internal/api"
 	"postern/internal/posterntest"
@@ -20,34 +18,10 @@ import (
 // BenchmarkForwarded prints what it costs when the connector's tunnel is at another gateway than the user: two services on one
 // PostgreSQL, the same connector, the same session; CPU of all processes that carry the request.
 func BenchmarkForwarded(b *testing.B) {
-	sides := startPair(b)
-	turns, err := strconv.Atoi(os.Getenv("ROUNDS"))
-	if err != nil {
-		turns = 3
-	}
-	for _, load := range []struct {
-		name string
-		Load
-	}{
-		{"h1", Load{Connections: 64, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
-		{"h2", Load{HTTP2: true, Connections: 8, Streams: 8, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
-	} {
-		b.Run(load.name, func(b *testing.B) {
-			for b.Loop() {
-				rounds, err := Compare(b.Context(), load.Load, sides...)
-				if err != nil {
-					b.Fatal(err)
-				}
-				fmt.Println()
-				if err := Print(os.Stdout, sides, rounds); err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(ratio(rounds[1], rounds[0], func(r Round) float64 { return float64(r.CPU) }), "x-direct-cpu")
-				b.ReportMetric(ratio(rounds[1], rounds[0], func(r Round) float64 { return r.Rate }), "x-direct-rate")
-				b.ReportMetric(0, "ns/op")
-			}
-		})
-	}
+	compare(b, startPair(b), func(b *testing.B, rounds [][]Round) {
+		b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-direct-cpu")
+		b.ReportMetric(ratio(rounds[1], rounds[0], func(r Round) float64 { return r.Rate }), "x-direct-rate")
+	})
 }
 
 // startPair starts two services, of which the connector reaches the first only, and gives the way through it alone

@@ -37,7 +37,13 @@ func BenchmarkPath(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sides := []Side{reference, startPostern(b)}
+	compare(b, []Side{reference, startPostern(b)}, func(b *testing.B, rounds [][]Round) {
+		b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-nginx-cpu")
+	})
+}
+
+// compare lets the sides take turns under HTTP/1.1 and HTTP/2, prints what came out and lets report tell of it.
+func compare(b *testing.B, sides []Side, report func(*testing.B, [][]Round)) {
 	turns, err := strconv.Atoi(os.Getenv("ROUNDS"))
 	if err != nil {
 		turns = 3
@@ -59,13 +65,14 @@ func BenchmarkPath(b *testing.B) {
 				if err := Print(os.Stdout, sides, rounds); err != nil {
 					b.Fatal(err)
 				}
-				cpu := func(r Round) float64 { return float64(r.CPU) }
-				b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-nginx-cpu")
+				report(b, rounds)
 				b.ReportMetric(0, "ns/op")
 			}
 		})
 	}
 }
+
+func cpu(r Round) float64 { return float64(r.CPU) }
 
 // startPostern starts service and connector as processes of their own, publishes the backend and signs somebody in.
 func startPostern(b *testing.B) Side {
