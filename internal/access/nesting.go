@@ -41,6 +41,51 @@ func (n Nesting) Check(group ID, name func(ID) string) error {
 	return nil
 }
 
+// Suspects gives groups of which Check would say that something is wrong, at least one if there are any and
+// not many more than most. It looks at each group once, where Check would look at all for each.
+func (n Nesting) Suspects(most int) map[ID]bool {
+	found := map[ID]bool{}
+	const under = -1 // on the way down
+	deep := make(map[ID]int, len(n))
+	var way []ID
+	var down func(ID)
+	down = func(at ID) {
+		deep[at], way = under, append(way, at)
+		deepest := 0
+		for _, m := range n[at] {
+			if deep[m] == 0 {
+				down(m)
+			}
+			if deep[m] == under && len(found) < most {
+				for _, g := range way[slices.Index(way, m):] {
+					found[g] = true
+				}
+			}
+			deepest = max(deepest, deep[m])
+		}
+		deep[at], way = 1+deepest, way[:len(way)-1]
+	}
+	above := make(Nesting, len(n))
+	for outer, members := range n {
+		if deep[outer] == 0 {
+			down(outer)
+		}
+		for _, m := range members {
+			above[m] = append(above[m], outer)
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	high := map[ID]int{}
+	for g, d := range deep {
+		if len(found) < most && d+above.depth(g, high)-1 > MaxGroupDepth {
+			found[g] = true
+		}
+	}
+	return found
+}
+
 // ring gives the way from a group down to itself, if there is one.
 func (n Nesting) ring(group ID) []ID {
 	seen := map[ID]bool{}

@@ -170,6 +170,7 @@ func (c *Conditions) check(p *fault.Problems) {
 func checkNetworks(p *fault.Problems, field string, list []Network) {
 	if len(list) > MaxPolicyNetworks {
 		p.Add(field, "must be at most %d", MaxPolicyNetworks)
+		return
 	}
 	for i, n := range list {
 		switch {

@@ -251,12 +251,14 @@ func (p *planner) checkGroups() {
 // named gives a list of names as the objects that they name spell them.
 func (p *planner) named(field, prefix string, list []access.ID) []access.ID {
 	var found []access.ID
+	seen := make(map[access.ID]bool, len(list))
 	for i, name := range list {
 		name = p.refer(fmt.Sprintf("%s[%d]", field, i), prefix, name)
-		if slices.Contains(found, name) {
+		if seen[name] {
 			p.problems.Add(fmt.Sprintf("%s[%d]", field, i), "names %q twice", name)
 			continue
 		}
+		seen[name] = true
 		found = append(found, name)
 	}
 	slices.Sort(found)

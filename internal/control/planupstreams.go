@@ -50,6 +50,10 @@ func staying(s step[access.User]) bool { return s.after == nil && s.before.Upstr
 
 // checkUpstreams checks the upstreams of a document, by themselves and beside each other.
 func (p *planner) checkUpstreams() {
+	if len(p.doc.Upstreams) > access.MaxUpstreams {
+		p.problems.Add("upstreams", "must be at most %d", access.MaxUpstreams)
+		return // each is compared with all others
+	}
 	wanted := map[string]bool{}
 	for i := range p.doc.Upstreams {
 		wanted[folded(p.doc.Upstreams[i].Name)] = true
