@@ -106,6 +106,7 @@ type Control struct {
 	second         *identity.Throttle // of second factors: only who knows the password reaches it
 	devices        *identity.Throttle // of the short codes of programs
 	accessKeys     *identity.Throttle // of access keys, by the network that shows them
+	acquaintances  *identity.Throttle // of questions from where a user signed in before
 	passkeys       *identity.Passkeys
 	refusals       *refusals
 	signIns        *signIns
@@ -147,15 +148,16 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		store: cfg.Store,
 		log:   cfg.Log,
 		// The database keeps microseconds; what is compared with it must not know better.
-		now:        func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
-		passwords:  identity.NewPasswords(cfg.Passwords),
-		throttle:   identity.NewThrottle(cfg.Throttle),
-		second:     identity.NewThrottle(secondThrottle(cfg.Throttle)),
-		devices:    identity.NewThrottle(secondThrottle(cfg.Throttle)),
-		accessKeys: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
-		announced:  make(chan struct{}, 1),
-		denials:    denials{every: denialEvery, limit: maxDenials},
-		uses:       denials{every: useEvery, limit: maxUses},
+		now:           func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
+		passwords:     identity.NewPasswords(cfg.Passwords),
+		throttle:      identity.NewThrottle(cfg.Throttle),
+		second:        identity.NewThrottle(secondThrottle(cfg.Throttle)),
+		devices:       identity.NewThrottle(secondThrottle(cfg.Throttle)),
+		accessKeys:    identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
+		acquaintances: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
+		announced:     make(chan struct{}, 1),
+		denials:       denials{every: denialEvery, limit: maxDenials},
+		uses:          denials{every: useEvery, limit: maxUses},
 	}
 	var err error
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {

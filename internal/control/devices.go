@@ -113,7 +113,7 @@ var errDevice = fault.NotFound("this code is not known: it was mistyped, used al
 
 // Device gives what to ask somebody who typed the code of a program. Guesses count.
 func (c *Control) Device(ctx context.Context, by access.Actor, who access.Principal, typed string) (ask ProgramAsk, err error) {
-	err = c.guessed(by, who, func() error {
+	err = c.guessed(ctx, by, who, func() error {
 		var row access.DeviceCode
 		err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
 			row, err = tx.DeviceCode(ctx, session.Hash(userCode(typed)), c.now())
@@ -149,14 +149,14 @@ func orNil(err, other error) error {
 }
 
 // guessed counts a look at a code as a guess unless there is such a code.
-func (c *Control) guessed(by access.Actor, who access.Principal, look func() error) error {
-	attempt, err := c.devices.Begin(string(who.User), addressOf(by))
+func (c *Control) guessed(ctx context.Context, by access.Actor, who access.Principal, look func() error) error {
+	attempt, err := c.beginGuess(ctx, c.deviceGuesses(), string(who.User), addressOf(by))
 	if err != nil {
 		return err
 	}
 	err = look()
 	if !fault.Is(err, fault.KindNotFound) {
-		attempt.Void()
+		attempt.Void(ctx)
 	}
 	return err
 }
@@ -169,7 +169,7 @@ func (c *Control) DecideDevice(ctx context.Context, by access.Actor, who access.
 	}
 	tried := askedAbout(by, who)
 	var decided access.DeviceCode
-	err := c.guessed(by, who, func() error {
+	err := c.guessed(ctx, by, who, func() error {
 		return c.store.Write(ctx, func(tx *store.Tx) (err error) {
 			decided, err = tx.DecideDeviceCode(ctx, session.Hash(userCode(typed)), state, who.Session, c.now())
 			return orElse(err, fault.KindNotFound, errDevice)

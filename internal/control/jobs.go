@@ -67,6 +67,9 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		{"steps", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSteps(ctx, now, cleanBatch)
 		}},
+		{"tries", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteOldTries(ctx, now, cleanBatch)
+		}},
 		{"arrivals", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredArrivals(ctx, now, cleanBatch)
 		}},

@@ -89,6 +89,7 @@ func NewThrottle(cfg ThrottleConfig) *Throttle {
 type Attempt struct {
 	throttle *Throttle
 	pair     pair
+	known    bool // the network is one from which the account was signed in to
 	undo     []func()
 }
 
@@ -102,6 +103,7 @@ func (t *Throttle) Begin(account string, address netip.Addr) (*Attempt, error) {
 	var wait time.Duration
 	network := t.networks.slot(a.pair.network, now)
 	if friend, ok := t.known[a.pair]; ok {
+		a.known = true
 		wait = t.take(a, t.cfg.Pair, now, &slot{func() time.Time { return friend.at }, func(at time.Time) { friend.at = at }})
 		if network != nil {
 			wait = max(wait, t.take(a, t.cfg.Network, now, network))
@@ -115,7 +117,21 @@ func (t *Throttle) Begin(account string, address netip.Addr) (*Attempt, error) {
 		return a, nil
 	}
 	a.refund()
-	return nil, fault.New(fault.KindLimited, "too many failed attempts; please wait %s and try again", human(wait)).After(wait)
+	return nil, TooMany(wait)
+}
+
+// TooMany says when to try again.
+func TooMany(wait time.Duration) error {
+	return fault.New(fault.KindLimited, "too many failed attempts; please wait %s and try again", human(wait)).After(wait)
+}
+
+// Shared says what the try counts against whichever service it comes to, and within which bound: the
+// account, or the account from the network that is known.
+func (a *Attempt) Shared() (key string, rate Rate) {
+	if a.known {
+		return a.pair.account + " from " + a.pair.network.String(), a.throttle.cfg.Pair
+	}
+	return a.pair.account, a.throttle.cfg.Account
 }
 
 // slot is one place where failures are counted, as the time at which all of them are forgotten
@@ -185,6 +201,27 @@ func (t *Throttle) Know(account string, address netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.know(pair{account, match.Network(address)})
+}
+
+// Acquaint is Know for somebody who has failed here as a stranger: what they owe goes along, so that it is no
+// way to guess more.
+func (t *Throttle) Acquaint(account string, address netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := pair{account, match.Network(address)}
+	_, before := t.known[p]
+	t.know(p)
+	if !before {
+		t.known[p].at = t.pairs.at[p]
+	}
+}
+
+// Knows reports whether the address's network is known for the account.
+func (t *Throttle) Knows(account string, address netip.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.known[pair{account, match.Network(address)}]
+	return ok
 }
 
 // Forget drops what is known of the account's networks: its password is another one.

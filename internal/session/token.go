@@ -82,6 +82,12 @@ func (k Keyring) CheckTicket(purpose, ticket string) bool {
 	return k.read(purpose, ticket, &secret) == nil
 }
 
+// Name gives what stands for something in the database that must not be found out from it.
+func (k Keyring) Name(purpose string, parts ...string) string {
+	k = k.current()
+	return text.EncodeToString(mac(k.Keys[k.Active], purpose, parts...))
+}
+
 // signed gives a value as text with a MAC.
 func (k Keyring) signed(purpose string, value any) (string, error) {
 	payload, err := json.Marshal(value)

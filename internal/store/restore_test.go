@@ -2,12 +2,14 @@ package store_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,6 +108,11 @@ func TestSpoiltBackups(t *testing.T) {
 		for at := 10; at < len(file); at += max(1, len(file)/41) { // the first ten are gzip's head, which says nothing
 			other := bytes.Clone(file)
 			other[at] ^= 1 << (at % 8)
+			if z, err := gzip.NewReader(bytes.NewReader(other)); err == nil {
+				if same, err := io.ReadAll(z); err == nil && bytes.Equal(same, text) {
+					continue // between the blocks of the compression are bits that mean nothing
+				}
+			}
 			refusedRestore(t, cfg, other, "")
 		}
 	})
