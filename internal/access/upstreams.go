@@ -54,9 +54,10 @@ type OIDCSettings struct {
 	CA            string   // PEM certificates that its chain may end in, beside the system's; optional
 	// StrongACR and StrongAMR say how it spells that it asked for more than one factor: by acr, which it is
 	// then asked for where more than one is needed, and by amr beside those of RFC 8176.
-	StrongACR []string
-	StrongAMR []string
-	ProofLife time.Duration // see UpstreamProof
+	StrongACR     []string
+	StrongAMR     []string
+	ProofLife     time.Duration // see UpstreamProof
+	SecretExpires time.Time     `json:",omitzero"` // when the provider will not take our secret any more; optional, told in time
 }
 
 // LDAPSettings say how to reach a directory and where in it the users are.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/api"
@@ -42,7 +43,7 @@ func inputUpstream(u access.Upstream) api.UpstreamInput {
 	in.Mapping = showMapping(&u.Mapping)
 	if s := u.OIDC; s != nil {
 		in.OIDC = &api.UpstreamOIDC{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA,
-			StrongACR: s.StrongACR, StrongAMR: s.StrongAMR, ProofLife: duration(s.ProofLife)}
+			StrongACR: s.StrongACR, StrongAMR: s.StrongAMR, ProofLife: duration(s.ProofLife), SecretExpires: s.SecretExpires}
 	}
 	if s := u.LDAP; s != nil {
 		in.LDAP = &api.UpstreamLDAP{URLs: s.URLs, StartTLS: s.StartTLS, AllowPlain: s.AllowPlain, CA: s.CA, BaseDN: s.BaseDN, BindDN: s.BindDN,
@@ -87,7 +88,7 @@ func applyUpstream(u *access.Upstream, in api.UpstreamInput) error {
 	}
 	if s := in.OIDC; s != nil {
 		u.OIDC = &access.OIDCSettings{Issuer: s.Issuer, ClientID: s.ClientID, Scopes: s.Scopes, GroupsClaim: s.GroupsClaim, AllowPrivate: s.AllowPrivate, AllowLoopback: s.AllowLoopback, CA: s.CA,
-			StrongACR: s.StrongACR, StrongAMR: s.StrongAMR, ProofLife: parseDuration(&p, "oidc.proofLife", s.ProofLife)}
+			StrongACR: s.StrongACR, StrongAMR: s.StrongAMR, ProofLife: parseDuration(&p, "oidc.proofLife", s.ProofLife), SecretExpires: s.SecretExpires.UTC().Truncate(time.Microsecond)}
 	}
 	if s := in.LDAP; s != nil {
 		u.LDAP = &access.LDAPSettings{URLs: s.URLs, StartTLS: s.StartTLS, AllowPlain: s.AllowPlain, CA: s.CA, BaseDN: s.BaseDN, BindDN: s.BindDN,

@@ -56,6 +56,7 @@ type UpstreamOIDC struct {
 	StrongACR     []string `json:"strongAcr,omitempty" doc:"Which of its authentication contexts (acr) are more than one factor. It is asked for them where a policy wants that." example:"[\"https://refeds.org/profile/mfa\"]"`
 	StrongAMR     []string `json:"strongAmr,omitempty" doc:"Which of its methods (amr) are more than one factor, beside those that RFC 8176 names." example:"[\"duo\"]"`
 	ProofLife     string   `json:"proofLife,omitempty" doc:"Of a provider that gives no refresh token: how long a session is good without its word, from 15m to 24h; 1h if left out. After 15 minutes the next page goes by the provider, without a question if it has none." example:"1h"`
+	SecretExpires Time     `json:"secretExpires,omitzero" required:"false" doc:"When the provider will not take the client secret any more, as it says where the secret is made. Health tells 30 days ahead."`
 }
 
 // UpstreamLDAP says how to reach a directory and where in it the users are.

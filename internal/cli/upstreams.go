@@ -87,6 +87,7 @@ func upstreamFields() []field {
 
 		{"issuer", "oidc.issuer", "oidc: the issuer, as the provider states it", text, ""},
 		{"client-id", "oidc.clientId", "oidc: what the provider calls this service", text, ""},
+		{"secret-expires", "oidc.secretExpires", "oidc: when the provider will not take the secret any more: a time, or from now on as in 180d; health tells ahead", moment, ""},
 		{"scope", "oidc.scopes", "oidc: what to ask for beside openid; may be given several times", wholes, ""},
 		{"groups-claim", "oidc.groupsClaim", "oidc: where the groups are", text, ""},
 		{"strong-acr", "oidc.strongAcr", "oidc: authentication context (acr) that is more than one factor, and asked for where that is needed; may be given several times", wholes, ""},

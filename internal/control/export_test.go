@@ -61,3 +61,13 @@ func (k *Certificates) Has(host string) bool {
 	k.mu.Unlock()
 	return ok && h.done() && h.err == nil
 }
+
+// DiskFinding gives the code of what is said of a disk, empty for nothing.
+func DiskFinding(free, total uint64) string {
+	f := &findings{}
+	(&Control{}).findDisk(f, free, total)
+	if len(f.list) == 0 {
+		return ""
+	}
+	return f.list[0].Code
+}

@@ -194,8 +194,13 @@ func (c *Control) findSetting(f *findings) {
 		return
 	}
 	free, total, err := diskSpace(c.cfg.Data)
+	if err == nil && total > 0 {
+		c.findDisk(f, free, total)
+	}
+}
+
+func (c *Control) findDisk(f *findings, free, total uint64) {
 	switch {
-	case err != nil || total == 0:
 	case free < 256<<20 || free < total/100:
 		f.add(Finding{Code: "disk-full", Severity: SeverityError,
 			Sentence: fmt.Sprintf("The disk of the data directory %s is full: %d MiB are left.", c.cfg.Data, free>>20),
@@ -225,7 +230,7 @@ func (c *Control) inspect(ctx context.Context) {
 	err := c.store.Read(within, func(tx *store.Tx) error {
 		f.list, f.expiry = nil, nil
 		for _, look := range []func(context.Context, *store.Tx, *findings) error{
-			c.findExports, c.findAuditLog, c.findClock, c.findCertificates, c.findConnectors, c.findKeys, c.findTokens, c.findPeople,
+			c.findExports, c.findAuditLog, c.findClock, c.findCertificates, c.findSecrets, c.findVersions, c.findConnectors, c.findKeys, c.findTokens, c.findPeople,
 		} {
 			if err := look(within, tx, f); err != nil {
 				return err

@@ -1,8 +1,12 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"postern/internal/access"
@@ -17,6 +21,7 @@ const (
 	warnPublic = 21 * day // uploaded certificates: somebody has to get the next one
 	warnKey    = 14 * day
 	warnToken  = day
+	warnSecret = 30 * day // somebody has to make the next one at the provider
 )
 
 // clockSkew is beyond what a difference of clocks breaks grants and sessions between replicas.
@@ -28,8 +33,9 @@ func (c *Control) findClock(ctx context.Context, tx *store.Tx, f *findings) erro
 	if err != nil {
 		return err
 	}
-	here := before.Add(time.Since(before) / 2) // it was read on the way
-	if skew := here.Sub(there); skew.Abs() > clockSkew+time.Since(before) {
+	took := time.Since(before)
+	here := c.cfg.Now().Add(-took / 2) // it was read on the way
+	if skew := here.Sub(there); skew.Abs() > clockSkew+took {
 		f.add(Finding{Code: "clock-skew", Severity: SeverityWarning,
 			Sentence: fmt.Sprintf("The clocks of this machine and of the database's differ by %s.", skew.Abs().Round(time.Second)),
 			Cure:     "Set both by NTP: sessions, grants and certificates rely on the time."})
@@ -57,6 +63,39 @@ func (c *Control) findCertificates(ctx context.Context, tx *store.Tx, f *finding
 			Sentence: fmt.Sprintf("The host %s, where %s, shows a certificate of the service's own authority, which browsers do not trust by themselves.", e.Host, what),
 			Cure:     "Upload a public certificate: postern certificates put " + e.Host + "."})
 	}
+	return nil
+}
+
+// findSecrets looks at what identity providers will not take any more one day.
+func (c *Control) findSecrets(ctx context.Context, tx *store.Tx, f *findings) error {
+	list, err := tx.AllUpstreams(ctx)
+	for _, u := range list {
+		if u.Disabled || u.OIDC == nil || u.OIDC.SecretExpires.IsZero() {
+			continue
+		}
+		f.ends(expiring{"upstream-secret", u.Name, u.OIDC.SecretExpires}, Finding{Code: "upstream-secret-expiring", Object: u.ID,
+			Sentence: "The client secret of the identity provider " + u.Name,
+			Cure:     "Make the next one at the provider; then postern upstreams secret " + u.Name + ", and tell its end with postern upstreams update --secret-expires."}, warnSecret)
+	}
+	return err
+}
+
+// findVersions tells of replicas that are not of one version.
+func (c *Control) findVersions(_ context.Context, _ *store.Tx, f *findings) error {
+	seen := map[string]int{}
+	for _, g := range c.current().Gateways {
+		seen[g.Program]++
+	}
+	if len(seen) < 2 {
+		return nil
+	}
+	parts := make([]string, 0, len(seen))
+	for _, version := range slices.Sorted(maps.Keys(seen)) {
+		parts = append(parts, fmt.Sprintf("%d × %s", seen[version], cmp.Or(version, "unknown")))
+	}
+	f.add(Finding{Code: "versions-differ", Severity: SeverityNotice,
+		Sentence: "The replicas are not of one version: " + strings.Join(parts, ", ") + ".",
+		Cure:     "Finish the upgrade: postern gateways list says which replica runs what."})
 	return nil
 }
 
