@@ -15,6 +15,7 @@ type Behaviour struct {
 	Ago       time.Duration // when the user proved who they are, where it does not ask again
 	ACR       []string      // authentication contexts that it can do
 	AMR       []string      // what it says of the methods
+	Loses     bool          // its answers with tokens are lost on their way, after all was done for them
 }
 
 // Behave changes how the provider behaves from now on.

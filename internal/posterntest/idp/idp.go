@@ -239,6 +239,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.grants[next] = g
 		answer["refresh_token"] = next
 	}
+	if p.behaviour.Loses {
+		http.Error(w, "lost", http.StatusBadGateway)
+		return
+	}
 	write(w, answer)
 }
 
