@@ -80,6 +80,27 @@ func wantCode(t *testing.T, what string, got, want control.OAuthCode) {
 	}
 }
 
+// TestProofKeyOfTheStandard: the example of RFC 7636, appendix B, and what is not it.
+func TestProofKeyOfTheStandard(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		k.user("ada")
+		who := k.person("ada")
+		const standard = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+		for given, want := range map[string]control.OAuthCode{
+			standard: "", standard + "=": "invalid_grant", standard[:42]: "invalid_grant", "": "invalid_grant",
+			"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM": "invalid_grant", // the challenge itself, as the method "plain" would have it
+			strings.ToLower(standard):                     "invalid_grant",
+		} {
+			in := asks()
+			in.Challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+			to, err := k.AllowProgram(t.Context(), anyone(), who, in)
+			u, _ := url.Parse(must(t, to, err))
+			_, code := k.tokens(control.TokenRequest{Type: "authorization_code", Client: in.Client, Code: u.Query().Get("code"), Redirect: in.Redirect, Verifier: given})
+			wantCode(t, "the verifier "+given, code, want)
+		}
+	})
+}
+
 func TestProgramsAgeOut(t *testing.T) {
 	both(t, func(t *testing.T, k *kit) {
 		k.user("ada")

@@ -45,7 +45,7 @@ func (c *Client) Browser(ctx context.Context, ask Ask, show func(address string)
 	case <-ctx.Done():
 		return Tokens{}, waited(ctx, "nobody answered in the browser")
 	}
-	if answer.Get("iss") != c.issuer {
+	if answer.Get("iss") != c.issuer { // RFC 9207
 		return Tokens{}, fault.New(fault.KindUpstream, "the answer is not from %s", c.issuer)
 	}
 	if code := answer.Get("error"); code != "" {
@@ -84,9 +84,9 @@ func refused(code, detail string) error {
 	case code == "access_denied":
 		return fault.Forbidden("the sign-in was refused in the browser")
 	case detail != "":
-		return fault.Invalid("sign-in", "was refused: %s", detail)
+		return fault.Invalid("sign-in", "was refused: %s", plain(detail))
 	}
-	return fault.Invalid("sign-in", "was refused: %s", code)
+	return fault.Invalid("sign-in", "was refused: %s", plain(code))
 }
 
 // waited says why waiting ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"postern/internal/fault"
@@ -36,14 +37,20 @@ func (c *Client) Device(ctx context.Context, ask Ask, show func(Code)) (Tokens, 
 	if err := c.post(ctx, c.at.Device, form, &begun); err != nil {
 		return Tokens{}, err
 	}
-	if begun.Device == "" || begun.User == "" || begun.Expires <= 0 {
+	if begun.Device == "" || begun.User == "" || begun.User != plain(begun.User) || begun.Expires <= 0 {
 		return Tokens{}, fault.New(fault.KindUpstream, "%s gave no code", c.issuer)
 	}
-	life := time.Duration(begun.Expires) * time.Second
+	// A person is sent there: it must be the service's own page.
+	for _, address := range []string{begun.Address, begun.Complete} {
+		if address != plain(address) || !strings.HasPrefix(address, c.issuer+"/") && (address != "" || begun.Address == "") {
+			return Tokens{}, fault.New(fault.KindUpstream, "%s names a page that is not its own: %q", c.issuer, plain(address))
+		}
+	}
+	life := time.Duration(min(begun.Expires, maxSeconds)) * time.Second
 	ctx, cancel := context.WithTimeout(ctx, life)
 	defer cancel()
 	show(Code{Code: begun.User, Address: begun.Address, Complete: begun.Complete, Expires: time.Now().Add(life)})
-	return c.poll(ctx, begun.Device, max(time.Duration(begun.Interval)*time.Second, time.Second))
+	return c.poll(ctx, begun.Device, time.Duration(min(max(begun.Interval, 1), maxInterval))*time.Second)
 }
 
 // poll asks until somebody has answered. It slows down when it is told to, and goes on when the

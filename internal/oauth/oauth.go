@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"postern/internal/dial"
 	"postern/internal/fault"
@@ -56,6 +57,9 @@ type Ask struct {
 const (
 	maxReply    = 64 << 10
 	askWithin   = 30 * time.Second
+	maxText     = 512     // bytes of what the service says that is shown
+	maxSeconds  = 1 << 25 // that something lives, about a year: more would overflow a Duration
+	maxInterval = 60      // seconds between two polls
 	grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
@@ -82,11 +86,11 @@ func Discover(ctx context.Context, client *http.Client, issuer, id string) (*Cli
 		return nil, err
 	}
 	if c.at.Issuer != c.issuer {
-		return nil, fault.New(fault.KindUpstream, "%s says that it is %q", c.issuer, c.at.Issuer)
+		return nil, fault.New(fault.KindUpstream, "%s says that it is %q", c.issuer, plain(c.at.Issuer))
 	}
 	for _, address := range []string{c.at.Authorize, c.at.Token, c.at.Device, c.at.Revoke} {
 		if !strings.HasPrefix(address, c.issuer+"/") {
-			return nil, fault.New(fault.KindUpstream, "%s is no Postern service: it names %q", c.issuer, address)
+			return nil, fault.New(fault.KindUpstream, "%s is no Postern service: it names %q", c.issuer, plain(address))
 		}
 	}
 	return c, nil
@@ -191,7 +195,22 @@ func refusal(host string, status int, body []byte) error {
 	case "temporarily_unavailable", "server_error":
 		kind = fault.KindUnavailable
 	}
-	return fault.New(kind, "%s", answer.Detail).Because(Error(answer.Code))
+	return fault.New(kind, "%s", plain(answer.Detail)).Because(Error(plain(answer.Code)))
+}
+
+// plain gives what a service said so that it can be shown in a terminal: of a bounded length, without
+// controls.
+func plain(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return text
 }
 
 // tokens sends a token request.
@@ -209,7 +228,8 @@ func (c *Client) tokens(ctx context.Context, form url.Values) (Tokens, error) {
 	if answer.Access == "" || !strings.EqualFold(answer.Type, "bearer") {
 		return Tokens{}, fault.New(fault.KindUpstream, "%s gave no token", c.issuer)
 	}
-	return Tokens{Access: answer.Access, Refresh: answer.Refresh, Expires: asked.Add(time.Duration(answer.Expires) * time.Second)}, nil
+	life := time.Duration(min(max(answer.Expires, 0), maxSeconds)) * time.Second
+	return Tokens{Access: answer.Access, Refresh: answer.Refresh, Expires: asked.Add(life)}, nil
 }
 
 // Refresh gets new tokens for a resource; the refresh token is good once, and a new one comes with them.
