@@ -102,3 +102,59 @@ func TestPlanningIsQuick(t *testing.T) {
 		})
 	}
 }
+
+// TestSecretsGoNowhereElse: whoever may say where a directory or a provider is must not have the secret sent to a
+// server of their own, which nobody may read (known as pass-back).
+func TestSecretsGoNowhereElse(t *testing.T) {
+	k := newKit(t, engines[0].url(t))
+	by := k.actor(access.RolePolicyAdmin)
+	ldap := access.Upstream{Name: "Directory", Kind: access.UpstreamLDAP, LDAP: &access.LDAPSettings{
+		URLs: []string{"ldaps://dc1.example.com", "ldaps://dc2.example.com"}, BaseDN: "dc=example,dc=com", BindDN: "cn=postern,dc=example,dc=com"}}
+	oidc := access.Upstream{Name: "Provider", Kind: access.UpstreamOIDC, OIDC: &access.OIDCSettings{Issuer: "https://login.example.com", ClientID: "postern"}}
+	for _, row := range []struct {
+		up   access.Upstream
+		move func(u *access.Upstream, to string)
+		fine func(u *access.Upstream)
+	}{
+		{ldap, func(u *access.Upstream, to string) {
+			u.LDAP.URLs = []string{"ldaps://dc1.example.com", "ldaps://" + to}
+		},
+			func(u *access.Upstream) { u.LDAP.URLs = []string{"ldaps://dc2.example.com"} }},
+		{oidc, func(u *access.Upstream, to string) { u.OIDC.Issuer = "https://" + to }, func(u *access.Upstream) { u.OIDC.ClientID = "other" }},
+	} {
+		up, err := k.CreateUpstream(t.Context(), k.owner, row.up, []byte("of the service account"))
+		up = must(t, up, err)
+		read := func() access.Upstream {
+			u, err := k.Upstream(t.Context(), by, up.ID)
+			return must(t, u, err)
+		}
+		moved := read()
+		row.move(&moved, "evil.example.net")
+		_, err = k.UpdateUpstream(t.Context(), by, moved)
+		wantKind(t, err, fault.KindConflict)
+		doc, err := k.Document(t.Context(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range doc.Upstreams {
+			if doc.Upstreams[i].Name == up.Name {
+				row.move(&doc.Upstreams[i], "evil.example.net")
+			}
+		}
+		_, err = k.ApplyDocument(t.Context(), by, control.ApplyRequest{Document: access.Document{Upstreams: doc.Upstreams}})
+		wantKind(t, err, fault.KindInvalid)
+		fine := read()
+		row.fine(&fine)
+		if _, err := k.UpdateUpstream(t.Context(), by, fine); err != nil {
+			t.Errorf("%s: what leads nowhere else: %v", up.Name, err)
+		}
+		if err := k.SetUpstreamSecret(t.Context(), by, up.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		moved = read()
+		row.move(&moved, "login2.example.com")
+		if _, err := k.UpdateUpstream(t.Context(), by, moved); err != nil {
+			t.Errorf("%s: without its secret: %v", up.Name, err)
+		}
+	}
+}

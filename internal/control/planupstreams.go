@@ -122,6 +122,8 @@ func (p *planner) sameKind(i int, u *access.Upstream) {
 	}
 	if old := p.w.upstreams[id]; old.Kind != u.Kind {
 		p.problems.Add(fmt.Sprintf("upstreams[%d].kind", i), "cannot be changed; give the new upstream another name")
+	} else if old.HasSecret && sentElsewhere(&old, u) {
+		p.problems.Add(fmt.Sprintf("upstreams[%d]", i), "cannot be elsewhere while there is a secret, which must not be sent there: remove that first, and give it again after the change")
 	}
 }
 

@@ -89,6 +89,9 @@ func (ch *change) updateUpstream(old, u *access.Upstream) error {
 	if count > 0 && whoseUsers(old) != whoseUsers(u) {
 		return fault.Conflict("this upstream has %d users, whom another provider could not be trusted to name; make another upstream for it", count)
 	}
+	if old.HasSecret && sentElsewhere(old, u) {
+		return fault.Conflict("this upstream has a secret, which must not be sent elsewhere: remove the secret first, and give it again after the change")
+	}
 	if err := ch.tx.UpdateUpstream(ch.ctx, u); err != nil {
 		return err
 	}
@@ -106,6 +109,18 @@ func whoseUsers(u *access.Upstream) string {
 		return u.OIDC.Issuer
 	}
 	return ""
+}
+
+// sentElsewhere reports whether the secret would be shown to another server: whoever may change where an
+// upstream is could read it there, which nobody may.
+func sentElsewhere(old, u *access.Upstream) bool {
+	switch {
+	case old.LDAP != nil && u.LDAP != nil:
+		return slices.ContainsFunc(u.LDAP.URLs, func(url string) bool { return !slices.Contains(old.LDAP.URLs, url) })
+	case old.OIDC != nil && u.OIDC != nil:
+		return old.OIDC.Issuer != u.OIDC.Issuer
+	}
+	return false
 }
 
 // endUpstream ends all sessions that came from an upstream.
