@@ -266,6 +266,7 @@ func verifyCommand() *cobra.Command {
 		Short: "Check a backup without restoring it",
 		Long: `Read a backup to its end and check that it is whole and was made with the master key, without
 restoring it. - reads standard input.`,
+		Example: "  postern db verify postern.backup",
 	}
 	where := storage(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

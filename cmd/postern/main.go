@@ -43,7 +43,7 @@ only dial out. This program is the service, and the command line of its administ
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usage(err) })
-	root.AddCommand(serveCommand(), demoCommand(), dbCommand())
+	root.AddCommand(cli.Strict(serveCommand()), cli.Strict(demoCommand()), dbCommand())
 	root.AddCommand(cli.Commands()...)
 	addMaster(root)
 	return root

@@ -24,6 +24,7 @@ func applications() noun[api.Application] {
 			{"CHANGED", func(v *view, a api.Application) string { return v.ago(a.Updated) }},
 		},
 		fields: applicationFields(),
+		needed: "--external-url URL --internal-url URL ",
 		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},
 			{"pre-authentication", "preAuthentication", "only those with sign-in, or passthrough", text},
 			{"requestable", "requestable", "only those that users may ask for (true), or may not (false)", either}},
@@ -99,6 +100,7 @@ func assignments() noun[api.Assignment] {
 			{"group", "group", "group whose members may use it", refGroup, "create"},
 			{"expires", "expires", "when it ends: a time, a duration from now such as 30d, or never", ending, ""},
 		},
+		needed: "--application APPLICATION (--user USER | --group GROUP) ",
 		filters: []filter{
 			{"application", "application", "only those of this application", refApplication},
 			{"user", "user", "only those to this user", refUser}, {"group", "group", "only those to this group", refGroup},

@@ -124,8 +124,8 @@ func strict(c *cobra.Command) {
 	c.SilenceErrors, c.SilenceUsage = true, true
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error { return Usage(check(c, args)) }
+	if c.Runnable() {
+		c.Args = checked(c.Args)
 	}
 	if c.HasSubCommands() && c.RunE == nil {
 		c.Args = cobra.ArbitraryArgs

@@ -28,7 +28,7 @@ func (n noun[T]) completing(c *cobra.Command) {
 			sub.ValidArgsFunction = n.complete
 		case strings.Contains(sub.Use, " NAME"):
 			sub.ValidArgsFunction = first(n.complete)
-		case strings.Contains(sub.Use, " GROUP USER…"):
+		case strings.Contains(sub.Use, " GROUP [USER…]"):
 			sub.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 				if len(args) == 0 {
 					return n.complete(c, args, typed)

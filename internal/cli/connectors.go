@@ -113,7 +113,7 @@ func connectors() noun[api.Connector] {
 
 func tokens() noun[api.Token] {
 	n := noun[api.Token]{
-		use: "tokens", single: "enrolment token", aliases: []string{"token"}, prefix: access.PrefixToken,
+		use: "tokens", single: "enrolment token", aliases: []string{"enrolment-tokens", "enrolment-token"}, prefix: access.PrefixToken,
 		short: "One-time secrets with which connectors enrol",
 		name:  func(t api.Token) string { return t.Name },
 		columns: []column[api.Token]{
@@ -209,6 +209,7 @@ func keys() noun[api.Key] {
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Key, error] {
 			return c.Keys.All
 		},
+		needed:  "--role ROLE ",
 		filters: []filter{{"role", "role", "only those with this role", text}, {"expired", "expired", "only those that have ended (true), or that have not (false)", either}},
 		create:  createKey,
 		remove:  func(c *api.Client) func(context.Context, string, int64) error { return c.Keys.Delete },

@@ -27,6 +27,7 @@ func exports() noun[api.Export] {
 			{"WAITING", func(_ *view, e api.Export) string { return exportWaiting(e) }},
 			{"TO", func(_ *view, e api.Export) string { return e.URL }},
 		},
+		needed: "--kind KIND --url URL --stream STREAM ",
 		fields: []field{
 			{"name", "name", "new name", text, "update"},
 			{"kind", "kind", "syslog, webhook or otlp", text, "create"},

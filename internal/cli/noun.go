@@ -21,6 +21,7 @@ type noun[T any] struct {
 	prefix             string // of its ids
 	columns            []column[T]
 	fields             []field // what create and update set
+	needed             string  // flags that create cannot do without, as its usage line has them
 	name               func(T) string
 	examples           map[string]string // by command
 	filters            []filter          // of list
@@ -193,9 +194,9 @@ func (n noun[T]) print(c *cobra.Command, how string, client *api.Client, object 
 }
 
 func (n noun[T]) createCommand() *cobra.Command {
-	c := &cobra.Command{Use: "create NAME [flags]", Short: "Make a new " + n.single, Args: cobra.ExactArgs(1), Example: n.example("create", "")}
-	if n.name == nil || n.prefix == access.PrefixAssignment {
-		c.Use, c.Args = "create [flags]", cobra.NoArgs
+	c := &cobra.Command{Use: "create NAME " + n.needed + "[flags]", Short: "Make a new " + n.single, Args: cobra.ExactArgs(1), Example: n.example("create", "")}
+	if n.prefix == access.PrefixAssignment {
+		c.Use, c.Args = "create "+n.needed+"[flags]", cobra.NoArgs
 	}
 	read := n.flags(c, false)
 	switch n.prefix {

@@ -176,7 +176,7 @@ func groups() noun[api.Group] {
 
 // membership makes the commands that add and remove members without naming all the others.
 func membership(verb, short string, change func(members []string, one string) []string) *cobra.Command {
-	command := &cobra.Command{Use: verb + " GROUP USER…", Short: short, Args: cobra.MinimumNArgs(1),
+	command := &cobra.Command{Use: verb + " GROUP [USER…]", Short: short, Args: cobra.MinimumNArgs(1),
 		Example: "  postern groups " + verb + " Staff ada grace\n  postern groups " + verb + " Everybody --group Staff",
 		RunE: func(c *cobra.Command, args []string) error {
 			nested, err := c.Flags().GetStringSlice("group")
@@ -184,7 +184,7 @@ func membership(verb, short string, change func(members []string, one string) []
 				return err
 			}
 			if len(args) < 2 && len(nested) == 0 {
-				return usage("name at least one user, or a group with --group")
+				return misused(c, "USER… or --group is missing")
 			}
 			how, client, err := begin(c)
 			if err != nil {

@@ -26,6 +26,7 @@ func policies() noun[api.Policy] {
 			{"ASKS FOR", func(_ *view, p api.Policy) string { return comma(asksFor(p)) }},
 		},
 		fields: policyFields(),
+		needed: "(--application APPLICATION | --all-applications) (--user USER | --group GROUP | --everyone) ",
 		filters: []filter{
 			{"mode", "mode", "only those in this mode: enforce, report-only or off", text},
 			{"user", "user", "only those that name this user, as one whom they are for or not for", refUser},

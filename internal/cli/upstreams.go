@@ -28,6 +28,7 @@ func upstreams() noun[api.Upstream] {
 			{"DEFAULT", func(_ *view, u api.Upstream) string { return yes(u.Default) }},
 		},
 		fields: upstreamFields(),
+		needed: "--kind KIND ",
 		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},
 			{"kind", "kind", "only those of this kind: oidc, ldap or saml", text}},
 		examples: map[string]string{
@@ -252,7 +253,13 @@ func createUpstream(c *cobra.Command, client *api.Client, values map[string]any)
 	if in.Secret, err = readUpstreamSecret(c); err != nil {
 		return api.Upstream{}, err
 	}
-	return client.Upstreams.Create(c.Context(), in)
+	made, err := client.Upstreams.Create(c.Context(), in)
+	return made, renamed(err, func(member string) string {
+		if flags, ok := map[string]string{"oidc": "--issuer and --client-id", "ldap": "--url and --base-dn", "saml": "--metadata or --metadata-url"}[member]; ok {
+			return flags
+		}
+		return member
+	})
 }
 
 // onUpstream makes a command about one upstream.
