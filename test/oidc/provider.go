@@ -148,6 +148,9 @@ func (p *Provider) Accounts(accounts Accounts) { p.tell(map[string]any{"accounts
 // Trust makes the provider trust another authority, too, when it calls others.
 func (p *Provider) Trust(roots string) { p.tell(map[string]any{"ca": p.CA + roots}, nil) }
 
+// Audience makes the provider take proofs of clients' keys only for its "issuer", or only for its "token" endpoint.
+func (p *Provider) Audience(only string) { p.tell(map[string]any{"audience": only}, nil) }
+
 // Rotate makes the provider sign with a new key and forget the old one.
 func (p *Provider) Rotate() { p.tell(map[string]any{"rotate": true}, nil) }
 

@@ -2,15 +2,15 @@
 //
 // It reads one JSON object a line from its input and answers each with one on its output. The first says how to
 // start: {"host", "certificate", "key", "ca", "clients": [...], "accounts": {...}}; the answer is {"issuer"}. Any
-// other changes clients and accounts, or with {"rotate": true} the signing keys; sessions and grants stay. It
-// ends with its input.
+// other changes clients and accounts, or with {"rotate": true} the signing keys; sessions and grants stay. With
+// {"audience": "issuer"} or "token" it takes proofs of clients' keys only for that address. It ends with its input.
 //
 // An account is {"sub": {"password"?, …claims}}. Whoever is in no account cannot sign in, and is refused when asked
 // about again: so does a disabled user.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import https from 'node:https';
 import readline from 'node:readline';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 console.log = console.error; // the output is for answers only
 console.info = console.error;
@@ -97,6 +97,10 @@ function build() {
       return grant;
     },
     rotateRefreshToken: true,
+    assertJwtClientAuthClaimsAndHeader: async (_, claims) => {
+      const want = { issuer, token: `${issuer}/token` }[settings.audience];
+      if (want !== undefined && claims.aud !== want) throw new errors.InvalidClientAuth(`aud must be ${want}`);
+    },
     pkce: { required: () => true },
     features: {
       devInteractions: { enabled: true },
