@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,19 +28,23 @@ func TestCrashPoints(t *testing.T) {
 		s := newSite(t, database.Database(t))
 		crash(s, points, func() { database.Kill(t); database.Start(t) })
 	})
+	t.Run("service on PostgreSQL", func(t *testing.T) {
+		s := newSite(t, pg.Start(t))
+		crash(s, size.Of(3, 50), func() { s.service.kill(); s.service.start() })
+	})
 }
 
 // crash lets writers change things, and does that at a random moment, again and again.
 func crash(s *site, points int, kill func()) {
 	s.t.Helper()
-	var members []string
-	for i := range 4 {
-		members = append(members, s.User("member"+strconv.Itoa(i)).ID)
-	}
+	nouns := s.crashNouns()
 	var writers []*writer
-	for i := range 4 {
-		writers = append(writers, &writer{s: s, name: "writer" + strconv.Itoa(i), members: members, known: map[string]int{}, maybe: map[string]int{}})
+	for i := range 2 {
+		for _, n := range nouns {
+			writers = append(writers, newWriter(s, n, i))
+		}
 	}
+	people := &visitors{s: s}
 	for point := range points {
 		s.awaitChange()
 		ctx, stop := context.WithCancel(s.t.Context())
@@ -51,11 +52,19 @@ func crash(s *site, points int, kill func()) {
 		for _, w := range writers {
 			writing.Go(func() { w.write(ctx) })
 		}
-		pause(s.t, 20*time.Millisecond+rand.N(200*time.Millisecond))
+		writing.Go(func() { people.visit(ctx) })
+		// Not before something was acknowledged, however slow the machine; then at any moment.
+		enough := s.changes.Load() + rand.Int64N(30)
+		s.Await("changes to be made", func() bool { return s.changes.Load() > enough })
+		pause(s.t, rand.N(50*time.Millisecond))
 		kill()
 		stop()
 		writing.Wait()
-		s.checkCrash(point, writers)
+		for _, n := range nouns {
+			s.checkCrash(point, n, writers)
+		}
+		people.check(point)
+		s.checkVersions(point)
 		if s.t.Failed() {
 			return
 		}
@@ -64,6 +73,7 @@ func crash(s *site, points int, kill func()) {
 	for _, w := range writers {
 		s.t.Logf("%s: %d changes acknowledged, %d without an answer, %d of these made", w.name, w.acknowledged, w.unanswered, w.made)
 	}
+	s.t.Logf("people: %d signed in, %d out", people.signedIn, people.signedOut)
 }
 
 // awaitChange waits until a change can be made.
@@ -86,68 +96,67 @@ func (s *site) awaitChange() {
 	})
 }
 
-// gone is the state of a group that is not there.
+// gone is the state of an object that is not there.
 const gone = 0
 
-// writer makes groups, changes and deletes them. A group's state is a number that its description and its members
-// both tell.
+// writer makes objects of a noun, changes and deletes them. An object's state is a number that several of its
+// fields tell.
 type writer struct {
-	s       *site
-	name    string
-	members []string
-	count   int
-	known   map[string]int // state of every group, by name, as acknowledged
-	maybe   map[string]int // the state that a group may be in instead, as nobody acknowledged it
+	s     *site
+	noun  crashNoun
+	name  string
+	count int
+	there map[string]object // of its own, as the last check found them
+	known map[string]int    // state of every object, by name, as acknowledged
+	maybe map[string]int    // the state that an object may be in instead, as nobody acknowledged it
 
 	acknowledged, unanswered, made int
 }
 
-// membersOf tells who is in a group of a state.
-func (w *writer) membersOf(state int) []string {
-	var in []string
-	for i, m := range w.members {
-		if state>>i&1 == 1 {
-			in = append(in, m)
-		}
-	}
-	return in
+func newWriter(s *site, n crashNoun, number int) *writer {
+	return &writer{s: s, noun: n, name: fmt.Sprintf("writer-%s-%d", n.kind(), number), there: map[string]object{}, known: map[string]int{}, maybe: map[string]int{}}
 }
 
 // write changes one thing after another until the first error or until ctx ends. Changes themselves
 // are not cut short, so that most are acknowledged.
 func (w *writer) write(ctx context.Context) {
-	w.count++
-	name := fmt.Sprintf("%s-%d", w.name, w.count)
-	var group api.Group
-	for state := 1; ctx.Err() == nil; state++ {
-		err := w.step(name, &group, state)
-		if err == nil && state == 20 {
-			if err = w.remove(name, group); err == nil {
-				w.count++
-				name, state = fmt.Sprintf("%s-%d", w.name, w.count), 0
-			}
-		}
-		if err != nil {
+	for name, left := range w.there { // so that few are left at the end
+		if ctx.Err() != nil || w.step(name, &left, gone) != nil {
 			return
+		}
+	}
+	name, o := w.next(), object{}
+	for state := 1; ctx.Err() == nil; state++ {
+		if w.step(name, &o, state) != nil {
+			return
+		}
+		if state == 20 {
+			if w.step(name, &o, gone) != nil {
+				return
+			}
+			name, o, state = w.next(), object{}, 0
 		}
 	}
 }
 
-// step makes the group, or brings it to the next state.
-func (w *writer) step(name string, group *api.Group, state int) error {
-	in := api.GroupInput{Name: name, Description: strconv.Itoa(state), Members: w.membersOf(state)}
-	return w.attempt(name, state, func(ctx context.Context) (err error) {
-		if state == 1 {
-			*group, err = w.s.API.Groups.Create(ctx, in)
-			return err
-		}
-		*group, err = w.s.API.Groups.Update(ctx, group.ID, group.Version, api.Patch{"description": in.Description, "members": in.Members})
-		return err
-	})
+func (w *writer) next() string {
+	w.count++
+	return fmt.Sprintf("%s-%d", w.name, w.count)
 }
 
-func (w *writer) remove(name string, group api.Group) error {
-	return w.attempt(name, gone, func(ctx context.Context) error { return w.s.API.Groups.Delete(ctx, group.ID, group.Version) })
+// step makes the object, brings it to the next state, or deletes it.
+func (w *writer) step(name string, o *object, state int) error {
+	return w.attempt(name, state, func(ctx context.Context) (err error) {
+		switch {
+		case state == gone:
+			return w.noun.remove(ctx, *o)
+		case o.id == "":
+			*o, err = w.noun.create(ctx, name, state)
+		default:
+			*o, err = w.noun.change(ctx, *o, state)
+		}
+		return err
+	})
 }
 
 func (w *writer) attempt(name string, state int, do func(context.Context) error) error {
@@ -158,7 +167,8 @@ func (w *writer) attempt(name string, state int, do func(context.Context) error)
 	case err == nil:
 		w.known[name] = state
 		w.acknowledged++
-	case fault.Is(err, fault.KindUnavailable), fault.Is(err, fault.KindTimeout), fault.Is(err, fault.KindInternal):
+		w.s.changes.Add(1)
+	case retried(err):
 		w.maybe[name] = state
 		w.unanswered++
 	default:
@@ -167,65 +177,57 @@ func (w *writer) attempt(name string, state int, do func(context.Context) error)
 	return err
 }
 
-// checkCrash compares what is there with what was acknowledged.
-func (s *site) checkCrash(point int, writers []*writer) {
+// checkCrash compares what is there of a noun with what was acknowledged.
+func (s *site) checkCrash(point int, n crashNoun, writers []*writer) {
 	s.t.Helper()
-	var found []api.Group
-	s.Await("the groups to be listed", func() bool {
+	var found map[string]object
+	s.Await("the objects to be listed", func() bool {
+		ctx, cancel := context.WithTimeout(s.t.Context(), posterntest.Patience)
+		defer cancel()
 		var err error
-		found, err = s.groups()
+		if found, err = n.list(ctx); err != nil && !retried(err) {
+			s.t.Fatalf("point %d: %v", point, err)
+		}
 		return err == nil
 	})
-	states := map[string]int{}
-	for _, g := range found {
-		state, err := strconv.Atoi(g.Description)
-		if err != nil || !strings.HasPrefix(g.Name, "writer") {
-			s.t.Fatalf("point %d: there is a group %s with the description %q", point, g.Name, g.Description)
-		}
-		states[g.Name] = state
-		slices.Sort(g.Members)
-		if want := writers[0].membersOf(state); !slices.Equal(g.Members, want) {
-			s.t.Errorf("point %d: %s is in state %d with the members %v, want %v", point, g.Name, state, g.Members, want)
-		}
-	}
 	for _, w := range writers {
-		w.compare(point, states)
+		if w.noun == n {
+			w.compare(point, found)
+		}
 	}
-	for name := range states {
+	for name := range found {
 		s.t.Errorf("point %d: nobody made %s", point, name)
 	}
-	s.checkVersions(point)
 }
 
-// compare takes the writer's groups out of those that are there.
-func (w *writer) compare(point int, states map[string]int) {
+// retried reports whether an error only says that the service or its database is not there yet.
+func retried(err error) bool {
+	return fault.Is(err, fault.KindUnavailable) || fault.Is(err, fault.KindTimeout) || fault.Is(err, fault.KindInternal)
+}
+
+// compare takes the writer's objects out of those that are there.
+func (w *writer) compare(point int, found map[string]object) {
 	w.s.t.Helper()
 	for name, state := range w.maybe {
-		if got := states[name]; got == state && got != w.known[name] {
+		if got := found[name].state; got == state && got != w.known[name] {
 			w.known[name] = state
 			w.made++
 		}
 	}
 	clear(w.maybe)
+	clear(w.there)
 	for name, want := range w.known {
-		if got := states[name]; got != want {
-			w.s.t.Errorf("point %d: %s is in state %d, acknowledged was %d", point, name, got, want)
+		o, is := found[name]
+		if o.state != want {
+			w.s.t.Errorf("point %d: %s is in state %d, acknowledged was %d", point, name, o.state, want)
 		}
-		delete(states, name)
-	}
-}
-
-func (s *site) groups() ([]api.Group, error) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), posterntest.Patience)
-	defer cancel()
-	var all []api.Group
-	for g, err := range s.API.Groups.All(ctx, api.ListOptions{Limit: 200}) {
-		if err != nil {
-			return nil, err
+		if is {
+			w.there[name] = o
+		} else {
+			delete(w.known, name) // it stays so: names are not used again
 		}
-		all = append(all, g)
+		delete(found, name)
 	}
-	return all, nil
 }
 
 // checkVersions fails the test unless every version has its entry in the audit log, from the newest down to the first.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +27,9 @@ type site struct {
 	service             *process
 	beyond              *process // the service that holds the connectors' tunnels, if it is another one
 	connectors          []*process
-	clients             []client // signed in at the application wiki, after publish
-	auditHead           string   // the end of the audit log at the crash point before
+	clients             []client     // signed in at the application wiki, after publish
+	auditHead           string       // the end of the audit log at the crash point before
+	changes             atomic.Int64 // acknowledged to the writers of a crash test
 }
 
 // client is an HTTP client of one protocol, without a limit of time.
