@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"postern/internal/access"
 	"postern/internal/control"
 	"postern/internal/fault"
+	"postern/internal/match"
 	"postern/internal/store"
 )
 
@@ -190,4 +192,31 @@ func TestTriesAreForgotten(t *testing.T) {
 		})
 		must(t, 0, err)
 	})
+}
+
+// TestNoNameStandsForAPlace: what counts against a user's own network is not to be reached by a name that somebody
+// types elsewhere.
+func TestNoNameStandsForAPlace(t *testing.T) {
+	t.Parallel()
+	one, other := two(t)
+	one.user("ada")
+	in := func(k *kit) error {
+		_, err := k.SignIn(t.Context(), at("203.0.113.5"), control.Credentials{Name: "ada", Password: password, Binding: binding})
+		return err
+	}
+	if err := in(one); err != nil {
+		t.Fatal(err)
+	}
+	network := match.Network(netip.MustParseAddr("203.0.113.5")).String()
+	for i := range 12 {
+		for _, name := range []string{"ada from " + network, "from " + network + " ada", network + " ada", "account ada"} {
+			one.guessFrom(t, name, fmt.Sprintf("198.51.%d.1", i))
+			other.guessFrom(t, name, fmt.Sprintf("198.51.%d.2", i))
+		}
+	}
+	for name, k := range map[string]*kit{"where they signed in": one, "where they never were": other} {
+		if err := in(k); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

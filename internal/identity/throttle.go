@@ -128,10 +128,11 @@ func TooMany(wait time.Duration) error {
 // Shared says what the try counts against whichever service it comes to, and within which bound: the
 // account, or the account from the network that is known.
 func (a *Attempt) Shared() (key string, rate Rate) {
+	// An account is whatever somebody typed: what comes before it says which of the two is meant.
 	if a.known {
-		return a.pair.account + " from " + a.pair.network.String(), a.throttle.cfg.Pair
+		return "from " + a.pair.network.String() + " " + a.pair.account, a.throttle.cfg.Pair
 	}
-	return a.pair.account, a.throttle.cfg.Account
+	return "account " + a.pair.account, a.throttle.cfg.Account
 }
 
 // slot is one place where failures are counted, as the time at which all of them are forgotten
