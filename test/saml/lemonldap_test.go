@@ -80,6 +80,22 @@ func TestLemonldap(t *testing.T) {
 	if _, err := us.Finish(t.Context(), second, form); err == nil {
 		t.Error("the first answer was taken for the second")
 	}
+	// In passing, it asks nothing of who is signed in there.
+	sent, silent, err := us.Begin(t.Context(), saml.Ask{Silent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passing, err := us.Finish(t.Context(), silent, b.until(sent.URL, consumer, nil)); err != nil || passing.Subject != a.Subject {
+		t.Errorf("in passing: %q, %v", passing.Subject, err)
+	}
+	// And it asks again where that is wanted.
+	sent, fresh, err := us.Begin(t.Context(), saml.Ask{Fresh: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if proved, err := us.Finish(t.Context(), fresh, b.until(sent.URL, consumer, url.Values{"user": {"dwho"}, "password": {"dwho"}})); err != nil || proved.Authenticated.Before(fresh.Started.Add(-2*time.Minute)) {
+		t.Errorf("anew: at %s, %v", proved.Authenticated, err)
+	}
 	out, err := us.LogoutURL(t.Context(), again.Renewal, "")
 	if err != nil || out == "" {
 		t.Fatalf("where to sign out: %q, %v", out, err)
