@@ -144,9 +144,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		return nil, err
 	}
 	c := &Control{
-		cfg:   cfg,
-		store: cfg.Store,
-		log:   cfg.Log,
+		cfg: cfg, store: cfg.Store, log: cfg.Log,
 		// The database keeps microseconds; what is compared with it must not know better.
 		now:           func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
 		passwords:     identity.NewPasswords(cfg.Passwords),
