@@ -171,7 +171,7 @@ func TestTriesAreForgotten(t *testing.T) {
 			t.Helper()
 			must(t, 0, k.store.Write(t.Context(), func(tx *store.Tx) error { return tx.ForgiveTry(t.Context(), "key", tries) }))
 		}
-		if count() != 0 || count() != 0 {
+		if first, second := count(), count(); first != 0 || second != 0 {
 			t.Fatal("a try within the bound has to wait")
 		}
 		if wait := count(); wait <= 0 || wait > time.Minute {
