@@ -21,7 +21,7 @@ var confirmText string
 var linkText string
 
 var (
-	accountTemplate = template.Must(template.New("account").Parse(accountText))
+	accountTemplate = template.Must(template.New("account").Funcs(template.FuncMap{"browser": browserName}).Parse(accountText))
 	confirmTemplate = template.Must(template.New("confirm").Parse(confirmText))
 	linkTemplate    = template.Must(template.New("link").Parse(linkText))
 )
