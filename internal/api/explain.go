@@ -23,7 +23,7 @@ type Explanation struct {
 
 // ExplainHop is one station on the way.
 type ExplainHop struct {
-	Name   string `json:"name" doc:"user, session, application, assignment, policy or connectors."`
+	Name   string `json:"name" doc:"user, session, application, assignment, policy, connectors or target."`
 	Object string `json:"object,omitempty" doc:"The name of what it is about."`
 	State  string `json:"state" enum:"ok,failed,note,skipped" doc:"How it is; a note is in nobody's way."`
 	Detail string `json:"detail" doc:"What was found."`
@@ -36,6 +36,7 @@ type ExplainQuestion struct {
 	From              string    // the client's address; optional
 	At                time.Time // zero for now
 	Strength          string    // of a fresh sign-in that is assumed; optional
+	Unasked           bool      // connectors are not asked whether they reach the application
 }
 
 // Explain says whether a user may use an application, and why.
@@ -45,6 +46,9 @@ func (c *Client) Explain(ctx context.Context, q ExplainQuestion) (Explanation, e
 		if value != "" {
 			query.Set(name, value)
 		}
+	}
+	if q.Unasked {
+		query.Set("reach", "false")
 	}
 	if !q.At.IsZero() {
 		query.Set("at", q.At.UTC().Format(time.RFC3339Nano))

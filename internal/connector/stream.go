@@ -56,9 +56,10 @@ func clip(s string) string {
 	return s[:limit] + "…"
 }
 
-// serveAsk answers a question of the service. The only one so far proves that this process is alive: it echoes.
+// serveAsk answers a question of the service: whether this process is alive, by an echo, and whether it reaches an
+// application's target.
 func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
-	if open.Question != wire.QuestionProbe {
+	if open.Question != wire.QuestionProbe && open.Question != wire.QuestionReach {
 		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-unknown", "this connector does not know question %q", clip(open.Question)))
 		return
 	}
@@ -67,6 +68,14 @@ func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
 	if err != nil || len(question) > wire.MaxAsk || !json.Valid(question) {
 		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-malformed", "the question is no JSON of at most %d bytes", wire.MaxAsk))
 		return
+	}
+	if open.Question == wire.QuestionReach {
+		ask, err := wire.Decode[wire.AskReach](question)
+		if err != nil {
+			c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-malformed", "the question names no application"))
+			return
+		}
+		question = wire.Encode(c.reach(st.Context(), ask))
 	}
 	if answer(st, question) != nil {
 		st.Reset(tunnel.CodeCancelled)
@@ -122,8 +131,12 @@ func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
 // decide verifies the grant and finds the target, both by our own configuration. If that may be older than what the
 // opener relies on, it is asked for anew first.
 func (c *Connector) decide(ctx context.Context, l *link, open wire.Open) (*target, *wire.Refusal) {
+	return c.decided(ctx, func(s *settings) (*target, *wire.Refusal) { return c.decideBy(s, l, open) })
+}
+
+func (c *Connector) decided(ctx context.Context, by func(*settings) (*target, *wire.Refusal)) (*target, *wire.Refusal) {
 	s := c.following.current.Load()
-	if t, refusal := c.decideBy(s, l, open); !behind(s, refusal) {
+	if t, refusal := by(s); !behind(s, refusal) {
 		return t, refusal
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
@@ -131,10 +144,10 @@ func (c *Connector) decide(ctx context.Context, l *link, open wire.Open) (*targe
 	for {
 		next, err := c.following.newer(ctx, s)
 		if err != nil {
-			return c.decideBy(c.following.current.Load(), l, open)
+			return by(c.following.current.Load())
 		}
 		s = next
-		if t, refusal := c.decideBy(s, l, open); !behind(s, refusal) {
+		if t, refusal := by(s); !behind(s, refusal) {
 			return t, refusal
 		}
 	}
@@ -157,15 +170,23 @@ func (c *Connector) decideBy(s *settings, l *link, open wire.Open) (*target, *wi
 	if refusal := l.grants.check(open, s, c.cfg.Now()); refusal != nil {
 		return nil, refusal
 	}
-	t, known := s.targets[open.Application]
+	return targetOf(s, open.Application, open.Version)
+}
+
+// targetOf finds an application's target in our own configuration.
+func targetOf(s *settings, application string, version int64) (*target, *wire.Refusal) {
+	if s == nil {
+		return nil, refuse(wire.PhaseTarget, codeConfigBehind, "the connector has no configuration yet")
+	}
+	t, known := s.targets[application]
 	switch {
 	case !known:
 		return nil, refuse(wire.PhaseTarget, codeTargetUnknown, "the application is not in this connector's configuration")
 	case t == nil:
 		return nil, refuse(wire.PhaseTarget, "target-unusable", "the application's target cannot be used: see the connector's status")
-	case t.Version < open.Version:
+	case t.Version < version:
 		return nil, refuse(wire.PhaseTarget, codeConfigBehind,
-			"the connector knows version %d of the application, not yet version %d", t.Version, open.Version)
+			"the connector knows version %d of the application, not yet version %d", t.Version, version)
 	}
 	return t, nil
 }

@@ -38,6 +38,7 @@ type Config struct {
 	Now        func() time.Time          // optional; time.Now if nil
 	Own        func(netip.AddrPort) bool // optional; tells our own listeners, which no upstream may lead to
 	Data       string                    // optional; the data directory, whose disk Findings looks at
+	Ask        Asker                     // optional; how connectors are asked something
 }
 
 // Settings are the lifetimes that somebody may want otherwise. A zero field means the number in

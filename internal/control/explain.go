@@ -21,6 +21,7 @@ type Question struct {
 	From        netip.Addr      // the client's address; the zero one is none in particular
 	At          time.Time       // zero for now
 	Strength    access.Strength // of a fresh sign-in that is assumed; empty: the user's latest session, or the best sign-in that they can make
+	Unasked     bool            // connectors are not asked whether they reach it
 }
 
 // HopState says how a hop of an Explanation is.
@@ -36,7 +37,7 @@ const (
 
 // Hop is one station on the way from a user to an application.
 type Hop struct {
-	Name   string // user, session, application, assignment, policy, connectors
+	Name   string // user, session, application, assignment, policy, connectors, target
 	Object string // the name of what it is about, if there is more than one
 	State  HopState
 	Detail string
@@ -67,6 +68,10 @@ func (c *Control) Explain(ctx context.Context, by access.Actor, q Question) (e E
 		x.out = Explanation{At: x.q.At}
 		return x.run(ctx, tx)
 	})
+	if err == nil { // asking takes a while, for which no transaction stays open
+		x.targets(ctx)
+		x.out.Allow = x.out.Failed == ""
+	}
 	return x.out, err
 }
 

@@ -217,7 +217,7 @@ func TestExplainAgreesWithTheGateway(t *testing.T) {
 			late := time.Now().Add(posterntest.Patience)
 			for {
 				var err error
-				if said, err = m.API.Explain(t.Context(), api.ExplainQuestion{User: user.ID, Application: app.ID, From: address}); err != nil {
+				if said, err = m.API.Explain(t.Context(), api.ExplainQuestion{User: user.ID, Application: app.ID, From: address, Unasked: true}); err != nil {
 					t.Fatal(err)
 				}
 				if is = m.answer(user, app, address); is == said.Reason && said.Allow == (is == "") {

@@ -116,6 +116,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Now:        s.cfg.Now,
 		Data:       s.cfg.Data,
 		Own:        fetch.Listeners(s.addresses()...),
+		Ask:        s.ask,
 	})
 	if err != nil {
 		return fmt.Errorf("open the control plane: %w", err)
@@ -151,6 +152,11 @@ func (s *Service) wire(ctx context.Context) error {
 		Now:        s.cfg.Now,
 	})
 	return err
+}
+
+// ask asks a connector by a tunnel that ends here or at another gateway. Nobody asks before the gateway is there.
+func (s *Service) ask(ctx context.Context, connector access.ID, question string, body []byte) ([]byte, error) {
+	return s.gateway.Ask(ctx, connector, question, body)
 }
 
 // openBreached opens the list of passwords that nobody may choose. Whoever runs the service names it, so

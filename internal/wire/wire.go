@@ -189,6 +189,7 @@ const (
 	QuestionConfiguration = "configuration" // connector → service: AskConfiguration → SignedConfiguration
 	QuestionReport        = "report"        // connector → service: Report → {}
 	QuestionProbe         = "probe"         // service → connector: any JSON → the same
+	QuestionReach         = "reach"         // service → connector: AskReach → Reach
 )
 
 // MaxAsk bounds a question, MaxAnswer an answer, in bytes.
