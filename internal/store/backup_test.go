@@ -191,24 +191,9 @@ func TestBackupUnderLoad(t *testing.T) {
 }
 
 func backupUnderLoad(t *testing.T, k *kit, rounds int) {
-	ctx, stop := context.WithCancel(t.Context())
-	var writers sync.WaitGroup
-	for range 3 {
-		writers.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := act(t.Context(), k.Store); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	defer writers.Wait()
-	defer stop()
 	before := uint64(0)
 	for range rounds {
-		wait(t, func() bool { return k.version(t) > before })
-		file, made := k.backup(t)
+		file, made := k.backupWhileWriting(t, before)
 		if made.Configuration <= before {
 			t.Errorf("version %d after %d", made.Configuration, before)
 		}
@@ -223,6 +208,27 @@ func backupUnderLoad(t *testing.T, k *kit, rounds int) {
 			t.Error(err)
 		}
 	}
+}
+
+// backupWhileWriting backs up while others write, and only as long as that takes: a database that grew meanwhile would
+// take the next round longer, in which it grows more.
+func (k *kit) backupWhileWriting(t *testing.T, before uint64) ([]byte, store.Summary) {
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for range 3 {
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := act(t.Context(), k.Store); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	defer writers.Wait()
+	defer stop()
+	wait(t, func() bool { return k.version(t) > before })
+	return k.backup(t)
 }
 
 func (k *kit) version(t testing.TB) (version uint64) {
