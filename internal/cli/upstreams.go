@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -45,6 +46,15 @@ func upstreams() noun[api.Upstream] {
 		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Upstream, error) {
 			return func(ctx context.Context, id string, version int64, patch api.Patch) (api.Upstream, error) {
 				nested, err := nestUpstream(ctx, c, patch)
+				if errors.Is(err, errWhichKind) { // the upstream itself knows
+					var there api.Upstream
+					if there, err = c.Upstreams.Show(ctx, id); err != nil {
+						return api.Upstream{}, err
+					}
+					patch["kind"] = there.Kind
+					nested, err = nestUpstream(ctx, c, patch)
+					delete(nested, "kind")
+				}
 				if err != nil {
 					return api.Upstream{}, err
 				}
@@ -139,6 +149,9 @@ func whereUpstream(u api.Upstream) string {
 	return ""
 }
 
+// errWhichKind says that a flag could be of any kind of upstream.
+var errWhichKind = usage("say of which kind with another flag: --issuer, --url or --metadata-url must go with it")
+
 // nestUpstream puts members with dots into the objects that the API has, and names where it wants
 // ids. What every kind has goes to the only kind there is.
 func nestUpstream(ctx context.Context, client *api.Client, flat map[string]any) (api.Patch, error) {
@@ -162,7 +175,7 @@ func nestUpstream(ctx context.Context, client *api.Client, flat map[string]any) 
 			value, err = requirements(value)
 		case "ca", "allowPrivate", "allowLoopback", "proofLife":
 			if kind == "" {
-				return nil, usage("say of which kind with another flag: --issuer, --url or --metadata-url must go with it")
+				return nil, errWhichKind
 			}
 			member = kind + "." + member
 		}

@@ -45,7 +45,7 @@ func TestAttacks(t *testing.T) {
 		want string
 	}{
 		// Signatures.
-		{"nothing signed", func(w *world, id string) string { return w.response(id, w.assertion(id)) }, fault.KindUpstream, "neither it nor its assertion is signed"},
+		{"nothing signed (Zscaler CVE-2025-54982, CVE-2023-28801)", func(w *world, id string) string { return w.response(id, w.assertion(id)) }, fault.KindUpstream, "neither it nor its assertion is signed"},
 		{"signed by somebody else", func(w *world, id string) string { return w.response(id, signed(t, w.assertion(id), w.other)) }, fault.KindUpstream, "signature is wrong"},
 		{"a response signed by somebody else", func(w *world, id string) string { return signed(t, w.response(id, w.assertion(id)), w.other) }, fault.KindUpstream, "signature is wrong"},
 		{"a good assertion in a response signed by somebody else", func(w *world, id string) string {
@@ -64,6 +64,10 @@ func TestAttacks(t *testing.T) {
 		{"a transform that chooses", after(replace(enveloped, "http://www.w3.org/TR/1999/REC-xpath-19991116")), fault.KindUpstream, "form that SAML prescribes"},
 		{"a reference to something else", after(replace(`URI="#a1"`, `URI="#r1"`)), fault.KindUpstream, "form that SAML prescribes"},
 		{"a reference to everything", after(replace(`URI="#a1"`, `URI=""`)), fault.KindUpstream, "form that SAML prescribes"},
+		{"two signed infos (xml-crypto CVE-2025-29774)", after(replace(`<ds:SignedInfo>`, `<ds:SignedInfo/><ds:SignedInfo>`)), fault.KindUpstream, "form that SAML prescribes"},
+		{"a comment in the digest (xml-crypto CVE-2025-29775)", after(replace(`<ds:DigestValue>`, `<ds:DigestValue><!--x-->`)), fault.KindUpstream, "comments"},
+		{"names that change when they are written again (CVE-2020-29509)", after(replace(`<saml:NameID `, `<saml:NameID ::evil="x" `)), fault.KindUpstream, ""},
+		{"a tag that changes when it is written again (CVE-2020-29511)", after(replace(`</saml:NameID>`, `<x::y/></saml:NameID>`)), fault.KindUpstream, ""},
 		{"two references", after(replace(`<ds:Reference`, `<ds:Reference URI="#x"/><ds:Reference`)), fault.KindUpstream, "form that SAML prescribes"},
 		{"an empty signature", func(w *world, id string) string {
 			return w.response(id, replace("</saml:Issuer>", `</saml:Issuer><ds:Signature xmlns:ds="`+nsDSig+`"/>`)(w.assertion(id)))
@@ -72,10 +76,10 @@ func TestAttacks(t *testing.T) {
 		{"wrapping: a forged assertion before the signed one", func(w *world, id string) string {
 			return w.response(id, forged(w, id)+signed(t, w.assertion(id), w.theirs))
 		}, fault.KindUpstream, "holds 2 assertions"},
-		{"wrapping: behind the signed one", func(w *world, id string) string {
+		{"wrapping: behind the signed one (crewjam CVE-2022-41912)", func(w *world, id string) string {
 			return w.response(id, signed(t, w.assertion(id), w.theirs)+forged(w, id))
 		}, fault.KindUpstream, "holds 2 assertions"},
-		{"wrapping: the signed one inside the forged one", func(w *world, id string) string {
+		{"wrapping: the signed one inside the forged one (ruby-saml CVE-2024-45409)", func(w *world, id string) string {
 			return w.response(id, replace("</saml:Assertion>", signed(t, w.assertion(id), w.theirs)+"</saml:Assertion>")(forged(w, id)))
 		}, fault.KindUpstream, "form that SAML prescribes"},
 		{"wrapping: the signed one as an object of the forged one's signature", func(w *world, id string) string {
@@ -114,12 +118,12 @@ func TestAttacks(t *testing.T) {
 			return signed(t, w.response(id, strings.Replace(w.assertion(id), nsAssertion, "urn:x", 1)), w.theirs)
 		}, fault.KindUpstream, "form that SAML prescribes"},
 		// XML itself.
-		{"a comment in the name", after(replace("ada-4711", "ada<!-- -->-4711")), fault.KindUpstream, "comments"},
+		{"a comment in the name (CVE-2017-11427, CVE-2017-11428)", after(replace("ada-4711", "ada<!-- -->-4711")), fault.KindUpstream, "comments"},
 		{"a comment that hides what comes after", func(w *world, id string) string {
 			return replace(evil, evil+"<!---->")(w.response(id, signed(t, replace("ada-4711", evil+".ada-4711")(w.assertion(id)), w.theirs)))
 		}, fault.KindUpstream, "comments"},
 		{"CDATA", after(replace("ada-4711", "<![CDATA[ada-4711]]>")), fault.KindUpstream, "declarations"},
-		{"a document type", func(w *world, id string) string {
+		{"a document type (parser differential, ruby-saml CVE-2025-25291)", func(w *world, id string) string {
 			return `<!DOCTYPE x [<!ENTITY e "x">]>` + w.response(id, signed(t, w.assertion(id), w.theirs))
 		}, fault.KindUpstream, "declarations"},
 		{"entities that grow", func(w *world, id string) string {

@@ -89,7 +89,7 @@ func TestLogoutsThatAreNot(t *testing.T) {
 		"not packed": func(w *world) (string, url.Values) {
 			return signedQueryBy(w.theirs, "SAMLRequest="+url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(w.asked())))), nil
 		},
-		"a bomb": func(w *world) (string, url.Values) {
+		"a bomb (crewjam CVE-2023-28119)": func(w *world) (string, url.Values) {
 			return signedQueryBy(w.theirs, "SAMLRequest="+packed("<a>"+strings.Repeat("x", 4<<20)+"</a>")), nil
 		},
 		"another issuer":      changed(replace("<saml:Issuer>"+idpName, "<saml:Issuer>https://other.example.com")),
