@@ -1,14 +1,19 @@
 package cli_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"postern/internal/access"
 	"postern/internal/cli"
+	"postern/internal/control"
 )
 
 func TestMain(m *testing.M) {
@@ -31,6 +36,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			env.Values["control"] = s.control
 			for name, text := range map[string]string{"owner.key": s.key + "\n", "ca.pem": s.ca, "password.txt": password + "\n"} {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(text), 0o600); err != nil {
 					return err
@@ -41,8 +47,29 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"like": like},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"like": like, "ask": ask, "answer": with("requests"), "assignment": with("assignments")},
 	})
+}
+
+// ask has a user ask for an application, as the portal does.
+func ask(ts *testscript.TestScript, _ bool, args []string) {
+	c, _ := ts.Value("control").(*control.Control)
+	ctx, all := context.Background(), access.Actor{Kind: access.ActorSystem}
+	users, _, err := c.Users(ctx, all, access.Page{Search: args[0]})
+	ts.Check(err)
+	apps, _, err := c.Applications(ctx, all, access.Page{Search: args[1]})
+	ts.Check(err)
+	_, err = c.RequestAccess(ctx, access.Actor{Kind: access.ActorUser, ID: users[0].ID, Name: users[0].Name}, control.Ask{Application: apps[0].ID, Reason: "for a while", Period: 2 * time.Hour})
+	ts.Check(err)
+}
+
+// with gives a command of a noun whose object is named by a file: verb, file, and what else it takes. How it ends is for
+// what it prints to tell.
+func with(noun string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		id := strings.TrimSpace(ts.ReadFile(args[1]))
+		_ = ts.Exec("postern", append([]string{noun, args[0], id}, args[2:]...)...) // its words are looked at
+	}
 }
 
 // like compares the last standard output with a golden file, in which TIME, ID and blanks stand for

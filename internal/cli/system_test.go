@@ -32,7 +32,10 @@ func postern() *cobra.Command {
 }
 
 // A service is a real one behind real HTTPS, claimed, and where a test finds what login needs.
-type service struct{ url, key, ca string }
+type service struct {
+	url, key, ca string
+	control      *control.Control
+}
 
 // serve starts a service. Its clean-ups are given to cleanup.
 func serve(dir string, cleanup func(func())) (service, error) {
@@ -65,7 +68,7 @@ func serve(dir string, cleanup func(func())) (service, error) {
 	key, err := c.Setup(ctx, access.Actor{Kind: access.ActorAnyone, Address: "127.0.0.1"},
 		control.SetupRequest{Code: code, User: access.User{Name: "owner"}, Password: password})
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return service{server.URL, key, string(ca)}, err
+	return service{server.URL, key, string(ca), c}, err
 }
 
 // A terminal runs commands in this process, as the owner of a service.
