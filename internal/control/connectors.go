@@ -79,8 +79,16 @@ func (ch *change) deleteConnector(perm permission, id access.ID, version int64) 
 	if err := ch.tx.DeleteConnector(ch.ctx, id, version); err != nil {
 		return err
 	}
-	subject := ch.c.identityOf(id).String()
-	serials, err := ch.tx.RevokeSubject(ch.ctx, subject, ch.now, "deleted")
+	if err := ch.revokeConnector(id, "deleted"); err != nil {
+		return err
+	}
+	ch.audit(perm, object{old.Meta, old.Name}, old, nil)
+	return ch.end(access.EndingConnector, string(id))
+}
+
+// revokeConnector revokes all certificates of a connector, which cuts its tunnels.
+func (ch *change) revokeConnector(id access.ID, reason string) error {
+	serials, err := ch.tx.RevokeSubject(ch.ctx, ch.c.identityOf(id).String(), ch.now, reason)
 	if err != nil {
 		return err
 	}
@@ -89,8 +97,7 @@ func (ch *change) deleteConnector(perm permission, id access.ID, version int64) 
 			return err
 		}
 	}
-	ch.audit(perm, object{old.Meta, old.Name}, old, nil)
-	return ch.end(access.EndingConnector, string(id))
+	return nil
 }
 
 // ConnectorHistory gives the versions of a connector, the newest first. Renewals of its certificate are versions, too.

@@ -222,6 +222,12 @@ func (c *Control) FinishExchange(ctx context.Context, by access.Actor, force boo
 		if err := state.cutOff(); err != nil && !force {
 			return err
 		}
+		// Who has a tunnel open would go on until it ends, and nobody would know why it does not come back.
+		for _, k := range state.Waiting {
+			if err := ch.revokeConnector(k.ID, "cut off"); err != nil {
+				return err
+			}
+		}
 		root, err := a.next.root.Marshal()
 		if err != nil {
 			return err

@@ -167,7 +167,8 @@ func TestExchangeOfTheRoot(t *testing.T) {
 			t.Error("the root before is still told")
 		}
 		wantKind(t, k.FinishExchange(ctx, k.owner, false), fault.KindConflict)
-		// And again, with a control plane that starts on it.
+		// And again, with a control plane that starts on it. Both connectors renewed, and one more comes that will not.
+		late := k.enrol()
 		k.stop()
 		k.Control = k.open()
 		k.run()
@@ -179,7 +180,12 @@ func TestExchangeOfTheRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.exchanged(3)
-		// Who was cut off by force is told so nowhere but here: it trusts another root.
+		// Who was cut off by force loses what it has open, too.
+		for _, each := range []*agent{late, a, b} {
+			if !k.Certificates().Revoked(each.serial) {
+				t.Error("a connector that did not follow keeps its tunnels")
+			}
+		}
 		if state := good(k.Authority(ctx, k.owner)); len(state.Roots) != 1 {
 			t.Errorf("%+v", state)
 		}
