@@ -52,6 +52,9 @@ func TestDecide(t *testing.T) {
 		{"group id used as user id", "wiki", user("bob", "alice2"), false, false, "not-assigned"},
 		{"no assignment at all", "lonely", user("alice"), false, false, "not-assigned"},
 		{"owner without assignment", "lonely", &access.Principal{User: "root", Roles: []access.Role{access.RoleOwner}}, false, false, "not-assigned"},
+		{"vouched for until later", "wiki", &access.Principal{User: "alice", Reprove: now.Add(-time.Minute), Ends: now.Add(time.Minute)}, true, false, ""},
+		{"vouched for until now", "wiki", &access.Principal{User: "alice", Ends: now}, false, true, "proof-due"},
+		{"break-glass, vouched for until now", "wiki", &access.Principal{User: "alice", Ends: now, BreakGlass: true}, false, true, "proof-due"},
 		{"passthrough, nobody", "open", nil, true, false, ""},
 		{"passthrough, somebody", "open", user("bob"), true, false, ""},
 		{"disabled", "shut", user("alice"), false, false, "application-disabled"},
@@ -70,6 +73,16 @@ func TestDecide(t *testing.T) {
 				t.Error("a denial without a sentence")
 			}
 		})
+	}
+}
+
+// TestDecideUntilTheProofEnds: what is open when nobody vouches for its user any more is decided again then.
+func TestDecideUntilTheProofEnds(t *testing.T) {
+	for _, ends := range []time.Time{{}, now.Add(time.Minute)} {
+		app := &access.Application{Meta: access.Meta{ID: "wiki"}}
+		if d := policy.Decide(snapshot(), app, policy.Request{Who: &access.Principal{User: "alice", Ends: ends}, Now: now}); !d.Allow || !d.Until.Equal(ends) {
+			t.Errorf("until %v, want %v", d.Until, ends)
+		}
 	}
 }
 

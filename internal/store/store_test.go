@@ -26,6 +26,7 @@ func TestStore(t *testing.T) {
 		{"upstreams have secrets", upstreamsHaveSecrets},
 		{"users come from upstreams", usersComeFromUpstreams},
 		{"upstream sessions are claimed once", upstreamSessionsAreClaimedOnce},
+		{"reproofs are claimed once, and doubt is kept", reproofsAreClaimedOnce},
 		{"groups", groupNoun.behaves},
 		{"groups have members", groupsHaveMembers},
 		{"groups lie in groups", groupsLieInGroups},

@@ -203,7 +203,7 @@ func upstreamSessionsAreClaimedOnce(t *testing.T, k *kit) {
 		}
 		return errFirst(err, err2)
 	})
-	a := store.Arrival{Hash: []byte{9}, Upstream: up.ID, User: w.user.ID, SID: "s", Renewal: []byte("r"), Expires: at(9)}
+	a := store.Arrival{Hash: []byte{9}, Upstream: up.ID, User: w.user.ID, SID: "s", Renewal: []byte("r"), Expires: at(9), Until: at(8)}
 	k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.InsertArrival(ctx, &a) })
 	k.write(t, func(ctx context.Context, tx *store.Tx) error {
 		got, err := tx.TakeArrival(ctx, a.Hash)
