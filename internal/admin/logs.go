@@ -84,17 +84,19 @@ func showRecord(r audit.Record) api.AuditRecord {
 func (h *Handler) verifyAudit() operation {
 	return operation{out: typeOf[api.AuditReport](), status: 200, query: []parameter{
 		{"heads", "Entries that the log must still hold, as place:hash, separated by commas.", ""},
+		{"part", "Go on where the answer before ended: its next. A long log takes several answers of some seconds each.", ""},
+		{"limit", "How many entries at most are verified in this answer; as many as there is time for if left out.", "int32"},
 	}, run: func(c *call) (reply, error) {
-		kept, err := heads(c.query.Get("heads"))
+		part, err := verifyingPart(c)
 		if err != nil {
 			return reply{}, err
 		}
-		found, err := h.cfg.Control.VerifyAudit(c, c.by, kept)
+		found, next, err := h.cfg.Control.VerifyAuditPart(c, c.by, part)
 		if err != nil {
 			return reply{}, err
 		}
 		report := api.AuditReport{
-			Good: found.Problem == nil, Key: found.Key, Entries: found.Entries, First: found.First, Last: found.Last, Trimmed: found.Trimmed,
+			Next: next, Good: found.Problem == nil && next == "", Key: found.Key, Entries: found.Entries, First: found.First, Last: found.Last, Trimmed: found.Trimmed,
 			Adopted: found.Adopted, Erased: found.Erased, Head: showHead(found.Head),
 		}
 		if p := found.Problem; p != nil {
@@ -102,6 +104,21 @@ func (h *Handler) verifyAudit() operation {
 		}
 		return reply{body: report}, nil
 	}}
+}
+
+func verifyingPart(c *call) (p control.VerifyingPart, err error) {
+	if p.Kept, err = heads(c.query.Get("heads")); err != nil {
+		return p, err
+	}
+	p.From = c.query.Get("part")
+	if text := c.query.Get("limit"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 1 {
+			return p, fault.Invalid("limit", "must be a number from 1")
+		}
+		p.Limit = int(n)
+	}
+	return p, nil
 }
 
 func heads(text string) (list []audit.Head, err error) {

@@ -119,6 +119,7 @@ type AuditReport struct {
 	Erased  uint64        `json:"erased" doc:"How many lack personal fields."`
 	Head    AuditHead     `json:"head" doc:"The last entry."`
 	Problem *AuditProblem `json:"problem,omitempty" doc:"The first thing that is wrong."`
+	Next    string        `json:"next,omitempty" doc:"There is more to verify: ask again with this as part. Until it is absent, good is false."`
 }
 
 // AuditProblem is the first thing that is wrong with the audit log.
@@ -157,8 +158,14 @@ func (n Audit) Verify(ctx context.Context, kept ...string) (AuditReport, error) 
 	if len(kept) > 0 {
 		q.Set("heads", strings.Join(kept, ","))
 	}
-	err := n.c.do(ctx, call{method: http.MethodGet, path: []string{"audit", "verify"}, query: q, out: &out})
-	return out, err
+	for { // a long log takes several answers
+		out = AuditReport{}
+		err := n.c.do(ctx, call{method: http.MethodGet, path: []string{"audit", "verify"}, query: q, out: &out})
+		if err != nil || out.Next == "" {
+			return out, err
+		}
+		q.Set("part", out.Next)
+	}
 }
 
 // Erase erases what tells of a user, who is deleted if still there.

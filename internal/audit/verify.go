@@ -151,6 +151,11 @@ func (v *Verifier) note(r *Record) {
 	if r.Who.Salt == "" || r.What.Salt == "" {
 		v.report.Erased++
 	}
+	v.told(r)
+}
+
+// told takes an entry that may tell of an erasure.
+func (v *Verifier) told(r *Record) {
 	if r.Action != EraseAction || r.Outcome != "done" || r.What.Salt == "" || len(r.What.Values) == 0 {
 		return
 	}

@@ -131,6 +131,9 @@ func (f *verifyFlags) verify(c *cobra.Command, kept []audit.Head) (audit.Report,
 		if r.Seq <= chain.Head.Seq {
 			v.Add(recordOf(r))
 		}
+		if r.Seq%progressEvery == 0 {
+			fmt.Fprintf(c.ErrOrStderr(), "Verified up to entry %d of %d …\n", r.Seq, chain.Head.Seq)
+		}
 		return nil
 	})
 	return v.End(headOf(chain.Head)), err
@@ -150,6 +153,9 @@ func (f *verifyFlags) verifier(chain api.AuditChain, kept []audit.Head) (*audit.
 	}
 	return v, nil
 }
+
+// progressEvery is after how many entries a long verification says how far it is.
+const progressEvery = 100_000
 
 // maxLine bounds a line of a file of records, in bytes.
 const maxLine = 16 << 20

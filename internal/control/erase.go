@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"math"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/audit"
@@ -96,4 +98,42 @@ func (c *Control) VerifyAudit(ctx context.Context, by access.Actor, kept []audit
 		c.log.Error("the audit log is not whole", "entry", report.Problem.Seq, "id", report.Problem.ID, "reason", report.Problem.Reason)
 	}
 	return report, err
+}
+
+// VerifyingPart asks for a part of the audit log's verification.
+type VerifyingPart struct {
+	Kept  []audit.Head // that the log must still hold
+	From  string       // what the part before gave; empty: from the beginning
+	Limit int          // of entries; 0: as many as there is time for
+}
+
+// verifyWithin bounds one part, so that it is there before anybody gives up waiting for it.
+const verifyWithin = 15 * time.Second
+
+// VerifyAuditPart verifies a part of the audit log, and gives what to ask the next one with; empty at the end.
+// Only then the report says whether the log is whole.
+func (c *Control) VerifyAuditPart(ctx context.Context, by access.Actor, in VerifyingPart) (report audit.Report, next string, err error) {
+	r := request{by: by, perm: readAudit}
+	if err := allow(by, r.perm); err != nil {
+		c.refused(ctx, r, err)
+		return report, "", err
+	}
+	part := store.AuditPart{Kept: in.Kept, Limit: in.Limit, Within: verifyWithin}
+	if part.Limit <= 0 {
+		part.Limit = math.MaxInt
+	}
+	if in.From != "" {
+		part.From = &audit.State{}
+		if err := c.instance.macs.Unwrap("audit-part", in.From, part.From); err != nil {
+			return report, "", fault.Invalid("part", "must be what the answer before gave as next")
+		}
+	}
+	report, state, err := c.store.VerifyAuditPart(ctx, part)
+	if err == nil && report.Problem != nil {
+		c.log.Error("the audit log is not whole", "entry", report.Problem.Seq, "id", report.Problem.ID, "reason", report.Problem.Reason)
+	}
+	if err == nil && state != nil {
+		next, err = c.instance.macs.Wrap("audit-part", state)
+	}
+	return report, next, err
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"postern/internal/access"
 	"postern/internal/audit"
 	"postern/internal/control"
@@ -47,6 +49,54 @@ func (k *kit) whole(kept ...audit.Head) audit.Report {
 		k.t.Errorf("the audit log is not whole: %v, %v", report.Problem, err)
 	}
 	return report
+}
+
+// inParts verifies the audit log in parts of so many entries.
+func (k *kit) inParts(limit int, kept ...audit.Head) (report audit.Report, parts int) {
+	k.t.Helper()
+	for next := ""; parts == 0 || next != ""; parts++ {
+		var err error
+		report, next, err = k.VerifyAuditPart(k.t.Context(), k.owner, control.VerifyingPart{Kept: kept, From: next, Limit: limit})
+		if err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	return report, parts
+}
+
+// TestAuditIsVerifiedInParts: however long the parts are, they say together what one says.
+func TestAuditIsVerifiedInParts(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		for range 3 {
+			u := k.user("u" + strings.ToLower(unique()))
+			if _, err := k.EraseUser(t.Context(), k.owner, u.ID); err != nil { // tells of entries in parts before
+				t.Fatal(err)
+			}
+			k.user("v" + strings.ToLower(unique()))
+		}
+		whole := k.whole()
+		for limit := range 7 {
+			report, parts := k.inParts(limit, whole.Head)
+			if diff := cmp.Diff(whole, report); diff != "" || limit > 0 && uint64(parts) < whole.Entries/uint64(limit) {
+				t.Errorf("%d parts of %d entries (-one +parts):\n%s", parts, limit, diff)
+			}
+		}
+		other := whole.Head
+		other.Hash = strings.Repeat("0", 64)
+		if report, _ := k.inParts(2, other); report.Problem == nil || report.Problem.Seq != other.Seq {
+			t.Errorf("an entry that was another one when it was kept: %+v", report.Problem)
+		}
+		_, next, err := k.VerifyAuditPart(t.Context(), k.owner, control.VerifyingPart{Limit: 2})
+		if err != nil || next == "" {
+			t.Fatalf("%q, %v", next, err)
+		}
+		for _, from := range []string{"x", next[:len(next)-2], next + "A", strings.Replace(next, ".", ".e", 1)} {
+			_, _, err := k.VerifyAuditPart(t.Context(), k.owner, control.VerifyingPart{From: from})
+			wantKind(t, err, fault.KindInvalid)
+		}
+		_, _, err = k.VerifyAuditPart(t.Context(), k.actor(), control.VerifyingPart{})
+		wantKind(t, err, fault.KindForbidden)
+	})
 }
 
 func TestErasedUserIsInNoLog(t *testing.T) {

@@ -88,6 +88,14 @@ func (k Keyring) Name(purpose string, parts ...string) string {
 	return text.EncodeToString(mac(k.Keys[k.Active], purpose, parts...))
 }
 
+// Wrap gives a value as text that comes back as it was; Unwrap reads it.
+func (k Keyring) Wrap(purpose string, value any) (string, error) { return k.signed(purpose, value) }
+
+// Unwrap reads what Wrap gave for the same purpose.
+func (k Keyring) Unwrap(purpose, wrapped string, into any) error {
+	return k.read(purpose, wrapped, into)
+}
+
 // signed gives a value as text with a MAC.
 func (k Keyring) signed(purpose string, value any) (string, error) {
 	payload, err := json.Marshal(value)

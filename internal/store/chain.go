@@ -257,10 +257,11 @@ func (t *Tx) TrimAudit(ctx context.Context, before time.Time, limit int) (int64,
 
 // AuditRecords gives entries as they are chained, in their order, from behind a number.
 func (t *Tx) AuditRecords(ctx context.Context, after uint64, limit int) ([]audit.Record, error) {
-	return rows(ctx, t, scanRecord, `SELECT seq, id, version, time, kind, actor_id, roles, request, action, object, outcome, adopted,
-		actor, address, who_salt, who_sum, name, detail, what_salt, what_sum, hash, signature
-		FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, int64(after), pageLimit(limit))
+	return rows(ctx, t, scanRecord, "SELECT "+recordColumns+" FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", int64(after), pageLimit(limit))
 }
+
+const recordColumns = `seq, id, version, time, kind, actor_id, roles, request, action, object, outcome, adopted,
+	actor, address, who_salt, who_sum, name, detail, what_salt, what_sum, hash, signature`
 
 func scanRecord(row scanner, r *audit.Record) error {
 	var at int64
@@ -309,6 +310,78 @@ func (s *Store) VerifyAudit(ctx context.Context, kept ...audit.Head) (audit.Repo
 		}
 	}
 	return v.End(head), nil
+}
+
+// VerifyAuditPart checks at most limit entries from where another part ended, or from the beginning if that is nil,
+// and stops when so much time has passed. It gives where to go on; nil at the end.
+func (s *Store) VerifyAuditPart(ctx context.Context, p AuditPart) (report audit.Report, next *audit.State, err error) {
+	var v *audit.Verifier
+	var head audit.Head
+	err = s.Read(ctx, func(tx *Tx) error {
+		end, trimmed, err := tx.AuditHeads(ctx)
+		if err != nil {
+			return err
+		}
+		head = end
+		if p.From != nil {
+			v, err = audit.Resume(s.chain.Public(), *p.From)
+		} else {
+			v, err = audit.NewVerifier(s.chain.Public(), trimmed)
+		}
+		return err
+	})
+	if err != nil {
+		return report, nil, err
+	}
+	for _, h := range p.Kept {
+		v.Keep(h)
+	}
+	checked, started := 0, time.Now()
+	for v.Good() {
+		list, err := s.nextRecords(ctx, v)
+		if err != nil {
+			return report, nil, err
+		}
+		list = list[:min(len(list), p.Limit-checked)]
+		for i := range list {
+			v.Add(&list[i])
+		}
+		checked += len(list)
+		if len(list) == 0 || v.Next() > head.Seq {
+			break
+		}
+		if checked >= p.Limit || time.Since(started) > p.Within {
+			return s.pauseAudit(ctx, v)
+		}
+	}
+	return v.End(head), nil, nil
+}
+
+// AuditPart says which part of the audit log to verify.
+type AuditPart struct {
+	From   *audit.State // where the part before ended; nil: the beginning
+	Kept   []audit.Head // that somebody kept elsewhere
+	Limit  int          // of entries
+	Within time.Duration
+}
+
+// pauseAudit ends a part. What was erased in it may be told of later.
+func (s *Store) pauseAudit(ctx context.Context, v *audit.Verifier) (audit.Report, *audit.State, error) {
+	var later []audit.Record
+	if v.Pending() {
+		err := s.Read(ctx, func(tx *Tx) (err error) {
+			later, err = rows(ctx, tx, scanRecord, "SELECT "+recordColumns+" FROM audit WHERE seq >= $1 AND action = $2 ORDER BY seq", int64(v.Next()), audit.EraseAction)
+			return err
+		})
+		if err != nil {
+			return audit.Report{}, nil, err
+		}
+	}
+	state, good := v.Pause(later)
+	if !good {
+		return state.Report, nil, nil
+	}
+	return state.Report, &state, nil
 }
 
 // checkChain looks at the audit log in the course of a check. It is no part of what a restore asks

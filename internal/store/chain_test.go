@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/audit"
@@ -39,6 +40,21 @@ func (k *kit) chained(t testing.TB, kept ...audit.Head) audit.Report {
 		t.Errorf("the audit log is not whole: %v", report.Problem)
 	}
 	return report
+}
+
+// inParts verifies the audit log in parts of so many entries.
+func (k *kit) inParts(t testing.TB, limit int) (report audit.Report) {
+	t.Helper()
+	part := store.AuditPart{Limit: limit, Within: time.Hour}
+	for {
+		var err error
+		if report, part.From, err = k.VerifyAuditPart(t.Context(), part); err != nil {
+			t.Fatal(err)
+		}
+		if part.From == nil {
+			return report
+		}
+	}
 }
 
 // append writes so many entries, three in each transaction.
@@ -145,6 +161,11 @@ func changesShow(t *testing.T, k *kit) {
 		report, err := k.VerifyAudit(t.Context())
 		if err != nil || report.Problem == nil || report.Problem.Seq != row.seq {
 			t.Errorf("%s: %+v, %v", row.name, report.Problem, err)
+		}
+		for limit := 1; limit < 5; limit++ {
+			if found := k.inParts(t, limit); found.Problem == nil || found.Problem.Seq != row.seq {
+				t.Errorf("%s, in parts of %d: %+v", row.name, limit, found.Problem)
+			}
 		}
 		if row.back != "" {
 			rewrite(t, k, row.back)
