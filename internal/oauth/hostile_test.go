@@ -114,7 +114,9 @@ func TestHostileDiscovery(t *testing.T) {
 		{"nothing is there", func(*service) http.HandlerFunc { return nil }, fault.KindUpstream},
 		{"without end", func(*service) http.HandlerFunc { return endless }, fault.KindUnavailable},
 		{"a redirect", func(s *service) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, s.URL+"/elsewhere", 302) }
+			return func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, s.URL+"/elsewhere", http.StatusFound)
+			}
 		}, fault.KindUpstream},
 	}
 	for _, test := range tests {

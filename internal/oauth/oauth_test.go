@@ -25,8 +25,7 @@ import (
 // service is what somebody signs in at: real HTTPS, with answers that the test chooses.
 type service struct {
 	*httptest.Server
-	t      *testing.T
-	client *oauth.Client
+	t *testing.T
 
 	mu    sync.Mutex // guards the rest
 	say   map[string]http.HandlerFunc
