@@ -43,24 +43,7 @@ func upstreams() noun[api.Upstream] {
 			return c.Upstreams.All
 		},
 		create: createUpstream,
-		update: func(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Upstream, error) {
-			return func(ctx context.Context, id string, version int64, patch api.Patch) (api.Upstream, error) {
-				nested, err := nestUpstream(ctx, c, patch)
-				if errors.Is(err, errWhichKind) { // the upstream itself knows
-					var there api.Upstream
-					if there, err = c.Upstreams.Show(ctx, id); err != nil {
-						return api.Upstream{}, err
-					}
-					patch["kind"] = there.Kind
-					nested, err = nestUpstream(ctx, c, patch)
-					delete(nested, "kind")
-				}
-				if err != nil {
-					return api.Upstream{}, err
-				}
-				return c.Upstreams.Update(ctx, id, version, nested)
-			}
-		},
+		update: updateUpstream,
 		remove: func(c *api.Client) func(context.Context, string, int64) error { return c.Upstreams.Delete },
 		restore: func(c *api.Client) func(context.Context, string) (api.Upstream, error) {
 			return c.Upstreams.Restore
@@ -76,6 +59,25 @@ func upstreams() noun[api.Upstream] {
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Upstream, error) { return c.Upstreams.Show })
 	return n
+}
+
+func updateUpstream(c *api.Client) func(context.Context, string, int64, api.Patch) (api.Upstream, error) {
+	return func(ctx context.Context, id string, version int64, patch api.Patch) (api.Upstream, error) {
+		nested, err := nestUpstream(ctx, c, patch)
+		if errors.Is(err, errWhichKind) { // the upstream itself knows
+			var there api.Upstream
+			if there, err = c.Upstreams.Show(ctx, id); err != nil {
+				return api.Upstream{}, err
+			}
+			patch["kind"] = there.Kind
+			nested, err = nestUpstream(ctx, c, patch)
+			delete(nested, "kind")
+		}
+		if err != nil {
+			return api.Upstream{}, err
+		}
+		return c.Upstreams.Update(ctx, id, version, nested)
+	}
 }
 
 func upstreamFields() []field {
