@@ -167,11 +167,11 @@ func TestReproof(t *testing.T) {
 	b := a.Browser()
 	b.Go(a.begin(t, b, a.URL("wiki", "/")))
 	_, before := a.idp.Asked()
-	a.pass(14 * time.Minute)
+	a.pass(8 * time.Minute) // what is done at real pace has minutes to spare, on slow machines too
 	if page := a.settled(b, a.URL("wiki", "/early")); page.Text != "private page /early?" {
 		t.Fatalf("%s: %s", page.Status, page.Text)
 	}
-	a.pass(2 * time.Minute)
+	a.pass(8 * time.Minute)
 	if page := a.script(t, b, a.URL("wiki", "/api")); page.Text != "private page /api?" {
 		t.Errorf("a script of the page: %s %s", page.Status, page.Text)
 	}
@@ -203,9 +203,9 @@ func TestReproofHasAnEnd(t *testing.T) {
 	noRefresh(a)
 	b := a.Browser()
 	b.Go(a.begin(t, b, a.URL("wiki", "/")))
-	a.pass(59 * time.Minute)
+	a.pass(50 * time.Minute)
 	a.Await("scripts go on", func() bool { return a.script(t, b, a.URL("wiki", "/api")).Text == "private page /api?" })
-	a.pass(2 * time.Minute)
+	a.pass(11 * time.Minute)
 	var page posterntest.Page
 	a.Await("scripts end", func() bool {
 		page = a.script(t, b, a.URL("wiki", "/api"))

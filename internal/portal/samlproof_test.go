@@ -77,11 +77,11 @@ func TestSAMLSessionEndsThere(t *testing.T) {
 	b := c.Browser()
 	c.idp.Behave(samlidp.Behaviour{Lasts: 10 * time.Minute})
 	c.bring(t, b, c.depart(t, b, c.URL("wiki", "/")))
-	c.pass(9 * time.Minute)
+	c.pass(4 * time.Minute)
 	if page := c.scripted(t, b); page.Text != "private page /api" {
 		t.Fatalf("before: %s %s", page.Status, page.Text)
 	}
-	c.pass(2 * time.Minute)
+	c.pass(7 * time.Minute)
 	if page := c.scripted(t, b); page.StatusCode != http.StatusUnauthorized || !strings.Contains(page.Text, "proof-due") {
 		t.Fatalf("after: %s %s", page.Status, page.Text)
 	}
