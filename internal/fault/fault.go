@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Kind says what sort of thing went wrong. The zero value is Internal: an error that nobody
@@ -194,4 +195,21 @@ func (p *Problems) Err() error {
 		return nil
 	}
 	return &Error{Kind: KindInvalid, Fields: p.fields}
+}
+
+// mostReadable is how many bytes of what others chose an error quotes.
+const mostReadable = 100
+
+// Readable gives what others chose in a form that an error can quote: short, on one line and without control characters.
+func Readable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) > mostReadable {
+		text = strings.ToValidUTF8(text[:mostReadable], "") + "…"
+	}
+	return text
 }

@@ -3,6 +3,7 @@ package fault_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"postern/internal/fault"
@@ -54,5 +55,17 @@ func TestEveryKindHasAName(t *testing.T) {
 			t.Errorf("kind %d repeats the name %s", k, k)
 		}
 		seen[k.String()] = true
+	}
+}
+
+func TestReadable(t *testing.T) {
+	for _, row := range []struct{ text, want string }{
+		{"", ""}, {"login.example.com", "login.example.com"}, {"a\r\nb\x00\x7f", "a??b??"}, {"\xff\xfe", "??"}, {"naïve", "naïve"},
+		{strings.Repeat("x", 100), strings.Repeat("x", 100)}, {strings.Repeat("x", 101), strings.Repeat("x", 100) + "…"},
+		{strings.Repeat("x", 99) + "é!", strings.Repeat("x", 99) + "…"},
+	} {
+		if got := fault.Readable(row.text); got != row.want {
+			t.Errorf("%q: got %q, want %q", row.text, got, row.want)
+		}
 	}
 }

@@ -93,7 +93,7 @@ func (c *Client) explain(ctx context.Context, host string, err error) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f
 	}
-	host = bounded(host)
+	host = fault.Readable(host)
 	if timeout, ok := errors.AsType[net.Error](err); ctx.Err() != nil || ok && timeout.Timeout() {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return fault.Unavailable("%s was not waited for", host).Because(err)
@@ -144,18 +144,4 @@ func clean(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// bounded keeps what others chose short, and on one line.
-func bounded(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, text)
-	if len(text) > 80 {
-		text = strings.ToValidUTF8(text[:80], "") + "…"
-	}
-	return text
 }

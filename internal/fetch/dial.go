@@ -15,15 +15,15 @@ import (
 func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	name, text, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: it must be host:port", bounded(address))
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: it must be host:port", fault.Readable(address))
 	}
 	host, err := match.ParseHost(name)
 	if err != nil {
-		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s", bounded(name), err)
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s", fault.Readable(name), err)
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s is no port", bounded(name), bounded(text))
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s is no port", fault.Readable(name), fault.Readable(text))
 	}
 	if err := c.name(host, uint16(port)); err != nil {
 		return nil, err

@@ -186,9 +186,9 @@ func (c *Client) check(address string) (*url.URL, error) {
 	case err != nil || u.Host == "" || u.Opaque != "" || len(address) > maxURL:
 		return nil, fault.New(fault.KindInvalid, "the address to ask must be a URL such as https://login.example.com/path")
 	case u.Scheme != "https" && !(u.Scheme == "http" && c.cfg.Plain):
-		return nil, fault.New(fault.KindInvalid, "%s is not asked over %s: the address must start with https://", bounded(u.Host), bounded(u.Scheme))
+		return nil, fault.New(fault.KindInvalid, "%s is not asked over %s: the address must start with https://", fault.Readable(u.Host), fault.Readable(u.Scheme))
 	case u.User != nil:
-		return nil, fault.New(fault.KindInvalid, "the address at %s must not contain a user name or password", bounded(u.Host))
+		return nil, fault.New(fault.KindInvalid, "the address at %s must not contain a user name or password", fault.Readable(u.Host))
 	}
 	host, port, err := target(u)
 	if err != nil {

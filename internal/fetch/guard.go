@@ -21,7 +21,7 @@ import (
 func target(u *url.URL) (match.Host, uint16, error) {
 	host, err := match.ParseHost(u.Hostname())
 	if err != nil {
-		return match.Host{}, 0, fault.New(fault.KindInvalid, "%s cannot be asked: %s", bounded(u.Hostname()), err)
+		return match.Host{}, 0, fault.New(fault.KindInvalid, "%s cannot be asked: %s", fault.Readable(u.Hostname()), err)
 	}
 	text := u.Port()
 	switch {
@@ -32,7 +32,7 @@ func target(u *url.URL) (match.Host, uint16, error) {
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		return match.Host{}, 0, fault.New(fault.KindInvalid, "%s cannot be asked: %s is no port", bounded(u.Hostname()), bounded(text))
+		return match.Host{}, 0, fault.New(fault.KindInvalid, "%s cannot be asked: %s is no port", fault.Readable(u.Hostname()), fault.Readable(text))
 	}
 	return host, uint16(port), nil
 }
@@ -83,7 +83,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	host, err := match.ParseHost(name)
 	if err != nil {
-		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s", bounded(name), err)
+		return nil, fault.New(fault.KindInvalid, "%s cannot be asked: %s", fault.Readable(name), err)
 	}
 	dialer := net.Dialer{
 		Timeout:  c.cfg.Timeout,

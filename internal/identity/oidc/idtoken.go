@@ -57,7 +57,7 @@ func (p *Provider) idToken(ctx context.Context, token string, want expected) (cl
 // common checks what every token of the provider must say: who made it, for whom, and of whom.
 func (p *Provider) common(c claims) error {
 	if c.text("iss") != p.cfg.Issuer {
-		return refused("its token was issued by %q, not by %q", short(c.text("iss")), p.cfg.Issuer)
+		return refused("its token was issued by %q, not by %q", fault.Readable(c.text("iss")), p.cfg.Issuer)
 	}
 	audience, ok := texts(c["aud"])
 	if !ok || !slices.Contains(audience, p.cfg.ClientID) {

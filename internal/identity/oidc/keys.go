@@ -130,7 +130,7 @@ func (p *Provider) verify(ctx context.Context, token string, types ...string) ([
 	}
 	header := signed.Signatures[0].Protected
 	if kind, ok := header.ExtraHeaders[jose.HeaderType].(string); ok && !slices.Contains(types, kind) {
-		return nil, refused("its token is of the type %q", short(kind))
+		return nil, refused("its token is of the type %q", fault.Readable(kind))
 	}
 	keys, loaded, err := p.keys.Value(ctx)
 	if err != nil {

@@ -45,7 +45,7 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	}
 	// Exactly: whoever may answer for another issuer would be a mix-up in itself.
 	if m.Issuer != p.cfg.Issuer {
-		return nil, fault.New(fault.KindUpstream, "the identity provider's metadata is for the issuer %q, not for %q: the issuer must be written exactly so", short(m.Issuer), p.cfg.Issuer)
+		return nil, fault.New(fault.KindUpstream, "the identity provider's metadata is for the issuer %q, not for %q: the issuer must be written exactly so", fault.Readable(m.Issuer), p.cfg.Issuer)
 	}
 	var err error
 	if m.authorization, err = endpoint("authorization_endpoint", m.Authorization); err != nil {
@@ -82,18 +82,4 @@ func endpoint(name, address string) (*url.URL, error) {
 func (p *Provider) meta(ctx context.Context) (*metadata, error) {
 	m, _, err := p.metadata.Value(ctx)
 	return m, err
-}
-
-// short keeps what others chose readable in an error.
-func short(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) > 100 {
-		text = strings.ToValidUTF8(text[:100], "") + "…"
-	}
-	return text
 }

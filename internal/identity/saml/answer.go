@@ -147,5 +147,5 @@ func statusError(response *etree.Element) error {
 	case status + "InvalidNameIDPolicy":
 		return fault.New(fault.KindUpstream, "the identity provider has no persistent NameID for us; configure one there, or give subjectAttribute")
 	}
-	return fault.New(fault.KindUpstream, "the identity provider refused the sign-in (%s)", short(why))
+	return fault.New(fault.KindUpstream, "the identity provider refused the sign-in (%s)", fault.Readable(why))
 }

@@ -145,17 +145,3 @@ func instant(value string) (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339Nano, value)
 	return at.UTC(), err == nil
 }
-
-// short keeps what others chose readable in an error.
-func short(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) > 100 {
-		text = strings.ToValidUTF8(text[:100], "") + "…"
-	}
-	return text
-}

@@ -84,7 +84,7 @@ func (p *Provider) checkResponse(a answer, m *metadata, s State) error {
 	case attr(r, "ID") == "":
 		return refused("it has no id")
 	case (given || a.signed) && destination != p.cfg.Consumer:
-		return refused("it was made for %s (Destination)", short(destination))
+		return refused("it was made for %s (Destination)", fault.Readable(destination))
 	case len(children(r, nsAssertion, "Issuer")) > 0 && text(child(r, nsAssertion, "Issuer")) != m.entityID:
 		return refused("it comes from another provider (Issuer)")
 	case attr(r, "InResponseTo") != s.ID:
@@ -104,7 +104,7 @@ func (p *Provider) checkAssertion(a *etree.Element, m *metadata, s State) (Once,
 	case !is(a, nsAssertion, "Assertion") || attr(a, "Version") != "2.0" || attr(a, "ID") == "" || len(attr(a, "ID")) > 512:
 		return Once{}, refused("its assertion is not of SAML 2.0")
 	case text(child(a, nsAssertion, "Issuer")) != m.entityID:
-		return Once{}, refused("its assertion was issued by %q, not by %q (Issuer)", short(text(child(a, nsAssertion, "Issuer"))), short(m.entityID))
+		return Once{}, refused("its assertion was issued by %q, not by %q (Issuer)", fault.Readable(text(child(a, nsAssertion, "Issuer"))), fault.Readable(m.entityID))
 	case !ok || issued.After(now.Add(skew)) || now.After(issued.Add(answerAge+skew)):
 		return Once{}, refused("its assertion was not made just now (IssueInstant); do the clocks of both agree?")
 	}
@@ -173,7 +173,7 @@ func (p *Provider) checkBearer(a *etree.Element, s State) (expires time.Time, er
 		until, ok := instant(attr(data, "NotOnOrAfter"))
 		switch {
 		case attr(data, "Recipient") != p.cfg.Consumer:
-			err = refused("its assertion was made for %s (Recipient)", short(attr(data, "Recipient")))
+			err = refused("its assertion was made for %s (Recipient)", fault.Readable(attr(data, "Recipient")))
 		case attr(data, "InResponseTo") != s.ID:
 			err = refused("its assertion is not for this sign-in (InResponseTo)")
 		case !ok || until.After(p.cfg.Now().Add(24*time.Hour)):

@@ -88,7 +88,7 @@ func (p *Provider) readMetadata(text []byte) (*metadata, error) {
 	for _, el := range []*etree.Element{root, entity, role} {
 		if until := attr(el, "validUntil"); until != "" {
 			if at, ok := instant(until); !ok || !now.Before(at) {
-				return nil, bad("it was valid until %s", short(until))
+				return nil, bad("it was valid until %s", fault.Readable(until))
 			}
 		}
 	}

@@ -71,7 +71,7 @@ func (p *Provider) subject(name *etree.Element, values map[string][]string) (str
 		return "", refused("its assertion names nobody (NameID)")
 	}
 	if format := attr(name, "Format"); format != formatPersistent {
-		return "", refused("its NameID is not persistent (%s) and may one day mean somebody else; configure a persistent one there, or give subjectAttribute", short(format))
+		return "", refused("its NameID is not persistent (%s) and may one day mean somebody else; configure a persistent one there, or give subjectAttribute", fault.Readable(format))
 	}
 	return text(name), nil
 }
