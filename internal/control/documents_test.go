@@ -67,9 +67,10 @@ func many(apps, groups, users int) access.Document {
 	return doc
 }
 
-// TestApplyLarge is, in full, the size that the design asks for: 1,000 applications, 200 groups, 5,000 users.
+// TestApplyLarge is, in full, the size that the design asks for: 1,000 applications, 200 groups, 5,000 users in under 30 s.
+// Only the full size is judged by its time, and there the engines take turns.
 func TestApplyLarge(t *testing.T) {
-	both(t, func(t *testing.T, k *kit) {
+	inTurn(t, func(t *testing.T, k *kit) {
 		apps, groups, users := size.Of(100, 1000), size.Of(20, 200), size.Of(500, 5000)
 		doc := many(apps, groups, users)
 		began := time.Now()
@@ -79,7 +80,7 @@ func TestApplyLarge(t *testing.T) {
 		if len(plan.Steps) != 2+users+groups+2*apps {
 			t.Errorf("%d changes", len(plan.Steps))
 		}
-		if took > 30*time.Second {
+		if size.Full() && took > 30*time.Second {
 			t.Errorf("it took %v, want under 30 s", took)
 		}
 		version := k.settled().Version

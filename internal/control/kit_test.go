@@ -46,6 +46,13 @@ func both(t *testing.T, test func(t *testing.T, k *kit)) {
 	}
 }
 
+// inTurn runs a test on both databases, one after the other, for what is measured.
+func inTurn(t *testing.T, test func(t *testing.T, k *kit)) {
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) { test(t, newKit(t, engine.url(t))) })
+	}
+}
+
 func openStore(t *testing.T, url, keyFile string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{URL: url, KeyFile: keyFile, Log: slog.New(slog.DiscardHandler)})
