@@ -48,12 +48,12 @@ type AuthorityFinish struct {
 
 // SigningKeyInput asks for the next key of a use.
 type SigningKeyInput struct {
-	Use string `json:"use" enum:"grants,sessions" doc:"What the key signs: grants for connectors, or cookies of sessions."`
+	Use string `json:"use" enum:"grants,sessions,id-tokens" doc:"What the key signs: grants for connectors, cookies of sessions, or ID tokens of programs."`
 }
 
 // SigningKey is a key that signs something.
 type SigningKey struct {
-	Use   string `json:"use" enum:"grants,sessions" doc:"What it signs."`
+	Use   string `json:"use" enum:"grants,sessions,id-tokens" doc:"What it signs."`
 	ID    string `json:"id" doc:"Names the key; not a secret."`
 	From  Time   `json:"from,omitzero" doc:"When it begins to sign; absent for a service's first key."`
 	Until Time   `json:"until,omitzero" doc:"Until when what it signed is good; absent while no end is known."`

@@ -154,12 +154,13 @@ func printExchange(w io.Writer, now time.Time, x *api.AuthorityExchange) error {
 
 // rotateKeys is the parent of what rotates the service's own keys; the program adds the master key's.
 func rotateKeys() *cobra.Command {
-	c := &cobra.Command{Use: "rotate", Short: "Rotate the service's own keys: master, grants, sessions",
+	c := &cobra.Command{Use: "rotate", Short: "Rotate the service's own keys: master, grants, sessions, id-tokens",
 		Long: `Rotate the service's own keys. Nobody is signed out, no connector refuses anything, and every
 replica follows by itself.`}
 	for use, what := range map[string]string{
-		"grants":   "the key that signs what connectors let through",
-		"sessions": "the key of the cookies with which people stay signed in",
+		"grants":    "the key that signs what connectors let through",
+		"sessions":  "the key of the cookies with which people stay signed in",
+		"id-tokens": "the key of the ID tokens that tell programs who signed in",
 	} {
 		c.AddCommand(&cobra.Command{Use: use, Short: "Rotate " + what, Args: cobra.NoArgs,
 			Long: "Rotate " + what + ".\n\nThe new key signs from two minutes later on, when everybody knows it; the old one stays good until\nthe last thing that it signed is over.",

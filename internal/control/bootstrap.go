@@ -2,9 +2,6 @@ package control
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,8 +18,7 @@ import (
 // replicas.
 type instance struct {
 	trustDomain string
-	macs        session.Keyring   // shared: it is replaced when its keys turn
-	oauth       *ecdsa.PrivateKey // signs ID tokens
+	macs        session.Keyring // shared: it is replaced when its keys turn
 }
 
 // The names of the sealed secrets.
@@ -112,15 +108,12 @@ func (c *Control) openAuthority(ctx context.Context) error {
 }
 
 func (c *Control) openKeys(ctx context.Context) error {
-	_, err := c.secret(ctx, secretGrant, func() ([]byte, error) {
-		seed := make([]byte, ed25519.SeedSize)
-		rand.Read(seed)
-		return seed, nil
-	})
-	if err != nil {
-		return err
+	for _, use := range []sealedKeys{grantKeys, idKeys} {
+		if _, err := c.secret(ctx, use.newest, use.fresh); err != nil {
+			return err
+		}
 	}
-	_, err = c.secret(ctx, secretMACs, func() ([]byte, error) { return json.Marshal(session.NewKeyring()) })
+	_, err := c.secret(ctx, secretMACs, func() ([]byte, error) { return json.Marshal(session.NewKeyring()) })
 	if err != nil {
 		return err
 	}
@@ -136,7 +129,7 @@ func (c *Control) openKeys(ctx context.Context) error {
 	}
 	c.instance.macs = session.Keyring{}.Shared()
 	c.turnKeys()
-	return c.openOAuth(ctx)
+	return nil
 }
 
 // openConfiguration makes the default connector group and the first ending, so that a version and

@@ -39,7 +39,7 @@ type WaitingConnector struct {
 	LastSeen time.Time
 }
 
-// SigningKey is a key of grants or cookies and when it is used.
+// SigningKey is a key of grants, cookies or ID tokens and when it is used.
 type SigningKey struct {
 	Use   KeyUse
 	ID    string
@@ -54,6 +54,7 @@ type KeyUse string
 const (
 	KeyGrants   KeyUse = "grants"
 	KeySessions KeyUse = "sessions"
+	KeyIDTokens KeyUse = "id-tokens"
 )
 
 // Authority tells how our own CA and the signing keys are.
@@ -140,6 +141,11 @@ func (s *signing) list(now time.Time) (out []SigningKey) {
 	for _, k := range s.grants {
 		if k.good(now) {
 			out = append(out, SigningKey{KeyGrants, k.id, k.From, k.Until})
+		}
+	}
+	for _, k := range s.ids {
+		if k.good(now) {
+			out = append(out, SigningKey{KeyIDTokens, k.public.ID, k.From, k.Until})
 		}
 	}
 	rings := len(out)
@@ -313,10 +319,12 @@ func (c *Control) RotateIssuing(ctx context.Context, by access.Actor) error {
 // knows it; the one before stays good until the last thing that it signed is over.
 func (c *Control) RotateKey(ctx context.Context, by access.Actor, use KeyUse) (out SigningKey, err error) {
 	rotate, known := map[KeyUse]func(*change) (string, term, error){
-		KeyGrants: (*change).rotateGrants, KeySessions: (*change).rotateRing,
+		KeyGrants:   func(ch *change) (string, term, error) { return ch.rotateKeys(grantKeys) },
+		KeyIDTokens: func(ch *change) (string, term, error) { return ch.rotateKeys(idKeys) },
+		KeySessions: (*change).rotateRing,
 	}[use]
 	if !known {
-		return out, fault.Invalid("use", "must be %s or %s", KeyGrants, KeySessions)
+		return out, fault.Invalid("use", "must be %s, %s or %s", KeyGrants, KeySessions, KeyIDTokens)
 	}
 	err = c.act(ctx, request{by: by, perm: rotateKey}, func(ch *change) error {
 		id, t, err := rotate(ch)

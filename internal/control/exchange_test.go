@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -333,6 +334,47 @@ func TestRotateSessionKey(t *testing.T) {
 		eventually(t, "the old keys to be over", func() bool { return !k.Knows(scope, first) })
 		if _, err := k.RotateKey(t.Context(), k.owner, control.KeySessions); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestRotateIDTokenKey never signs with a key that a program cannot have seen, and keeps the one before as long as what it
+// signed.
+func TestRotateIDTokenKey(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		signed := func() string {
+			id, known, err := k.IDTokenKey()
+			if err != nil || !known {
+				t.Errorf("a token signed by %s is not accepted: %v", id, err)
+			}
+			return id
+		}
+		ids := func() (list []string) {
+			for _, key := range k.OAuthKeys() {
+				list = append(list, key.ID)
+			}
+			return list
+		}
+		before := signed()
+		key, err := k.RotateKey(t.Context(), k.owner, control.KeyIDTokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.settled()
+		if got, want := ids(), []string{key.ID, before}; !slices.Equal(got, want) || signed() != before {
+			t.Errorf("keys %v, want %v; the first still signs", got, want)
+		}
+		k.pass(3 * time.Minute)
+		if signed() != key.ID || len(ids()) != 2 {
+			t.Errorf("it is not the new key that signs, or the old one is not accepted: %v", ids())
+		}
+		k.pass(time.Hour)
+		if got := ids(); !slices.Equal(got, []string{key.ID}) {
+			t.Errorf("keys %v, want only the new one", got)
+		}
+		again := k.open() // a start later finds the same
+		if id, known, err := again.IDTokenKey(); err != nil || !known || id != key.ID {
+			t.Errorf("after a start: %s %v %v", id, known, err)
 		}
 	})
 }

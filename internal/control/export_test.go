@@ -1,7 +1,12 @@
 package control
 
 import (
+	"encoding/json"
+	"errors"
+
 	"context"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"postern/internal/access"
 	"postern/internal/session"
@@ -70,4 +75,29 @@ func DiskFinding(free, total uint64) string {
 		return ""
 	}
 	return f.list[0].Code
+}
+
+// IDTokenKey gives the id of the key that signs an ID token of this moment, and whether a program that knows the keys accepts it.
+func (c *Control) IDTokenKey() (id string, ok bool, err error) {
+	text, err := c.idToken(session.Entry{}, oauthClient{}, "")
+	if err != nil {
+		return "", false, err
+	}
+	token, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		return "", false, err
+	}
+	id = token.Signatures[0].Header.KeyID
+	for _, k := range c.OAuthKeys() {
+		data, err := json.Marshal(k)
+		var key jose.JSONWebKey
+		if err = errors.Join(err, key.UnmarshalJSON(data)); err != nil {
+			return "", false, err
+		}
+		if key.KeyID == id {
+			_, err = token.Verify(&key)
+			return id, err == nil, nil
+		}
+	}
+	return id, false, nil
 }

@@ -59,7 +59,7 @@ func (c *Control) Grant(_ context.Context, app access.ID, who *access.Principal)
 }
 
 func (c *Control) sign(g wire.Grant, now time.Time) (grant, error) {
-	key := c.signing.Load().grant(now)
+	key := current(c.signing.Load().grants, now)
 	g.KeyID, g.TrustDomain = key.id, c.instance.trustDomain
 	// One whose decision ends sooner comes with that end.
 	if end := now.Add(c.cfg.Settings.Grant); g.Expires.IsZero() || end.Before(g.Expires) {

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,28 +20,37 @@ func codeOf(err error) OAuthCode {
 	return code
 }
 
-// secretOAuth is the name of the sealed key that signs ID tokens.
-const secretOAuth = "oauth-key"
-
-// openOAuth reads the key that signs ID tokens, and makes it first if there is none.
-func (c *Control) openOAuth(ctx context.Context) error {
-	data, err := c.secret(ctx, secretOAuth, func() ([]byte, error) {
+// idKeys sign ID tokens.
+var idKeys = sealedKeys{
+	list: "oauth-keys", newest: "oauth-key", overlap: accessLife + 2*keysAhead,
+	fresh: func() ([]byte, error) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(key)
-	})
-	if err != nil {
-		return err
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(data)
+	},
+	id: func(k storedKey) (string, error) {
+		key, err := newIDKey(k)
+		return key.public.ID, err
+	},
+}
+
+// idKey signs ID tokens.
+type idKey struct {
+	term
+	key    *ecdsa.PrivateKey
+	public JWK
+}
+
+func newIDKey(stored storedKey) (idKey, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(stored.Seed)
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if err != nil || !ok || key.Curve != elliptic.P256() {
-		return fault.Internal(nil, "the key of ID tokens is damaged") // an error might show a part of it
+		return idKey{}, fault.Internal(nil, "the key of ID tokens is damaged") // an error might show a part of it
 	}
-	c.instance.oauth = key
-	return nil
+	public, err := jwkOf(&key.PublicKey)
+	return idKey{stored.term, key, public}, err
 }
 
 var b64 = base64.RawURLEncoding
@@ -58,21 +66,34 @@ type JWK struct {
 	Y         string `json:"y"`
 }
 
-// OAuthKeys gives the keys with which ID tokens are checked.
-func (c *Control) OAuthKeys() []JWK {
-	point, _ := c.instance.oauth.PublicKey.Bytes() // of a curve with such bytes: cannot fail
+// OAuthKeys gives the keys with which ID tokens are checked: those in use, and the next one ahead of its use.
+func (c *Control) OAuthKeys() (list []JWK) {
+	for _, k := range c.signing.Load().ids {
+		if k.good(c.now()) {
+			list = append(list, k.public)
+		}
+	}
+	return list
+}
+
+func jwkOf(key *ecdsa.PublicKey) (JWK, error) {
+	point, err := key.Bytes()
+	if err != nil {
+		return JWK{}, fault.Internal(nil, "the key of ID tokens is damaged")
+	}
 	x, y := point[1:33], point[33:]
 	// The thumbprint of RFC 7638 names the key: the same on every replica, another for another key.
 	sum := sha256.Sum256([]byte(`{"crv":"P-256","kty":"EC","x":"` + b64.EncodeToString(x) + `","y":"` + b64.EncodeToString(y) + `"}`))
-	return []JWK{{
+	return JWK{
 		Kind: "EC", Use: "sig", Algorithm: "ES256", ID: b64.EncodeToString(sum[:]), Curve: "P-256",
 		X: b64.EncodeToString(x), Y: b64.EncodeToString(y),
-	}}
+	}, nil
 }
 
 // idToken says to a program who signed in (OpenID Connect Core, section 2). It opens nothing.
 func (c *Control) idToken(of session.Entry, who oauthClient, nonce string) (string, error) {
 	now := c.now()
+	key := current(c.signing.Load().ids, now)
 	claims := map[string]any{
 		"iss": c.Issuer(), "sub": of.Principal.User, "aud": who.id, "iat": now.Unix(), "exp": now.Add(accessLife).Unix(),
 		"auth_time": of.Session.Authenticated.Unix(), "amr": of.Session.Methods, "sid": of.Session.ID,
@@ -81,7 +102,7 @@ func (c *Control) idToken(of session.Entry, who oauthClient, nonce string) (stri
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
-	head, err := json.Marshal(map[string]string{"alg": "ES256", "typ": "JWT", "kid": c.OAuthKeys()[0].ID})
+	head, err := json.Marshal(map[string]string{"alg": "ES256", "typ": "JWT", "kid": key.public.ID})
 	if err != nil {
 		return "", fault.Internal(err, "encode an ID token")
 	}
@@ -91,7 +112,7 @@ func (c *Control) idToken(of session.Entry, who oauthClient, nonce string) (stri
 	}
 	text := b64.EncodeToString(head) + "." + b64.EncodeToString(body)
 	sum := sha256.Sum256([]byte(text))
-	r, s, err := ecdsa.Sign(rand.Reader, c.instance.oauth, sum[:])
+	r, s, err := ecdsa.Sign(rand.Reader, key.key, sum[:])
 	if err != nil {
 		return "", fault.Internal(err, "sign an ID token")
 	}

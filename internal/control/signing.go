@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -14,7 +15,7 @@ import (
 	"postern/internal/store"
 )
 
-// The keys that sign grants and those of cookies are rotated with overlap: a new key is known
+// The keys that sign grants, cookies and ID tokens are rotated with overlap: a new key is known
 // everywhere before the first thing is signed with it, and an old one until the last thing that it
 // signed is over. Both times stand with the key, so that every replica turns by itself.
 
@@ -23,6 +24,9 @@ type term struct {
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until,omitzero"` // zero: no end is known
 }
+
+// signs reports whether the time of the key is.
+func (t term) signs(now time.Time) bool { return !t.From.After(now) && t.good(now) }
 
 // good reports whether what the key has signed is still to be accepted.
 func (t term) good(now time.Time) bool { return t.Until.IsZero() || now.Before(t.Until) }
@@ -38,21 +42,39 @@ type grantKey struct {
 	key ed25519.PrivateKey
 }
 
-// storedGrantKey is how it is sealed.
-type storedGrantKey struct {
+// storedKey is how a key that signs is sealed.
+type storedKey struct {
 	term
-	Seed []byte `json:"seed"`
+	Seed []byte `json:"seed"` // what it is made from
 }
 
-// storedGrantKeys are all, the newest first. Programs of the version before know only "grant-key".
-type storedGrantKeys struct {
-	Keys []storedGrantKey `json:"keys"`
+// storedKeys are all keys of a use, the newest first.
+type storedKeys struct {
+	Keys []storedKey `json:"keys"`
 }
 
-// secretGrants is the name of the grant keys and their times; "grant-key" is the newest.
-const secretGrants = "grant-keys"
+// sealedKeys says of the keys of a use how they are kept and followed by others.
+type sealedKeys struct {
+	list, newest string        // the secrets' names: all with their times; the newest alone, which is all that programs of before know
+	overlap      time.Duration // how long what one signed is good at the most, with the clocks' difference
+	fresh        func() ([]byte, error)
+	id           func(storedKey) (string, error)
+}
 
-func newGrantKey(stored storedGrantKey) (grantKey, error) {
+var grantKeys = sealedKeys{
+	list: "grant-keys", newest: secretGrant, overlap: maxGrant + 2*keysAhead,
+	fresh: func() ([]byte, error) {
+		seed := make([]byte, ed25519.SeedSize)
+		rand.Read(seed)
+		return seed, nil
+	},
+	id: func(k storedKey) (string, error) {
+		key, err := newGrantKey(k)
+		return key.id, err
+	},
+}
+
+func newGrantKey(stored storedKey) (grantKey, error) {
 	if len(stored.Seed) != ed25519.SeedSize {
 		return grantKey{}, fault.Internal(nil, "the grant signing key is damaged")
 	}
@@ -64,17 +86,18 @@ func newGrantKey(stored storedGrantKey) (grantKey, error) {
 // signing is what a process signs and checks with, by its terms.
 type signing struct {
 	grants []grantKey // the newest first
+	ids    []idKey    // the newest first
 	rings  storedRing
 }
 
-// grant gives the key that signs now.
-func (s *signing) grant(now time.Time) grantKey {
-	for _, k := range s.grants {
-		if !k.From.After(now) && k.good(now) {
+// current gives the key that signs now, of a list with the newest first.
+func current[K interface{ signs(time.Time) bool }](list []K, now time.Time) K {
+	for _, k := range list {
+		if k.signs(now) {
 			return k
 		}
 	}
-	return s.grants[0] // a clock that is far behind
+	return list[0] // a clock that is far behind
 }
 
 // publics gives the keys that a connector is to accept.
@@ -112,36 +135,43 @@ func (r storedRing) at(now time.Time) session.Keyring {
 
 // readSigning reads the keys.
 func (c *Control) readSigning(ctx context.Context, tx *store.Tx) (*signing, error) {
-	stored, err := readGrantKeys(ctx, tx)
+	var s signing
+	var err1, err2, err3 error
+	s.grants, err1 = readKeys(ctx, tx, grantKeys, newGrantKey)
+	s.ids, err2 = readKeys(ctx, tx, idKeys, newIDKey)
+	s.rings, err3 = readRing(ctx, tx)
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	return &s, s.rings.at(c.now()).Check()
+}
+
+func readKeys[K any](ctx context.Context, tx *store.Tx, of sealedKeys, open func(storedKey) (K, error)) (list []K, err error) {
+	stored, err := of.read(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	s := &signing{}
 	for _, one := range stored.Keys {
-		key, err := newGrantKey(one)
+		key, err := open(one)
 		if err != nil {
 			return nil, err
 		}
-		s.grants = append(s.grants, key)
+		list = append(list, key)
 	}
-	s.rings, err = readRing(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.rings.at(c.now()).Check()
+	return list, nil
 }
 
-func readGrantKeys(ctx context.Context, tx *store.Tx) (out storedGrantKeys, err error) {
-	data, err := tx.Secret(ctx, secretGrants)
+func (of sealedKeys) read(ctx context.Context, tx *store.Tx) (out storedKeys, err error) {
+	data, err := tx.Secret(ctx, of.list)
 	if fault.Is(err, fault.KindNotFound) {
-		seed, err := tx.Secret(ctx, secretGrant)
-		return storedGrantKeys{[]storedGrantKey{{Seed: seed}}}, err
+		seed, err := tx.Secret(ctx, of.newest)
+		return storedKeys{[]storedKey{{Seed: seed}}}, err
 	}
 	if err != nil {
 		return out, err
 	}
 	if json.Unmarshal(data, &out) != nil || len(out.Keys) == 0 { // whose error might show a part of a key
-		return out, fault.Internal(nil, "the grant signing keys are damaged")
+		return out, fault.Internal(nil, "the keys %s are damaged", of.list)
 	}
 	return out, nil
 }
@@ -164,18 +194,20 @@ func (c *Control) turnKeys() {
 // until the oldest is over.
 const maxSigningKeys = 8
 
-// rotateGrants adds the next grant key.
-func (ch *change) rotateGrants() (string, term, error) {
-	stored, err := readGrantKeys(ch.ctx, ch.tx)
+// rotateKeys adds the next key of a use.
+func (ch *change) rotateKeys(of sealedKeys) (string, term, error) {
+	stored, err := of.read(ch.ctx, ch.tx)
 	if err != nil {
 		return "", term{}, err
 	}
-	next := storedGrantKey{term{From: ch.now.Add(keysAhead)}, make([]byte, ed25519.SeedSize)}
-	rand.Read(next.Seed)
-	list := []storedGrantKey{next}
+	next := storedKey{term: term{From: ch.now.Add(keysAhead)}}
+	if next.Seed, err = of.fresh(); err != nil {
+		return "", term{}, err
+	}
+	list := []storedKey{next}
 	for _, old := range stored.Keys {
-		if old.Until.IsZero() { // its last grant, the connectors' clocks and ours
-			old.Until = next.From.Add(maxGrant + 2*keysAhead)
+		if old.Until.IsZero() {
+			old.Until = next.From.Add(of.overlap)
 		}
 		if old.good(ch.now) {
 			list = append(list, old)
@@ -184,18 +216,18 @@ func (ch *change) rotateGrants() (string, term, error) {
 	if len(list) > maxSigningKeys {
 		return "", term{}, tooManyKeys(list[len(list)-1].term)
 	}
-	key, err := newGrantKey(next)
+	id, err := of.id(next)
 	if err != nil {
 		return "", term{}, err
 	}
-	data, err := json.Marshal(storedGrantKeys{list})
+	data, err := json.Marshal(storedKeys{list})
 	if err != nil {
 		return "", term{}, err
 	}
-	if err := ch.tx.PutSecret(ch.ctx, secretGrants, data); err != nil {
+	if err := ch.tx.PutSecret(ch.ctx, of.list, data); err != nil {
 		return "", term{}, err
 	}
-	return key.id, next.term, ch.tx.PutSecret(ch.ctx, secretGrant, next.Seed)
+	return id, next.term, ch.tx.PutSecret(ch.ctx, of.newest, next.Seed)
 }
 
 func tooManyKeys(oldest term) error {
