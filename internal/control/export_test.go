@@ -83,7 +83,7 @@ func (c *Control) IDTokenKey() (id string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	token, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+	token, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return "", false, err
 	}
