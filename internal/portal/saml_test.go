@@ -272,18 +272,19 @@ func TestSAMLAnswersForOthers(t *testing.T) {
 // TestSAMLKeysChange: while a provider changes its key both are in its metadata; then the old one is not any more.
 func TestSAMLKeysChange(t *testing.T) {
 	c := newCampus(t)
-	in := func(what string, good bool) {
+	in := func(what string, good bool) *posterntest.Browser {
 		t.Helper()
 		b := c.Browser()
 		if page := c.bring(t, b, c.depart(t, b, c.URL("wiki", "/"))); (page.Text == "private page /") != good {
 			t.Fatalf("%s: %s at %s: %s", what, page.Status, page.Request.URL, page.Text)
 		}
+		return b
 	}
-	in("at first", true)
+	first := in("at first", true)
 	old, next := c.idp.Pairs()[0], samlidp.NewPair(t)
 	c.idp.Keys(old, next) // announced, and not in use
 	c.pass(61 * time.Minute)
-	c.Await("the clock is known", func() bool { return c.Browser().Go(c.PortalURL+"/sign-in").StatusCode == http.StatusOK })
+	c.scripted(t, first) // until the clock is known
 	in("with the new one announced", true)
 	c.idp.Keys(next, old)
 	in("with the new one in use, known since the metadata was read anew", true)
