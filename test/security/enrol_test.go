@@ -52,22 +52,29 @@ func execute(t testing.TB, s *posterntest.System, statement string, args ...any)
 }
 
 // noted lists what a query finds in one column of the sign-in log, once there is something.
-func noted(t testing.TB, s *posterntest.System, query string) (found []string) {
+func noted(t testing.TB, s *posterntest.System, query string) (list []string) {
+	t.Helper()
+	s.Await("the sign-in log tells of it", func() bool {
+		list = found(t, s, query)
+		return len(list) > 0
+	})
+	return list
+}
+
+// found lists what a query finds in one column.
+func found(t testing.TB, s *posterntest.System, query string) (list []string) {
 	t.Helper()
 	db := must(sql.Open("sqlite", filepath.Join(s.Dir, "service", "postern.db")+"?_pragma=busy_timeout(10000)"))(t)
 	defer db.Close()
-	s.Await("the sign-in log tells of it", func() bool {
-		rows := must(db.QueryContext(t.Context(), query))(t)
-		defer rows.Close()
-		for rows.Next() {
-			var text string
-			check(t, rows.Scan(&text))
-			found = append(found, text)
-		}
-		check(t, rows.Err())
-		return len(found) > 0
-	})
-	return found
+	rows := must(db.QueryContext(t.Context(), query))(t)
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		check(t, rows.Scan(&text))
+		list = append(list, text)
+	}
+	check(t, rows.Err())
+	return list
 }
 
 // refusals lists the refused entries of the audit log for an action, the newest first.

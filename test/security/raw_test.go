@@ -3,8 +3,12 @@ package security
 import (
 	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"testing"
+	"time"
+
+	"postern/internal/posterntest"
 )
 
 // raw is a connection that requests follow each other on.
@@ -12,7 +16,7 @@ type raw struct {
 	t    *testing.T
 	w    *world
 	app  string
-	conn io.ReadWriteCloser
+	conn net.Conn
 	in   *bufio.Reader
 }
 
@@ -30,6 +34,7 @@ func (r *raw) open() {
 // ask sends a request and gives the status.
 func (r *raw) ask(request string) int {
 	r.t.Helper()
+	check(r.t, r.conn.SetDeadline(time.Now().Add(posterntest.Patience))) // many requests in a row may take longer
 	if _, err := io.WriteString(r.conn, request); err != nil {
 		r.t.Fatal(err)
 	}
