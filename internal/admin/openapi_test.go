@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"postern/internal/access"
+	"postern/internal/api"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -106,5 +109,17 @@ func TestEveryMemberIsDescribed(t *testing.T) {
 				t.Errorf("%s.%s has no description", name, member)
 			}
 		}
+	}
+}
+
+// TestSignInEventsAreDocumented: the document names every event that the sign-in log has.
+func TestSignInEventsAreDocumented(t *testing.T) {
+	field, _ := reflect.TypeFor[api.SignIn]().FieldByName("Event")
+	var events []string
+	for _, e := range access.SignInEvents() {
+		events = append(events, string(e))
+	}
+	if documented := field.Tag.Get("enum"); documented != strings.Join(events, ",") {
+		t.Errorf("documented %s, there are %v", documented, events)
 	}
 }

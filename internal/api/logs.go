@@ -13,7 +13,7 @@ import (
 type SignIn struct {
 	ID              string   `json:"id" doc:"Names the entry for ever."`
 	Time            Time     `json:"time" doc:"When it was."`
-	Event           string   `json:"event" enum:"sign-in,confirm,hand-over,access,sign-out" doc:"What was tried: to sign in, to confirm it once more, to be handed over to an application, to use one, to sign out."`
+	Event           string   `json:"event" enum:"sign-in,confirm,hand-over,access,refresh,key,sign-out" doc:"What was tried: to sign in, to confirm it once more, to be handed over to an application, to use one, to renew a program's tokens, to use a key; or a session that ended."`
 	Result          string   `json:"result" enum:"success,failure,denied,interrupted" doc:"What came of it: failure when who it is was not proven, denied when it was and the answer is no, interrupted when another proof is asked for."`
 	Reason          string   `json:"reason,omitempty" doc:"Why it did not succeed, a stable word." example:"wrong-password"`
 	Message         string   `json:"message,omitempty" doc:"The same in a sentence."`

@@ -22,7 +22,7 @@ func signInEntries() noun[api.SignIn] {
 		name: func(s api.SignIn) string { return s.ID },
 		columns: []column[api.SignIn]{
 			{"WHEN", func(v *view, s api.SignIn) string { return v.ago(s.Time) }},
-			{"USER", func(_ *view, s api.SignIn) string { return nameOr(s.UserName, s.User) }},
+			{"WHO", func(_ *view, s api.SignIn) string { return whoSigned(s) }},
 			{"EVENT", func(_ *view, s api.SignIn) string { return s.Event }},
 			{"APPLICATION", func(_ *view, s api.SignIn) string { return nameOr(s.ApplicationName, s.Application) }},
 			{"RESULT", func(_ *view, s api.SignIn) string { return s.Result }},
@@ -34,6 +34,14 @@ func signInEntries() noun[api.SignIn] {
 			return c.SignIns.All
 		},
 	}
+}
+
+// whoSigned names the user, or the API key that nobody stands behind.
+func whoSigned(s api.SignIn) string {
+	if s.User == "" && s.Client != "" {
+		return nameOr(s.Message, s.Client)
+	}
+	return nameOr(s.UserName, s.User)
 }
 
 // signInFlags are what the list of sign-ins can be narrowed down by.
@@ -160,7 +168,7 @@ type feed struct {
 func (f *signInFlags) goOn(c *cobra.Command, to *feed, found []api.SignIn) error {
 	to.seen, to.newest = map[string]time.Time{}, time.Now().Add(-followBack)
 	if to.how == "table" {
-		if _, err := fmt.Fprintln(c.OutOrStdout(), strings.Join([]string{"TIME", "USER", "EVENT", "APPLICATION", "RESULT", "REASON", "FROM"}, "   ")); err != nil {
+		if _, err := fmt.Fprintln(c.OutOrStdout(), strings.Join([]string{"TIME", "WHO", "EVENT", "APPLICATION", "RESULT", "REASON", "FROM"}, "   ")); err != nil {
 			return err
 		}
 	}
@@ -222,7 +230,7 @@ func (to *feed) print(w io.Writer, s api.SignIn) error {
 		_, err := fmt.Fprintln(w, s.ID)
 		return err
 	}
-	cells := []string{s.Time.Local().Format("2006-01-02 15:04:05"), nameOr(s.UserName, s.User), s.Event, nameOr(s.ApplicationName, s.Application), s.Result,
+	cells := []string{s.Time.Local().Format("2006-01-02 15:04:05"), whoSigned(s), s.Event, nameOr(s.ApplicationName, s.Application), s.Result,
 		nameOr(s.Reason, s.Policy), s.Address}
 	for i := range cells {
 		cells[i] = cell(cells[i])
