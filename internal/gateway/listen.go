@@ -238,6 +238,11 @@ func (e *entrance) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return faces.agent, nil
 	}
 	name, ok := parseAuthority(hello.ServerName)
+	// Right after the start nothing is known yet: to say that a host is not served would be wrong in a moment.
+	select {
+	case <-e.g.first:
+	case <-hello.Context().Done():
+	}
 	v := e.g.view.Load()
 	if !ok || v == nil || !e.serves(v.place(name.host)) {
 		return faces.stranger, nil
