@@ -40,34 +40,26 @@ func (c *Control) reread(ctx context.Context) {
 		c.log.Warn("look for sessions to ask upstreams about", "error", cause(err))
 		return
 	}
+	some(ctx, due, func(id access.ID) { c.rereadSession(ctx, id, before) })
+	some(ctx, c.keyUsers.due(before, c.now()), func(s store.UpstreamSession) { c.rereadKeyUser(ctx, s, before) })
+}
+
+// some does each of a list, rereadAtOnce at the same time, until ctx ends, and waits for those that it began.
+func some[T any](ctx context.Context, list []T, do func(T)) {
 	room := make(chan struct{}, rereadAtOnce)
 	var wg sync.WaitGroup
-	for _, id := range due {
+	defer wg.Wait()
+	for _, each := range list {
 		select {
 		case room <- struct{}{}:
 		case <-ctx.Done():
-			wg.Wait()
 			return
 		}
 		wg.Go(func() {
 			defer func() { <-room }()
-			c.rereadSession(ctx, id, before)
+			do(each)
 		})
 	}
-	wg.Wait()
-	for _, s := range c.keyUsers.due(before, c.now()) {
-		select {
-		case room <- struct{}{}:
-		case <-ctx.Done():
-			wg.Wait()
-			return
-		}
-		wg.Go(func() {
-			defer func() { <-room }()
-			c.rereadKeyUser(ctx, s, before)
-		})
-	}
-	wg.Wait()
 }
 
 // rereadSession asks about one session, if nobody else does.

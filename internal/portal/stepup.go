@@ -49,24 +49,30 @@ func (p *portal) stepUpForm(w http.ResponseWriter, r *http.Request) error {
 	return p.showStepUp(w, r, r.URL.Query().Get("request"), nil)
 }
 
-// showStepUp says what the application asks for and asks for it. Who meets it already, or cannot by
-// signing in, goes on to where that is said.
-func (p *portal) showStepUp(w http.ResponseWriter, r *http.Request, request string, problem error) error {
+// weigh gives who is signed in and what the application asks of them. It gives nobody when it has sent the browser on:
+// who is not signed in to do that, and who meets what is asked already, or cannot by signing in, to where that is said.
+func (p *portal) weigh(w http.ResponseWriter, r *http.Request, request string) (*access.Principal, policy.Decision, error) {
 	who, err := p.session(r)
 	if err != nil {
-		return err
+		return nil, policy.Decision{}, err
 	}
 	if who == nil {
 		http.Redirect(w, r, "/sign-in?"+url.Values{"request": {request}}.Encode(), http.StatusSeeOther)
-		return nil
+		return nil, policy.Decision{}, nil
 	}
 	d, err := p.StepUps.Weigh(*who, request)
-	if err != nil {
-		return err
-	}
-	if d.StepUp == "" {
+	if err == nil && d.StepUp == "" {
 		http.Redirect(w, r, after(request), http.StatusSeeOther)
-		return nil
+		return nil, d, nil
+	}
+	return who, d, err
+}
+
+// showStepUp says what the application asks for and asks for it.
+func (p *portal) showStepUp(w http.ResponseWriter, r *http.Request, request string, problem error) error {
+	who, d, err := p.weigh(w, r, request)
+	if who == nil || err != nil {
+		return err
 	}
 	return p.writeStepUp(w, r, stepUpPage{who: who, decision: d, request: request, problem: problem})
 }
@@ -138,21 +144,9 @@ func (p *portal) stepUp(w http.ResponseWriter, r *http.Request) error {
 		return errForm
 	}
 	request := r.PostForm.Get("request")
-	who, err := p.session(r)
-	if err != nil {
+	who, d, err := p.weigh(w, r, request)
+	if who == nil || err != nil {
 		return err
-	}
-	if who == nil {
-		http.Redirect(w, r, "/sign-in?"+url.Values{"request": {request}}.Encode(), http.StatusSeeOther)
-		return nil
-	}
-	d, err := p.StepUps.Weigh(*who, request)
-	if err != nil {
-		return err
-	}
-	if d.StepUp == "" {
-		http.Redirect(w, r, after(request), http.StatusSeeOther)
-		return nil
 	}
 	progress, err := p.Control.SignIn(r.Context(), actor(r, who), control.Credentials{
 		Password: r.PostForm.Get("password"), UserAgent: r.UserAgent(), Binding: bind(w, r), Who: who, Need: d.StepUp,
