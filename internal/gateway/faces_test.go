@@ -25,6 +25,43 @@ import (
 	"postern/internal/wire"
 )
 
+// late gives no snapshot before it is opened.
+type late struct {
+	gateway.Snapshots
+	opened chan struct{}
+}
+
+func (l late) Snapshot(ctx context.Context, after uint64) (*access.Snapshot, error) {
+	select {
+	case <-l.opened:
+		return l.Snapshots.Snapshot(ctx, after)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestHandshakeAtTheStart: until the first snapshot nobody knows which hosts are served, so nobody is told that one is not.
+func TestHandshakeAtTheStart(t *testing.T) {
+	opened := make(chan struct{})
+	w := startWorldOn(t, newPlane(t), "gtw_1", func(cfg *gateway.Config) { cfg.Snapshots = late{cfg.Snapshots, opened} })
+	early := make(chan error, 1)
+	browser := tls.Client(w.dialRaw(), &tls.Config{ServerName: "portal.test", InsecureSkipVerify: true})
+	go func() { early <- browser.Handshake() }()
+	agent := tls.Client(w.dialRaw(), &tls.Config{NextProtos: []string{wire.ProtocolAgent}, InsecureSkipVerify: true})
+	if err := agent.Handshake(); err != nil { // needs no snapshot, and takes as long as the browser's would
+		t.Fatal(err)
+	}
+	select {
+	case err := <-early:
+		t.Fatalf("before the first snapshot: %v", err)
+	default:
+	}
+	close(opened)
+	if err := <-early; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFaces(t *testing.T) {
 	w := newWorld(t)
 	handshake := func(config *tls.Config) (*tls.Conn, error) {

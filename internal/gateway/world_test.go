@@ -301,6 +301,14 @@ func newWorld(t testing.TB, options ...option) *world {
 // newWorldOn starts a gateway on a control plane that others may share.
 func newWorldOn(t testing.TB, p *plane, id string, options ...option) *world {
 	t.Helper()
+	w := startWorldOn(t, p, id, options...)
+	w.until("ready", func() bool { return w.gateway.Ready() == nil })
+	return w
+}
+
+// startWorldOn does not wait until it is ready.
+func startWorldOn(t testing.TB, p *plane, id string, options ...option) *world {
+	t.Helper()
 	w := &world{t: t, plane: p, done: make(chan struct{}), metrics: prometheus.NewRegistry()}
 	cfg := gateway.Config{
 		ID: id, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Registerer: w.metrics,
@@ -338,7 +346,6 @@ func newWorldOn(t testing.TB, p *plane, id string, options ...option) *world {
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-w.done })
-	w.until("ready", func() bool { return w.gateway.Ready() == nil })
 	return w
 }
 
