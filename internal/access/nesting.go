@@ -41,9 +41,9 @@ func (n Nesting) Check(group ID, name func(ID) string) error {
 	return nil
 }
 
-// Suspects gives groups of which Check would say that something is wrong, at least one if there are any and
-// not many more than most. It looks at each group once, where Check would look at all for each.
-func (n Nesting) Suspects(most int) map[ID]bool {
+// Suspects gives groups of which Check would say that something is wrong: each ring that it meets first, else the first
+// of those asked about; not many more than most. It looks at each group once, where Check would look at all for each.
+func (n Nesting) Suspects(among []ID, most int) map[ID]bool {
 	found := map[ID]bool{}
 	const under = -1 // on the way down
 	deep := make(map[ID]int, len(n))
@@ -78,8 +78,8 @@ func (n Nesting) Suspects(most int) map[ID]bool {
 		return found
 	}
 	high := map[ID]int{}
-	for g, d := range deep {
-		if len(found) < most && d+above.depth(g, high)-1 > MaxGroupDepth {
+	for _, g := range among {
+		if len(found) < most && deep[g]+above.depth(g, high)-1 > MaxGroupDepth {
 			found[g] = true
 		}
 	}

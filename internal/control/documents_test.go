@@ -116,6 +116,7 @@ func TestWrongDocumentsChangeNothing(t *testing.T) {
 		{"a ring of one", "groups[0].groups", false, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"G"}}}}},
 		{"a ring of three, one of them old", "groups[0].groups", false, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"Staff"}}, {Name: "Staff", Groups: []access.ID{"H"}}, {Name: "H", Groups: []access.ID{"G"}}}}},
 		{"too deep", "groups[0].groups", false, doc{Groups: deep(access.MaxGroupDepth + 1)}},
+		{"too deep by many small ones", "groups[0].groups", false, doc{Groups: bushy()}},
 		{"group in a group goes away", "groups[0].groups[0]", true, doc{Groups: []access.Group{{Name: "G", Groups: []access.ID{"Staff"}}}}},
 		{"unknown connector group", "applications[0].connectorGroup", false, doc{Applications: []access.Application{func() access.Application { a := app("x"); a.GroupID = "Mars"; return a }()}}},
 		{"unknown application", "assignments[0].application", false, doc{Assignments: []access.Assignment{{Application: "nothing", User: "ada"}}}},

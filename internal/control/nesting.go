@@ -48,10 +48,15 @@ func (p *planner) checkNesting() {
 			}
 		}
 	}
+	var nested []access.ID // by the document; whatever is wrong runs through one of them
 	for i := range p.doc.Groups {
-		nesting[access.ID(p.names[reference(access.PrefixGroup, p.doc.Groups[i].Name)])] = p.doc.Groups[i].Groups
+		name := access.ID(p.names[reference(access.PrefixGroup, p.doc.Groups[i].Name)])
+		nesting[name] = p.doc.Groups[i].Groups
+		if len(nesting[name]) > 0 {
+			nested = append(nested, name)
+		}
 	}
-	suspects := nesting.Suspects(maxNested)
+	suspects := nesting.Suspects(nested, maxNested)
 	for i := range p.doc.Groups {
 		g := &p.doc.Groups[i]
 		if len(g.Groups) > access.MaxGroupGroups {

@@ -26,6 +26,17 @@ func deep(count int) []access.Group {
 	return list
 }
 
+// bushy is as deep as may be, but for the many groups that lie in the last.
+func bushy() []access.Group {
+	list := deep(access.MaxGroupDepth)
+	for i := range 40 {
+		leaf := access.Group{Name: fmt.Sprintf("Leaf %d", i)}
+		list[access.MaxGroupDepth-1].Groups = append(list[access.MaxGroupDepth-1].Groups, access.ID(leaf.Name))
+		list = append(list, leaf)
+	}
+	return list
+}
+
 func (k *kit) group(name string, members, groups []access.ID) access.Group {
 	k.t.Helper()
 	g, err := k.CreateGroup(k.t.Context(), k.owner, access.Group{Name: name, Members: members, Groups: groups})
