@@ -19,7 +19,7 @@ const module = "postern"
 // A nested package belongs to its longest listed prefix. Add a room here with its first code.
 var storeys = [][]string{
 	{"fault"}, // below the rest of the ground: it names the kinds of error that match reports
-	{"match", "daemon", "disk", "dial"},
+	{"match", "daemon", "disk", "dial", "field"},
 	{"access", "wire", "api", "web", "fetch", "oauth", "audit"},
 	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "metrics", "notify", "export",
 		"tunnel", "http1", "kerberos", "resolve", "credential", "uplink", "release"},
@@ -34,7 +34,7 @@ var nevers = []struct{ from, to, why string }{
 	{"cmd/postern-connector cmd/postern-updater cmd/postern-client connector client updater",
 		"access policy agentview store ca control gateway identity session", "an agent carries nothing of the server"},
 	{"gateway", "store control database/sql", "the data plane runs without the database"},
-	{"access policy agentview audit match fault", "os net/http database/sql", "words and decisions do no I/O"},
+	{"access policy agentview audit match fault field", "os net/http database/sql", "words and decisions do no I/O"},
 	{"cmd/postern cmd/postern-connector cmd/postern-updater cmd/postern-client", "posterntest archtest testing",
 		"no program carries its tests"},
 }

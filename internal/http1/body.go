@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"postern/internal/field"
 )
 
 // Body is the content of the message whose head was read last. It must be read to its end before the next head.
@@ -14,7 +16,7 @@ type Body struct {
 	inChunk bool // a chunk's content, or the CRLF after it, comes next
 	request bool // else a backend's
 	excess  int64
-	trailer Fields
+	trailer field.Fields
 	err     error // io.EOF at the end
 }
 
@@ -39,7 +41,7 @@ func newBody(r *Reader, length int64, request bool) Body {
 func (b *Body) Done() bool { return b.err == io.EOF }
 
 // Trailer gives the fields that came after the content. They are good as long as the head is.
-func (b *Body) Trailer() Fields { return b.trailer }
+func (b *Body) Trailer() field.Fields { return b.trailer }
 
 // Read reads what there is, as it comes. io.EOF: the message is whole; an end of the connection before that is a
 // TruncatedError.
@@ -207,10 +209,8 @@ func chunkSize(line []byte) (size int64, err error) {
 	case line[n] != ';':
 		return 0, errChunkSize
 	}
-	for _, c := range line[n:] {
-		if !isValue[c] {
-			return 0, errChunkLine
-		}
+	if !field.Value(line[n:]) {
+		return 0, errChunkLine
 	}
 	return size, nil
 }

@@ -2,74 +2,12 @@ package http1
 
 import (
 	"bytes"
-	"iter"
+
+	"postern/internal/field"
 )
 
-// Field is one field line. Its bytes belong to the message: they are good until the next one is read.
-type Field struct {
-	Name  []byte // as it was sent: a token
-	Value []byte // without the blanks around it
-}
-
-// Is reports whether the field has the name, which is given in lower case.
-func (f *Field) Is(name string) bool { return equalFold(f.Name, name) }
-
-// Fields are the field lines of a head or of trailers, in the order in which they came.
-type Fields []Field
-
-// Get gives the first value of a name in lower case, nil if there is none.
-func (l Fields) Get(name string) []byte {
-	for i := range l {
-		if l[i].Is(name) {
-			return l[i].Value
-		}
-	}
-	return nil
-}
-
-// Count tells how many lines have the name, in lower case.
-func (l Fields) Count(name string) (n int) {
-	for i := range l {
-		if l[i].Is(name) {
-			n++
-		}
-	}
-	return n
-}
-
-// List gives the elements of all lines of a name, taken as one list (RFC 9110 section 5.6.1). Empty ones are left out.
-// It does not know quoted strings: a comma always parts.
-func (l Fields) List(name string) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for i := range l {
-			if !l[i].Is(name) {
-				continue
-			}
-			for rest, more := l[i].Value, true; more; {
-				var element []byte
-				element, rest, more = bytes.Cut(rest, comma)
-				if element = trim(element); len(element) > 0 && !yield(element) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// Lists reports whether the list of a name has the element, both in lower case.
-func (l Fields) Lists(name, element string) bool {
-	for e := range l.List(name) {
-		if equalFold(e, element) {
-			return true
-		}
-	}
-	return false
-}
-
-var comma = []byte{','}
-
 // parseFields reads lines up to the empty one that ends them; lines has them all, each with its CRLF.
-func parseFields(lines []byte, into Fields, most int) (Fields, error) {
+func parseFields(lines []byte, into field.Fields, most int) (field.Fields, error) {
 	for {
 		end := bytes.IndexByte(lines, '\r')
 		if end < 0 || end+1 >= len(lines) || lines[end+1] != '\n' {
@@ -89,27 +27,25 @@ func parseFields(lines []byte, into Fields, most int) (Fields, error) {
 	}
 }
 
-func parseField(line []byte) (Field, error) {
-	if isBlank(line[0]) {
-		return Field{}, errFold
+func parseField(line []byte) (field.Field, error) {
+	if field.Blank(line[0]) {
+		return field.Field{}, errFold
 	}
 	n := 0
-	for n < len(line) && isToken[line[n]] {
+	for n < len(line) && field.TokenOctet(line[n]) {
 		n++
 	}
 	switch {
 	case n == len(line):
-		return Field{}, errColon
-	case line[n] != ':' && isBlank(line[n]) && bytes.IndexByte(line, ':') >= 0:
-		return Field{}, errSpaceColon
+		return field.Field{}, errColon
+	case line[n] != ':' && field.Blank(line[n]) && bytes.IndexByte(line, ':') >= 0:
+		return field.Field{}, errSpaceColon
 	case line[n] != ':' || n == 0:
-		return Field{}, errName
+		return field.Field{}, errName
 	}
-	value := trim(line[n+1:])
-	for _, c := range value {
-		if !isValue[c] {
-			return Field{}, errControl
-		}
+	value := field.Trim(line[n+1:])
+	if !field.Value(value) {
+		return field.Field{}, errControl
 	}
-	return Field{line[:n:n], value[:len(value):len(value)]}, nil
+	return field.Field{Name: line[:n:n], Value: value[:len(value):len(value)]}, nil
 }

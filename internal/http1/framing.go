@@ -1,5 +1,7 @@
 package http1
 
+import "postern/internal/field"
+
 // inChunks is the length of a body that comes in chunks, untilEnd of one that the connection's end ends.
 const (
 	inChunks = -1
@@ -7,7 +9,7 @@ const (
 )
 
 // requestLength tells how a request's body is framed (RFC 9112 section 6.3), where there is one reading only.
-func requestLength(l Fields, minor int) (int64, error) {
+func requestLength(l field.Fields, minor int) (int64, error) {
 	codings, lengths := l.Count("transfer-encoding"), l.Count("content-length")
 	switch {
 	case codings > 0 && minor == 0:
@@ -21,7 +23,7 @@ func requestLength(l Fields, minor int) (int64, error) {
 }
 
 // chunkedAlone accepts "chunked" once, and no length beside it.
-func chunkedAlone(l Fields, codings, lengths int) error {
+func chunkedAlone(l field.Fields, codings, lengths int) error {
 	switch {
 	case lengths > 0:
 		return errBothLengths
@@ -30,19 +32,19 @@ func chunkedAlone(l Fields, codings, lengths int) error {
 	}
 	value := l.Get("transfer-encoding")
 	switch {
-	case equalFold(value, "chunked"):
+	case field.EqualFold(value, "chunked"):
 		return nil
-	case len(value) > 0 && allOf(value, &isToken) && !equalFold(value, "identity"):
+	case len(value) > 0 && field.Token(value) && !field.EqualFold(value, "identity"):
 		return errCodingUnknown
 	}
 	return errCoding
 }
 
-func contentLength(l Fields, lengths int) (int64, error) {
+func contentLength(l field.Fields, lengths int) (int64, error) {
 	if lengths > 1 {
 		return 0, errLengthTwice
 	}
-	n, ok := number(l.Get("content-length"))
+	n, ok := field.Number(l.Get("content-length"))
 	if !ok {
 		return 0, errLength
 	}

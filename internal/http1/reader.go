@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"sync"
+
+	"postern/internal/field"
 )
 
 const (
@@ -47,9 +49,9 @@ type Reader struct {
 	head        []byte // the buffer that the current message's head is in, if that is not buf
 	headEnd     int    // where the head ends in buf, which must stay as it is up to there
 	first       [1]byte
-	fields      Fields // reused by every message
-	interim     int    // responses of the class 1xx since the last final one
-	err         error  // nothing more can be read
+	fields      field.Fields // reused by every message
+	interim     int          // responses of the class 1xx since the last final one
+	err         error        // nothing more can be read
 }
 
 // NewReader makes one that reads from src. It buffers nothing before it is asked to read.

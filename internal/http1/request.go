@@ -2,6 +2,8 @@ package http1
 
 import (
 	"bytes"
+
+	"postern/internal/field"
 )
 
 // Request is the head of a request. Its bytes are good until the next one is read.
@@ -13,7 +15,7 @@ type Request struct {
 	Scheme    []byte // of a target in absolute form; nil otherwise
 	Authority []byte // of the target in absolute form, else Host; empty only in HTTP/1.0
 	Minor     int    // of the version: 0 or 1
-	Fields    Fields
+	Fields    field.Fields
 	Length    int64 // of the body; -1: in chunks
 	Close     bool  // the connection ends after the answer
 	Continue  bool  // the client waits for 100 (Continue) before it sends the body
@@ -136,7 +138,7 @@ func (q *Request) startLine(line []byte, most int) error {
 	switch {
 	case !ok || len(method) == 0 || len(target) == 0:
 		return errStartLine
-	case !allOf(method, &isToken):
+	case !field.Token(method):
 		return errMethod
 	case len(method) > maxMethod:
 		return errMethodSize
@@ -181,7 +183,7 @@ func (q *Request) parseTarget() error {
 		return nil
 	}
 	scheme, rest, ok := bytes.Cut(t, schemeEnd)
-	if !ok || !equalFold(scheme, "http") && !equalFold(scheme, "https") {
+	if !ok || !field.EqualFold(scheme, "http") && !field.EqualFold(scheme, "https") {
 		return errTarget
 	}
 	end := bytes.IndexAny(rest, "/?")
@@ -251,7 +253,7 @@ func validAuthority(b []byte) bool {
 	if host != nil && (len(host) == 0 || len(host) > 255 || !allOf(host, &isHost)) {
 		return false
 	}
-	n, ok := number(port)
+	n, ok := field.Number(port)
 	return ok && len(port) <= 5 && n > 0 && n <= 65535
 }
 
@@ -267,7 +269,7 @@ func (q *Request) control() error {
 	case 0:
 		return nil
 	case 1:
-		if equalFold(q.Fields.Get("expect"), "100-continue") {
+		if field.EqualFold(q.Fields.Get("expect"), "100-continue") {
 			q.Continue = q.Minor == 1 && q.Length != 0 // HTTP/1.0 knows no interim response
 			return nil
 		}
@@ -277,16 +279,16 @@ func (q *Request) control() error {
 
 type options struct{ close, keepAlive, upgrade bool }
 
-func connectionOptions(l Fields) (o options, err error) {
+func connectionOptions(l field.Fields) (o options, err error) {
 	for name := range l.List("connection") {
 		switch {
-		case !allOf(name, &isToken):
+		case !field.Token(name):
 			return o, errConnection
-		case equalFold(name, "close"):
+		case field.EqualFold(name, "close"):
 			o.close = true
-		case equalFold(name, "keep-alive"):
+		case field.EqualFold(name, "keep-alive"):
 			o.keepAlive = true
-		case equalFold(name, "upgrade"):
+		case field.EqualFold(name, "upgrade"):
 			o.upgrade = true
 		}
 	}

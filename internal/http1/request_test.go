@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"postern/internal/field"
 	"postern/internal/http1"
 )
 
@@ -271,7 +272,7 @@ func understood(src io.Reader) string {
 	}
 }
 
-func trailers(l http1.Fields) (text string) {
+func trailers(l field.Fields) (text string) {
 	for _, f := range l {
 		text += fmt.Sprintf(" [%s=%s]", f.Name, f.Value)
 	}

@@ -1,13 +1,17 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+
+	"postern/internal/field"
+)
 
 // Response is the head of a response. Its bytes are good until the next one is read.
 type Response struct {
 	Status int
 	Reason []byte
 	Minor  int
-	Fields Fields
+	Fields field.Fields
 	Length int64 // of the body that follows; -1: in chunks, -2: up to the connection's end
 	Close  bool  // nothing more comes on this connection
 }
@@ -96,14 +100,12 @@ func (s *Response) statusLine(line []byte) error {
 		return errStatusLine
 	}
 	status, reason, _ := bytes.Cut(rest, space)
-	n, ok := number(status)
+	n, ok := field.Number(status)
 	if !ok || len(status) != 3 || n < 100 || n > 599 {
 		return errStatus
 	}
-	for _, c := range reason {
-		if !isValue[c] {
-			return errStatusLine
-		}
+	if !field.Value(reason) {
+		return errStatusLine
 	}
 	s.Status, s.Reason = int(n), reason
 	return nil

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"postern/internal/field"
 )
 
 // Writer writes the messages of one connection, one after the other. What is written is gathered in a buffer that it
@@ -34,7 +36,7 @@ func NewWriter(dst io.Writer) *Writer { return &Writer{dst: dst} }
 
 // RequestLine begins a request.
 func (w *Writer) RequestLine(method, target []byte) {
-	if len(method) == 0 || len(target) == 0 || !allOf(method, &isToken) || !allOf(target, &isTarget) {
+	if len(method) == 0 || len(target) == 0 || !field.Token(method) || !allOf(target, &isTarget) {
 		w.broke(ErrUnwritable)
 		return
 	}
@@ -60,11 +62,11 @@ func (w *Writer) StatusLine(status int) {
 
 // Field writes a field line.
 func (w *Writer) Field(name, value []byte) {
-	if len(name) == 0 || !allOf(name, &isToken) || !allOf(value, &isValue) {
+	if len(name) == 0 || !field.Token(name) || !field.Value(value) {
 		w.broke(ErrUnwritable)
 		return
 	}
-	w.framed = w.framed || equalFold(name, "content-length") || equalFold(name, "transfer-encoding")
+	w.framed = w.framed || field.EqualFold(name, "content-length") || field.EqualFold(name, "transfer-encoding")
 	w.put(name)
 	w.text(": ")
 	w.put(value)
@@ -73,11 +75,9 @@ func (w *Writer) Field(name, value []byte) {
 
 // FieldText is Field for what is a string.
 func (w *Writer) FieldText(name, value string) {
-	for i := range len(value) {
-		if !isValue[value[i]] {
-			w.broke(ErrUnwritable)
-			return
-		}
+	if !field.Value(value) {
+		w.broke(ErrUnwritable)
+		return
 	}
 	w.text(name)
 	w.text(": ")
@@ -133,7 +133,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 // End ends the content, with trailers if it came in chunks. ErrTooShort: there was less than was announced.
-func (w *Writer) End(trailers Fields) error {
+func (w *Writer) End(trailers field.Fields) error {
 	switch {
 	case w.left == inChunks:
 		w.text("0\r\n")

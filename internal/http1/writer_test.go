@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"postern/internal/field"
 	"postern/internal/http1"
 )
 
@@ -43,7 +44,7 @@ func TestWriter(t *testing.T) {
 			io.WriteString(w, "hello")
 			io.WriteString(w, "")
 			w.Write(bytes.Repeat([]byte("x"), 5000))
-			return w.End(http1.Fields{{Name: []byte("Sum"), Value: []byte("1")}})
+			return w.End(field.Fields{{Name: []byte("Sum"), Value: []byte("1")}})
 		}, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1388\r\n" + strings.Repeat("x", 5000) + "\r\n0\r\nSum: 1\r\n\r\n", nil},
 		{"up to the end", func(w *http1.Writer) error {
 			w.StatusLine(200)
@@ -87,7 +88,7 @@ func TestWriter(t *testing.T) {
 		{"a bad trailer", func(w *http1.Writer) error {
 			w.StatusLine(200)
 			w.EndHead(-1, false)
-			return w.End(http1.Fields{{Name: []byte("X"), Value: []byte("\n")}})
+			return w.End(field.Fields{{Name: []byte("X"), Value: []byte("\n")}})
 		}, "", http1.ErrUnwritable},
 	}
 	for _, test := range tests {
