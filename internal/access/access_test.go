@@ -91,6 +91,14 @@ func TestApplicationValidateNamesTheField(t *testing.T) {
 		{"externalUrl", func(a *access.Application) { a.ExternalURL = "https://wiki.example.com/.postern/x" }},
 		{"internalUrl", func(a *access.Application) { a.InternalURL = "gopher://wiki" }},
 		{"preAuthentication", func(a *access.Application) { a.PreAuthentication = "none" }},
+		{"backendProtocol", func(a *access.Application) { a.BackendProtocol = "h3" }},
+		{"backendProtocol", func(a *access.Application) { a.InternalURL, a.BackendProtocol = "http://wiki.lan/", access.BackendAuto }},
+		{"", func(a *access.Application) {
+			a.InternalURL, a.BackendProtocol = "https://wiki.lan/", access.BackendAuto
+		}},
+		{"", func(a *access.Application) {
+			a.InternalURL, a.BackendProtocol = "http://wiki.lan/", access.BackendHTTP2
+		}},
 		{"hostHeader", func(a *access.Application) { a.HostHeader = "x" }},
 		{"backendTimeout", func(a *access.Application) { a.BackendTimeout = time.Millisecond }},
 		{"backendTimeout", func(a *access.Application) { a.BackendTimeout = -time.Hour }},

@@ -34,6 +34,16 @@ const (
 	HostExternal HostHeader = "external" // the external URL's host, untouched
 )
 
+// BackendProtocol says which version of HTTP is spoken to a backend.
+type BackendProtocol string
+
+// The choices of a backend's protocol.
+const (
+	BackendHTTP1 BackendProtocol = "http1" // HTTP/1.1
+	BackendHTTP2 BackendProtocol = "http2" // HTTP/2, as gRPC needs it: agreed on in TLS (ALPN), or with prior knowledge (h2c) without TLS
+	BackendAuto  BackendProtocol = "auto"  // what the backend chooses of both in TLS
+)
+
 // ReservedPath is ours on every application host and never forwarded; CallbackPath in it takes the one-time code
 // with which a browser comes back from the portal.
 const (
@@ -57,14 +67,15 @@ type Application struct {
 	InternalURL       string
 	PreAuthentication PreAuthentication
 	HostHeader        HostHeader
-	Disabled          bool          // maintenance: nobody may use it
-	SkipVerify        bool          // do not verify the backend's TLS certificate; a recorded weakness
-	BackendCA         string        // PEM certificates that the backend's chain may end in, beside the system's; optional
-	BackendTimeout    time.Duration // until the response header; DefaultBackendTimeout if zero
-	IdleTimeout       time.Duration // without a byte either way; DefaultIdleTimeout if zero
-	AccessKeys        bool          // users may make access keys for it, for programs that cannot sign in
-	Requestable       bool          // users may ask for it; its owners say yes or no
-	OwnerUsers        []ID          // who answers such requests, beside administrators of policies
+	BackendProtocol   BackendProtocol // HTTP/1.1 if empty
+	Disabled          bool            // maintenance: nobody may use it
+	SkipVerify        bool            // do not verify the backend's TLS certificate; a recorded weakness
+	BackendCA         string          // PEM certificates that the backend's chain may end in, beside the system's; optional
+	BackendTimeout    time.Duration   // until the response header; DefaultBackendTimeout if zero
+	IdleTimeout       time.Duration   // without a byte either way; DefaultIdleTimeout if zero
+	AccessKeys        bool            // users may make access keys for it, for programs that cannot sign in
+	Requestable       bool            // users may ask for it; its owners say yes or no
+	OwnerUsers        []ID            // who answers such requests, beside administrators of policies
 	OwnerGroups       []ID
 	AllowRawPaths     bool // forward request targets that a backend could read in two ways; a recorded weakness
 }
@@ -235,6 +246,9 @@ func (a *Application) Defaults() {
 	if a.HostHeader == "" {
 		a.HostHeader = HostInternal
 	}
+	if a.BackendProtocol == "" {
+		a.BackendProtocol = BackendHTTP1
+	}
 }
 
 // Validate says everything that is wrong with the application itself; what depends on other
@@ -257,8 +271,9 @@ func (a *Application) Validate() error {
 	if strings.HasPrefix(external.Path, ReservedPath) {
 		p.Add("externalUrl", "must not lie under %s, which Postern keeps for itself", ReservedPath)
 	}
-	_, err = ParseEndpoint(a.InternalURL)
+	internal, err := ParseEndpoint(a.InternalURL)
 	p.Check("internalUrl", err)
+	p.Check("backendProtocol", checkBackendProtocol(a.BackendProtocol, internal.Scheme))
 	if a.PreAuthentication != SignIn && a.PreAuthentication != Passthrough {
 		p.Add("preAuthentication", "must be %q or %q", SignIn, Passthrough)
 	}
@@ -271,6 +286,20 @@ func (a *Application) Validate() error {
 	checkTimeout(&p, "idleTimeout", a.IdleTimeout)
 	p.Check("backendCa", checkCertificates(a.BackendCA))
 	return p.Err()
+}
+
+// checkBackendProtocol says what is wrong with a protocol for a scheme, which is empty if that is not known.
+func checkBackendProtocol(protocol BackendProtocol, scheme string) error {
+	switch protocol {
+	case BackendHTTP1, BackendHTTP2:
+		return nil
+	case BackendAuto:
+		if scheme == "http" {
+			return fault.New(fault.KindInvalid, "must be %q or %q for an internal URL with http://: only TLS lets a backend choose", BackendHTTP1, BackendHTTP2)
+		}
+		return nil
+	}
+	return fault.New(fault.KindInvalid, "must be %q, %q or %q", BackendHTTP1, BackendHTTP2, BackendAuto)
 }
 
 func checkTimeout(p *fault.Problems, field string, d time.Duration) {

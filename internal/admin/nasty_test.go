@@ -110,6 +110,8 @@ func TestNastyInputIsRefused(t *testing.T) {
 		at(app(full(`"preAuthentication":"none"`)), "preAuthentication"),
 		at(app(full(`"preAuthentication":""`)), "preAuthentication"),
 		at(app(full(`"preAuthentication":"Sign-In"`)), "preAuthentication"),
+		at(app(full(`"backendProtocol":"h2"`)), "backendProtocol"),
+		at(app(full(`"backendProtocol":"auto"`)), "backendProtocol"),
 		at(app(full(`"hostHeader":"evil.example.com"`)), "hostHeader"),
 		at(app(full(`"disabled":"false"`)), "disabled"),
 		at(app(full(`"disabled":0`)), "disabled"),

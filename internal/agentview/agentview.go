@@ -71,6 +71,9 @@ func targets(snap *access.Snapshot, group access.ID) []wire.Target {
 			TLS:         internal.Scheme == "https",
 			SkipVerify:  app.SkipVerify,
 		}
+		if app.BackendProtocol != access.BackendHTTP1 { // which needs no word
+			t.Protocol = string(app.BackendProtocol)
+		}
 		if app.BackendCA != "" {
 			t.Roots = []byte(app.BackendCA)
 		}

@@ -28,7 +28,7 @@ func content() access.Content {
 			{Meta: meta("c3"), Name: "third", GroupID: "here", Disabled: true},
 		},
 		Applications: []*access.Application{
-			{Meta: meta("b"), Name: "shop", GroupID: "here", ExternalURL: "https://shop.example.com/", InternalURL: "https://shop.lan:8443/", SkipVerify: true, BackendCA: "PEM"},
+			{Meta: meta("b"), Name: "shop", GroupID: "here", ExternalURL: "https://shop.example.com/", InternalURL: "https://shop.lan:8443/", SkipVerify: true, BackendCA: "PEM", BackendProtocol: access.BackendHTTP2},
 			{Meta: meta("a"), Name: "wiki", GroupID: "here", ExternalURL: "https://wiki.example.com/", InternalURL: "http://wiki.lan/"},
 			{Meta: meta("c"), Name: "off", GroupID: "here", ExternalURL: "https://off.example.com/", InternalURL: "http://off.lan/", Disabled: true},
 			{Meta: meta("d"), Name: "other", GroupID: "there", ExternalURL: "https://other.example.com/", InternalURL: "http://other.lan/"},
@@ -48,7 +48,7 @@ func TestConfiguration(t *testing.T) {
 		GrantKeys: map[string][]byte{"k1": []byte("one"), "k2": []byte("two")},
 		Targets: []wire.Target{
 			{Application: "a", Name: "wiki", Version: 1, Host: "wiki.lan", Port: 80},
-			{Application: "b", Name: "shop", Version: 1, Host: "shop.lan", Port: 8443, TLS: true, SkipVerify: true, Roots: []byte("PEM")},
+			{Application: "b", Name: "shop", Version: 1, Host: "shop.lan", Port: 8443, TLS: true, SkipVerify: true, Roots: []byte("PEM"), Protocol: "http2"},
 		},
 	}
 	want.Hash = got.Hash

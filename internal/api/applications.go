@@ -8,6 +8,7 @@ type ApplicationInput struct {
 	InternalURL       string   `json:"internalUrl" doc:"The http or https URL that the connectors reach." example:"http://wiki.internal:8080/"`
 	PreAuthentication string   `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
 	HostHeader        string   `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
+	BackendProtocol   string   `json:"backendProtocol,omitempty" enum:"http1,http2,auto" default:"http1" doc:"Which version of HTTP the application is spoken to: http1; http2, which gRPC needs (agreed on in TLS by ALPN, or h2c where the internal URL has http://); auto, whichever it chooses in TLS."`
 	Disabled          bool     `json:"disabled" required:"false" doc:"Nobody may use it, for maintenance."`
 	SkipVerify        bool     `json:"skipVerify" required:"false" doc:"Do not verify the TLS certificate of the internal URL. A weakness that the audit log records."`
 	BackendCA         string   `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`

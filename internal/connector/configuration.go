@@ -27,7 +27,7 @@ type settings struct {
 type target struct {
 	wire.Target
 	host match.Host
-	tls  *tls.Config // nil: plain TCP
+	tls  *tls.Config // nil: plain TCP; it offers what the target's protocol says
 }
 
 // newSettings checks a configuration. One that could cut this connector off from its service is refused as a
@@ -101,7 +101,7 @@ func backendTLS(w wire.Target, host match.Host) (*tls.Config, error) {
 	cfg := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		ServerName:         name,
-		NextProtos:         []string{"http/1.1"},
+		NextProtos:         offers(w.Protocol),
 		ClientSessionCache: tls.NewLRUClientSessionCache(8),
 		InsecureSkipVerify: w.SkipVerify, // an administrator's recorded choice; logged and told in Opened
 	}
@@ -117,6 +117,47 @@ func backendTLS(w wire.Target, host match.Host) (*tls.Config, error) {
 	}
 	cfg.RootCAs = pool
 	return cfg, nil
+}
+
+// The names of ALPN that backends are offered (RFC 7301).
+const (
+	alpnHTTP1 = "http/1.1"
+	alpnHTTP2 = "h2"
+)
+
+// offers gives what a target of a protocol is offered where the opener of a stream says nothing.
+func offers(protocol string) []string {
+	switch protocol {
+	case "http2":
+		return []string{alpnHTTP2}
+	case "auto":
+		return []string{alpnHTTP2, alpnHTTP1}
+	}
+	return []string{alpnHTTP1}
+}
+
+// speaking gives the target as the opener of a stream wants to speak to it: the rest of its TLS, and the sessions that
+// can be resumed, stay the target's.
+func (t *target) speaking(alpn []string) *target {
+	if t.tls == nil {
+		return t
+	}
+	var known []string
+	for _, name := range alpn {
+		if (name == alpnHTTP1 || name == alpnHTTP2) && !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	if known == nil { // also of a service that is older than the question
+		known = []string{alpnHTTP1}
+	}
+	if slices.Equal(known, t.tls.NextProtos) {
+		return t
+	}
+	other := *t
+	other.tls = t.tls.Clone()
+	other.tls.NextProtos = known
+	return &other
 }
 
 // sameConnection tells whether two configurations lead to the service in the same way.

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -233,6 +235,10 @@ func (b *backend) handshake(ctx context.Context, t *target) (*backend, *wire.Ref
 		_ = b.tcp.Close() // it is of no use any more
 		return nil, tlsRefusal(t, err)
 	}
+	if refusal := agreed(t, conn.ConnectionState().NegotiatedProtocol); refusal != nil {
+		_ = b.tcp.Close() // nothing was sent
+		return nil, refusal
+	}
 	b.Conn = conn
 	b.opened.Handshake = time.Since(started)
 	state := conn.ConnectionState()
@@ -243,6 +249,19 @@ func (b *backend) handshake(ctx context.Context, t *target) (*backend, *wire.Ref
 		b.opened.CertificateSHA256 = hex.EncodeToString(sum[:])
 	}
 	return b, nil
+}
+
+// agreed refuses a backend that speaks another protocol than the only one that was offered. One that says nothing of
+// protocols speaks HTTP/1.1, as all did before there was a choice.
+func agreed(t *target, chosen string) *wire.Refusal {
+	if chosen == "" && slices.Equal(t.tls.NextProtos, []string{alpnHTTP2}) {
+		return noHTTP2(t, "does not say that it does (ALPN)")
+	}
+	return nil
+}
+
+func noHTTP2(t *target, how string) *wire.Refusal {
+	return refuse(wire.PhaseTLS, wire.CodeNoHTTP2, "%s does not speak HTTP/2, which the application is set to: it %s", net.JoinHostPort(t.Host, fmt.Sprint(t.Port)), how)
 }
 
 func tlsRefusal(t *target, err error) *wire.Refusal {
@@ -261,6 +280,10 @@ func tlsRefusal(t *target, err error) *wire.Refusal {
 		return refuse(wire.PhaseTLS, "certificate-expired", "the certificate of %s is not in force: %s", to, err)
 	case errors.As(err, &invalid):
 		return refuse(wire.PhaseTLS, "certificate-invalid", "the certificate of %s is not acceptable: %s", to, err)
+	case noProtocol(err) && slices.Equal(t.tls.NextProtos, []string{alpnHTTP2}):
+		return noHTTP2(t, "refuses it in TLS (ALPN)")
+	case noProtocol(err):
+		return refuse(wire.PhaseTLS, "no-common-protocol", "%s refuses the version of HTTP that it is offered in TLS (ALPN): %s", to, strings.Join(t.tls.NextProtos, ", "))
 	case errors.As(err, &header):
 		return refuse(wire.PhaseTLS, "not-tls", "%s does not speak TLS: should the internal URL start with http:// ?", to)
 	case isTimeout(err):
@@ -269,6 +292,14 @@ func tlsRefusal(t *target, err error) *wire.Refusal {
 		return r
 	}
 	return refuse(wire.PhaseTLS, "tls-failed", "no TLS session with %s: %s", to, err)
+}
+
+// noProtocol reports whether the peer said, with TLS's own word for it (RFC 7301, section 3.2), that it speaks none of the
+// protocols that were offered. crypto/tls gives a peer's alert no type that could be asked for.
+func noProtocol(err error) bool {
+	const alert = tls.AlertError(120)
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Op == "remote error" && remote.Err.Error() == alert.Error()
 }
 
 func isTimeout(err error) bool {

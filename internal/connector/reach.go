@@ -11,7 +11,7 @@ import (
 const reachWithin = 4 * time.Second
 
 // reach says whether an application's target is reached, going the way of every stream: our own configuration, the local
-// rules, the look-up, the connection, TLS. Whoever asks learns what a stream would have told; no grant is needed, since
+// rules, the look-up, the connection, TLS, HTTP/2 if it must be that. Whoever asks learns what a stream would have told; no grant is needed, since
 // nothing is carried.
 func (c *Connector) reach(ctx context.Context, ask wire.AskReach) wire.Reach {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
@@ -25,6 +25,10 @@ func (c *Connector) reach(ctx context.Context, ask wire.AskReach) wire.Reach {
 		return wire.Reach{Refusal: refusal}
 	}
 	opened := b.opened
-	_ = b.Close() // nothing was sent: nothing can be lost
+	refusal = speaksHTTP2(t, b)
+	_ = b.Close() // no request was sent: nothing can be lost
+	if refusal != nil {
+		return wire.Reach{Refusal: refusal}
+	}
 	return wire.Reach{Opened: &opened}
 }

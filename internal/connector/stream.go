@@ -108,7 +108,7 @@ func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
 		c.refuse(l, st, open, refusal)
 		return
 	}
-	b, refusal := c.dialInTurn(ctx, t)
+	b, refusal := c.dialInTurn(ctx, t.speaking(open.ALPN))
 	if refusal != nil {
 		c.refuse(l, st, open, refusal)
 		return

@@ -50,6 +50,11 @@ func (c *Control) askReach(ctx context.Context, app *access.Application) []reach
 			if err == nil && r.said.Opened == nil && r.said.Refusal == nil {
 				err = errors.New("its answer says nothing")
 			}
+			if o := r.said.Opened; o != nil && app.BackendProtocol == access.BackendHTTP2 && app.Internal().Scheme == "https" {
+				if old := o.SpeaksHTTP2(); old != nil {
+					r.said = wire.Reach{Refusal: old}
+				}
+			}
 			r.err = err
 		})
 	}
@@ -96,6 +101,9 @@ func (x *explainer) targets(ctx context.Context) {
 
 func reachedBy(app *access.Application, o *wire.Opened) string {
 	text := "reaches " + app.InternalURL + " at " + short(o.Address, 64) + " in " + (o.Resolve + o.Connect + o.Handshake).Round(time.Millisecond/10).String()
+	if app.BackendProtocol == access.BackendHTTP2 || o.ALPN == "h2" {
+		text += ", by HTTP/2"
+	}
 	if o.Unverified {
 		text += "; the backend's certificate is not verified, as the application says"
 	}
@@ -124,6 +132,9 @@ func refusedBy(r *wire.Refusal) string {
 
 func (x *explainer) cureOfTarget(k *access.Connector, r *wire.Refusal) string {
 	change := "postern applications update " + quoted(x.app.Name)
+	if r.Code == wire.CodeNoHTTP2 {
+		return "switch HTTP/2 on at the application, or: " + change + " --backend-protocol http1"
+	}
 	switch r.Phase {
 	case wire.PhaseLocal:
 		return "allow it in the local rules on the machine of " + k.Name + " (docs/connector-rules.md), or: " + change + " --internal-url …"

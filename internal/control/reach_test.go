@@ -50,6 +50,9 @@ func TestExplainWhereNobodyAnswers(t *testing.T) {
 			{"long words", false, "cannot resolve the name: very long very long", func() ([]byte, error) {
 				return wire.Encode(wire.Reach{Refusal: &wire.Refusal{Phase: wire.PhaseResolve, Code: "name-not-found", Message: words}}), nil
 			}},
+			{"not HTTP/2", false, "no TLS with the application: wiki.lan:443 does not speak HTTP/2", func() ([]byte, error) {
+				return wire.Encode(wire.Reach{Refusal: &wire.Refusal{Phase: wire.PhaseTLS, Code: wire.CodeNoHTTP2, Message: "wiki.lan:443 does not speak HTTP/2"}}), nil
+			}},
 			{"good", true, "reaches http://wiki.lan/ at 192.0.2.1:80 in 3ms", func() ([]byte, error) {
 				return wire.Encode(wire.Reach{Opened: &wire.Opened{Address: "192.0.2.1:80", Resolve: time.Millisecond, Connect: 2 * time.Millisecond}}), nil
 			}},
@@ -68,6 +71,44 @@ func TestExplainWhereNobodyAnswers(t *testing.T) {
 		e, err := k.Explain(t.Context(), k.owner, control.Question{User: k.user("eve").ID, Application: app.ID})
 		if last := e.Hops[len(e.Hops)-1]; err != nil || e.Failed != "assignment" || last.Name != "target" || last.State != control.HopUnseen {
 			t.Errorf("who does not get that far: %+v, %v", e, err)
+		}
+	})
+}
+
+// TestExplainHTTP2: where HTTP/2 was agreed on it is said, and a connector that is too old to agree on it is a failed hop, as its
+// requests would fail.
+func TestExplainHTTP2(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		ada, app, agent := k.user("ada"), k.application("wiki"), k.enrol()
+		app.InternalURL, app.BackendProtocol = "https://wiki.lan/", access.BackendHTTP2
+		app, err := k.UpdateApplication(t.Context(), k.owner, app)
+		if err != nil || app.BackendProtocol != access.BackendHTTP2 {
+			t.Fatal(app.BackendProtocol, err)
+		}
+		var chosen atomic.Value
+		k.cfg.Ask = func(context.Context, access.ID, string, []byte) ([]byte, error) {
+			return wire.Encode(wire.Reach{Opened: &wire.Opened{Address: "192.0.2.1:443", ALPN: chosen.Load().(string)}}), nil
+		}
+		k.stop()
+		k.Control = k.open()
+		k.run()
+		k.assign(app.ID, ada.ID)
+		k.Report(wire.Presence{Connector: string(agent.id()), Instance: "i", Gateway: string(k.cfg.Gateway.ID), Tunnels: 1, Echo: time.Now(), Address: "192.0.2.1:5"})
+		for _, test := range []struct {
+			alpn, detail string
+			allow        bool
+		}{
+			{"h2", "reaches https://wiki.lan/ at 192.0.2.1:443 in 0s, by HTTP/2", true},
+			{"http/1.1", "no TLS with the application: the connector did not ask the application for HTTP/2", false},
+		} {
+			chosen.Store(test.alpn)
+			e, err := k.Explain(t.Context(), k.owner, control.Question{User: ada.ID, Application: app.ID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := e.Hops[len(e.Hops)-1]; e.Allow != test.allow || !strings.HasPrefix(last.Detail, test.detail) || !test.allow && !strings.Contains(last.Cure, "--backend-protocol http1") {
+				t.Errorf("%s: %+v", test.alpn, last)
+			}
 		}
 	})
 }

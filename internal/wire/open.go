@@ -25,6 +25,9 @@ type Open struct {
 	GrantHash   string `json:"grantHash,omitempty"`   // afterwards: its hash, see GrantHash
 	Request     string `json:"request,omitempty"`     // id of the request or flow, for both sides' logs
 	User        string `json:"user,omitempty"`        // sign-in name, for the connector's Session log only
+	// ALPN lists what the opener can speak to a backend with TLS, best first: "h2", "http/1.1". The connector offers these. A
+	// list of one is a condition: a backend that does not agree to it is refused. Absent: HTTP/1.1 is offered.
+	ALPN []string `json:"alpn,omitempty"`
 	// Forward is there when a gateway passes the stream, of KindDial or KindAsk, on to another one.
 	Forward *Forward `json:"forward,omitempty"`
 }
@@ -38,6 +41,14 @@ type Opened struct {
 	Resolve           time.Duration `json:"resolve"`                     // nanoseconds, as the next two
 	Connect           time.Duration `json:"connect"`
 	Handshake         time.Duration `json:"handshake,omitempty"`
+}
+
+// SpeaksHTTP2 gives the refusal that it amounts to if HTTP/2 was not agreed on with a backend that must speak it.
+func (o *Opened) SpeaksHTTP2() *Refusal {
+	if o.ALPN == "h2" {
+		return nil
+	}
+	return &Refusal{Phase: PhaseTLS, Code: CodeNoHTTP2, Message: "the connector did not ask the application for HTTP/2, which that is set to: it is an older version; update it"}
 }
 
 // Phase says how far a dial came.
@@ -55,6 +66,9 @@ const (
 	PhaseAsk     Phase = "ask"     // a question was not answered
 	PhaseForward Phase = "forward" // the gateway that holds the connector's tunnel did not take the stream
 )
+
+// CodeNoHTTP2 is the code of a refusal in PhaseTLS: the backend does not speak HTTP/2, which it must.
+const CodeNoHTTP2 = "no-http2"
 
 // Refusal is the answer to an Open that was refused.
 type Refusal struct {

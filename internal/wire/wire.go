@@ -162,6 +162,8 @@ type Target struct {
 	TLS         bool   `json:"tls"`
 	SkipVerify  bool   `json:"skipVerify,omitempty"`
 	Roots       []byte `json:"roots,omitempty"` // PEM, beside the system's
+	// Protocol is what is tried where nobody says with Open.ALPN what they speak: "http2", "auto", or HTTP/1.1.
+	Protocol string `json:"protocol,omitempty"`
 }
 
 // AskConfiguration is the question for the configuration. The service answers at once when the
