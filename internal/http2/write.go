@@ -1,0 +1,317 @@
+package http2
+
+import (
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"postern/internal/field"
+)
+
+// A gatherer is a connection under TLS that keeps what is written to it until it is told to send. tunnel.Coalesce makes
+// them. Over one, all that a flush has leaves in one system call, and no stream waits in one.
+type gatherer interface {
+	// Gather begins it, and reports whether Push sends anything.
+	Gather() bool
+	// Push sends what the socket takes without waiting, and gives the rest, which Send must be given before anything else.
+	Push() (rest []byte, err error)
+	// Send sends the rest and what was gathered, and waits for it.
+	Send(rest []byte) error
+}
+
+const (
+	// slot is what a waiting stream is granted in the pending buffer: one full frame.
+	slot = headerSize + maxFrame
+	// flushAt is how much may be pending before a stream's Write sends it without being asked to.
+	flushAt = 32 << 10
+)
+
+// A sender gathers frames and writes them: append under one lock, let others append too, write once. Whoever finds no
+// flush under way flushes itself without waiting; what the socket has no room for is a goroutine's, which lives as long
+// as there is some. All fields but net's are guarded by conn.mu.
+type sender struct {
+	under    gatherer // nil if writes are not gathered
+	pending  []byte
+	taken    uint32 // how often pending was taken: marks in it are good while this is the same
+	provoked int    // bytes of pending that the client provoked
+	busy     bool   // somebody flushes
+	done     sync.Cond
+	line     []*Stream // waiting for room, or for the connection's window
+	reserved int       // room granted and not yet used
+	begun    bool      // a header block was written
+	dead     bool      // nothing can be written any more
+	writers  sync.WaitGroup
+}
+
+func (c *conn) gather(conn net.Conn) {
+	c.done.L = &c.mu
+	for conn != nil {
+		if g, ok := conn.(gatherer); ok && g.Gather() {
+			c.under = g
+			return
+		}
+		over, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return
+		}
+		conn = over.NetConn()
+	}
+}
+
+var outputs = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &b }}
+
+func giveOutput(b []byte) {
+	if cap(b) >= 16<<10 && cap(b) <= 256<<10 {
+		b = b[:0]
+		outputs.Put(&b)
+	}
+}
+
+// put appends frames. c.mu is held.
+func (c *conn) put(encode func([]byte) []byte) {
+	if c.dead {
+		return
+	}
+	if c.pending == nil {
+		c.pending = (*outputs.Get().(*[]byte))[:0]
+	}
+	c.pending = encode(c.pending)
+}
+
+// answer appends what the client provoked. A client that asks and does not read the answers ends its connection. c.mu is
+// held.
+func (c *conn) answer(encode func([]byte) []byte) error {
+	if c.provoked > c.limits.Control {
+		return errUnread
+	}
+	before := len(c.pending)
+	c.put(encode)
+	c.provoked += len(c.pending) - before
+	return nil
+}
+
+// fits reports whether a full frame more may be pending. c.mu is held.
+func (c *conn) fits() bool {
+	n := len(c.pending) + c.reserved
+	return n == 0 || n+slot <= c.limits.Pending
+}
+
+// grant lets the longest-waiting streams send a frame each. c.mu is held.
+func (c *conn) grant() {
+	n := 0
+	for ; n < len(c.line) && c.fits(); n++ {
+		st := c.line[n]
+		if !st.wantsRoom {
+			if c.window <= 0 {
+				break
+			}
+			st.quota = min(maxFrame, c.window)
+			c.window -= st.quota
+		}
+		st.queued, st.granted = false, true
+		c.reserved += slot
+		st.cond.Broadcast()
+	}
+	if n > 0 {
+		c.line = slices.Delete(c.line, 0, n)
+	}
+}
+
+// giveBack ends a stream's place in the line and returns what it was granted. c.mu is held.
+func (st *Stream) giveBack() {
+	c := st.c
+	if st.queued {
+		st.queued = false
+		c.line = slices.DeleteFunc(c.line, func(other *Stream) bool { return other == st })
+	}
+	if st.granted {
+		c.reserved -= slot
+		c.window += st.quota
+		st.granted, st.quota = false, 0
+		c.grant()
+	}
+}
+
+// take takes what is pending, and lets others append meanwhile.
+func (c *conn) take() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	buf := c.pending
+	c.pending, c.provoked = nil, 0
+	c.taken++
+	c.grant()
+	return buf
+}
+
+// ended ends a flush if nothing is pending.
+func (c *conn) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) > 0 && !c.dead {
+		return false
+	}
+	c.busy = false
+	c.done.Broadcast()
+	return true
+}
+
+// flush sends what is pending, unless somebody does already. It does not wait for the client.
+func (c *conn) flush() {
+	c.mu.Lock()
+	if c.busy || len(c.pending) == 0 || c.dead {
+		c.mu.Unlock()
+		return
+	}
+	c.busy = true
+	c.mu.Unlock()
+	if c.under == nil {
+		c.writers.Go(func() { c.send(nil) })
+		return
+	}
+	// Others that are ready to run append their frames to the same flush.
+	runtime.Gosched()
+	for range 4 {
+		rest, err := c.push()
+		if err != nil {
+			c.broke(err)
+			return
+		}
+		if len(rest) > 0 {
+			c.writers.Go(func() { c.send(rest) })
+			return
+		}
+		if c.ended() {
+			return
+		}
+	}
+	c.writers.Go(func() { c.send(nil) })
+}
+
+func (c *conn) push() (rest []byte, err error) {
+	buf := c.take()
+	if _, err = c.net.Write(buf); err == nil {
+		rest, err = c.under.Push()
+	}
+	giveOutput(buf)
+	return rest, err
+}
+
+// send writes until nothing is pending, and waits for the client to take it.
+func (c *conn) send(rest []byte) {
+	for {
+		c.mu.Lock()
+		if c.err == nil { // else it has a deadline
+			_ = c.net.SetWriteDeadline(time.Now().Add(c.limits.Stall))
+		}
+		c.mu.Unlock()
+		if err := c.write(rest); err != nil {
+			c.broke(err)
+			return
+		}
+		rest = nil
+		if c.ended() {
+			return
+		}
+	}
+}
+
+func (c *conn) write(rest []byte) error {
+	if len(rest) > 0 {
+		if err := c.under.Send(rest); err != nil {
+			return err
+		}
+	}
+	if c.under == nil {
+		runtime.Gosched()
+	}
+	buf := c.take()
+	_, err := c.net.Write(buf)
+	giveOutput(buf)
+	if err == nil && c.under != nil {
+		err = c.under.Send(nil)
+	}
+	return err
+}
+
+// broke ends the connection, which takes no more.
+func (c *conn) broke(err error) {
+	c.mu.Lock()
+	c.dead, c.busy = true, false
+	c.pending = nil
+	c.done.Broadcast()
+	c.mu.Unlock()
+	c.fail(err)
+	_ = c.net.Close()
+}
+
+// lastFlush sends what is pending and waits for it. The connection has a deadline.
+func (c *conn) lastFlush() {
+	c.flush()
+	c.mu.Lock()
+	for c.busy {
+		c.done.Wait()
+	}
+	c.mu.Unlock()
+}
+
+// closeSender waits until nobody writes any more. The connection is closed.
+func (c *conn) closeSender() {
+	c.mu.Lock()
+	c.dead = true
+	giveOutput(c.pending)
+	c.pending = nil
+	for c.busy {
+		c.done.Wait()
+	}
+	c.mu.Unlock()
+	c.writers.Wait()
+}
+
+// appendHead appends a head: its status if there is one, and its fields, in as many frames as it takes.
+func (c *conn) appendHead(b []byte, id uint32, flags byte, status int, fields field.Fields, length int64) ([]byte, error) {
+	at := len(b)
+	b = appendHeader(b, header{kind: frameHeaders, flags: flags | flagEndHeaders, id: id})
+	if !c.begun {
+		b = append(b, noTable)
+	}
+	if status != 0 {
+		b = appendStatus(b, status)
+	}
+	var err error
+	for i := range fields {
+		if b, err = appendField(b, &fields[i]); err != nil {
+			return b[:at], err
+		}
+	}
+	if length >= 0 {
+		b = appendLength(b, length)
+	}
+	c.begun = true
+	size := len(b) - at - headerSize
+	if size <= maxFrame {
+		b[at], b[at+1], b[at+2] = byte(size>>16), byte(size>>8), byte(size)
+		return b, nil
+	}
+	return splitHead(b, at, id, flags), nil
+}
+
+// splitHead makes one oversized HEADERS frame into one of the right size and CONTINUATION.
+func splitHead(b []byte, at int, id uint32, flags byte) []byte {
+	block := slices.Clone(b[at+headerSize:])
+	b = b[:at]
+	for first := true; len(block) > 0; first = false {
+		piece := block[:min(len(block), maxFrame)]
+		block = block[len(piece):]
+		h := header{length: len(piece), kind: frameContinuation, id: id}
+		if first {
+			h.kind, h.flags = frameHeaders, flags
+		}
+		if len(block) == 0 {
+			h.flags |= flagEndHeaders
+		}
+		b = append(appendHeader(b, h), piece...)
+	}
+	return b
+}
