@@ -10,15 +10,18 @@ type Record struct {
 	Gateway     string        `json:"gateway"`
 	Application string        `json:"application,omitempty"`
 	Connector   string        `json:"connector,omitempty"`
-	Via         string        `json:"via,omitempty"` // the gateway that holds the connector's tunnel, if it is another one
-	User        string        `json:"user,omitempty"`
+	Via         string        `json:"via,omitempty"`    // the gateway that holds the connector's tunnel, if it is another one
+	User        string        `json:"user,omitempty"`   // sign-in name
+	UserID      string        `json:"userId,omitempty"` // names the user for ever
 	Session     string        `json:"session,omitempty"`
 	Client      string        `json:"client"` // address:port
+	UserAgent   string        `json:"userAgent,omitempty"`
 	Protocol    string        `json:"protocol"`
 	Method      string        `json:"method"`
 	Host        string        `json:"host"`
 	Path        string        `json:"path"` // without the query, which may hold secrets
 	Status      int           `json:"status"`
+	Outcome     Outcome       `json:"outcome"`
 	Action      string        `json:"action"`               // "allow" or "deny"
 	Reason      string        `json:"reason,omitempty"`     // stable word of a denial or failure
 	Hop         string        `json:"hop,omitempty"`        // that failed
@@ -33,7 +36,36 @@ type Record struct {
 	Complete    bool          `json:"complete"` // false when the reply was cut
 	// Reports are policies in force only to report, that would have denied.
 	Reports []PolicyReport `json:"reports,omitempty"`
+
+	// What follows the gateway leaves to whoever keeps the record.
+
+	Count           int    `json:"count,omitempty"`           // of a summary: how many requests it stands for; 0: this is one request
+	ApplicationName string `json:"applicationName,omitempty"` // as it was then, like the next three
+	ConnectorName   string `json:"connectorName,omitempty"`
+	ConnectorGroup  string `json:"connectorGroup,omitempty"` // its name
+	Destination     string `json:"destination,omitempty"`    // host:port in the private network that the application stands for
 }
+
+// Outcome says what became of a request. Each request has exactly one.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeForwarded Outcome = "forwarded" // a backend's reply was begun
+	OutcomeRefused   Outcome = "refused"   // it was answered with no, or what was asked does not exist
+	OutcomeFailed    Outcome = "failed"    // something on the way did not work, or the client left before there was a reply
+	OutcomeServed    Outcome = "served"    // Postern answered itself: a page of its own, a redirect to sign in
+	// OutcomeUnrecorded is of a summary only: nobody knows what these became, because there was no room to note it.
+	OutcomeUnrecorded Outcome = "unrecorded"
+)
+
+// Outcomes lists those that a record may have.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeForwarded, OutcomeRefused, OutcomeFailed, OutcomeServed, OutcomeUnrecorded}
+}
+
+// Requests gives how many requests a record stands for.
+func (r *Record) Requests() int { return max(1, r.Count) }
 
 // PolicyReport is a condition of a policy that a request did not meet.
 type PolicyReport struct {
