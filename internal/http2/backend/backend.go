@@ -7,7 +7,6 @@
 package backend
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -167,14 +166,6 @@ func (e *protocolError) Error() string {
 }
 
 func broken(code http2.ErrCode, why string) error { return &protocolError{code, why} }
-
-// causeOf prefers the cause of a context to the error that it made.
-func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
 
 // unexpected makes the plain end of bytes an error.
 func unexpected(err error) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -48,15 +49,15 @@ func dial(t testing.TB, conn net.Conn, cfg Config) *Conn {
 	return c
 }
 
-// served gives a connection to a real server: that of golang.org/x/net.
-func served(t testing.TB, h http.HandlerFunc, cfg Config, server *http2.Server) *Conn {
+// served gives a connection to a real server: that of net/http.
+func served(t testing.TB, h http.HandlerFunc, cfg Config, server http.HTTP2Config) *Conn {
 	t.Helper()
-	client, other := pair(t)
-	done := make(chan struct{})
-	go func() { defer close(done); server.ServeConn(other, &http2.ServeConnOpts{Handler: h}) }()
-	c := dial(t, client, cfg)
-	t.Cleanup(func() { c.Close(); <-done })
-	return c
+	s := httptest.NewUnstartedServer(h)
+	s.Config.Protocols, s.Config.HTTP2 = &http.Protocols{}, &server
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	t.Cleanup(s.Close)
+	return dial(t, must(net.Dial("tcp", s.Listener.Addr().String()))(t), cfg)
 }
 
 func get(path string) *Request {

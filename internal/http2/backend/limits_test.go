@@ -120,7 +120,7 @@ func TestSilence(t *testing.T) {
 func TestLargeHeader(t *testing.T) {
 	c := served(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Header.Get("X-Large"))
-	}, Config{}, &http2.Server{})
+	}, Config{}, http.HTTP2Config{})
 	r := get("/")
 	large := strings.Repeat("large ", 8000)
 	r.Fields = fields("X-Large", strings.TrimSpace(large))
@@ -144,7 +144,7 @@ func TestRetire(t *testing.T) {
 	c := served(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		_, _ = io.WriteString(w, "done")
-	}, Config{}, &http2.Server{})
+	}, Config{}, http.HTTP2Config{})
 	s := must(c.Open(get("/")))(t)
 	c.Retire()
 	if _, err := c.Open(get("/")); err != ErrUnusable || !c.Gone() {
@@ -160,7 +160,7 @@ func TestRetire(t *testing.T) {
 
 // TestManyIdle: an idle connection holds no buffer for writing.
 func TestManyIdle(t *testing.T) {
-	c := served(t, func(w http.ResponseWriter, r *http.Request) {}, Config{}, &http2.Server{})
+	c := served(t, func(w http.ResponseWriter, r *http.Request) {}, Config{}, http.HTTP2Config{})
 	s := must(c.Open(get("/")))(t)
 	must(s.Head())(t)
 	s.Close()

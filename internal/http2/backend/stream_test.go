@@ -20,7 +20,7 @@ func TestRequest(t *testing.T) {
 	c := served(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s %s %d %q %v %q|%v|%v|%q", r.Method, r.Host, r.RequestURI, r.ContentLength, body, err, r.Header["X-One"], r.Header.Get("Te"), r.Header["Connection"], r.Trailer.Get("X-Sum"))
-	}, Config{}, &http2.Server{})
+	}, Config{}, http.HTTP2Config{})
 	r := post(-1)
 	r.Path = "/a%2Fb;c?d=e"
 	r.Fields = fields("X-One", "1", "x-ONE", "2", "Connection", "close", "Transfer-Encoding", "chunked", "Host", "other", "Content-Length", "7", "TE", "trailers", "Trailer", "x-sum", "Upgrade", "h2c")
@@ -60,7 +60,7 @@ func TestResponse(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 		}
-	}, Config{}, &http2.Server{})
+	}, Config{}, http.HTTP2Config{})
 	for _, test := range []struct {
 		request               *Request
 		status                int
@@ -105,7 +105,7 @@ func TestBodies(t *testing.T) {
 	for _, cfg := range []Config{{}, {Budget: NewBudget(8 << 20)}, {Limits: Limits{Window: 70_000, MaxWindow: 100_000}, Budget: NewBudget(100_000)}} {
 		c := served(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.CopyBuffer(struct{ io.Writer }{w}, r.Body, make([]byte, 30_000))
-		}, cfg, &http2.Server{MaxUploadBufferPerStream: 70_000})
+		}, cfg, http.HTTP2Config{MaxReceiveBufferPerStream: 70_000})
 		var running sync.WaitGroup
 		for i := range 32 {
 			running.Go(func() {
@@ -148,7 +148,7 @@ func TestConversation(t *testing.T) {
 				return
 			}
 		}
-	}, Config{}, &http2.Server{})
+	}, Config{}, http.HTTP2Config{})
 	s := must(c.Open(post(-1)))(t)
 	defer s.Close()
 	if h, err := s.Head(); err != nil || h.Status != 200 || h.Length != -1 {
@@ -176,7 +176,7 @@ func TestStalledReader(t *testing.T) {
 				return
 			}
 		}
-	}, Config{Budget: NewBudget(64 << 20)}, &http2.Server{MaxConcurrentStreams: 100})
+	}, Config{Budget: NewBudget(64 << 20)}, http.HTTP2Config{MaxConcurrentStreams: 100})
 	var stalled []*Stream
 	for range 40 {
 		s := must(c.Open(get("/")))(t)
@@ -220,7 +220,7 @@ func TestCut(t *testing.T) {
 		}
 		<-release
 		_, _ = io.WriteString(w, "whole")
-	}, Config{}, &http2.Server{})
+	}, Config{}, http.HTTP2Config{})
 	other := must(c.Open(get("/other")))(t)
 	defer other.Close()
 	why := errors.New("revoked")
