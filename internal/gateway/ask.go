@@ -76,26 +76,7 @@ func (l *link) ask(ctx context.Context, question string, body []byte) ([]byte, e
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	defer s.Close()
-	stop := context.AfterFunc(ctx, func() { s.Reset(tunnel.CodeCancelled) })
-	defer stop()
-	if _, err := s.Write(body); err != nil {
-		return nil, fmt.Errorf("write question: %w", err)
-	}
-	if err := s.CloseWrite(); err != nil {
-		return nil, fmt.Errorf("write question: %w", err)
-	}
-	if _, err := s.Opened(ctx); err != nil {
-		return nil, refusalOf(err)
-	}
-	answer, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read answer: %w", err)
-	case len(answer) > wire.MaxAsk:
-		return nil, errors.New("the answer is too long")
-	}
-	return answer, nil
+	return exchangeAsk(ctx, s, body, wire.MaxAsk)
 }
 
 // errNoTunnel says that nobody can be asked.

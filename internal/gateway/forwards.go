@@ -104,6 +104,8 @@ func (p *peer) accept(s *tunnel.Stream) {
 		refuse(s, wire.PhaseForward, "open-malformed", "the opening message is malformed")
 	case open.Kind == wire.KindTell:
 		p.hear(s)
+	case open.Forward == nil && open.Kind == wire.KindAsk:
+		p.answerAsk(s, open)
 	case open.Forward == nil:
 		refuse(s, wire.PhaseForward, "not-forwarded", "a gateway opens streams here only for connectors")
 	case open.Kind == wire.KindDial:

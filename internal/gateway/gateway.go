@@ -50,6 +50,8 @@ type Config struct {
 
 	// Ask answers a question that the proven peer asked over its tunnel.
 	Ask func(ctx context.Context, peer wire.Identity, question string, body []byte) ([]byte, error)
+	// AskPeer answers a question that another gateway, which is proven, has of this one. Optional.
+	AskPeer func(ctx context.Context, question string, body []byte) ([]byte, error)
 	// CRL gives the certificate revocation list of our CA, DER. Optional; 404 if nil.
 	CRL func(ctx context.Context) ([]byte, error)
 

@@ -23,6 +23,7 @@ type metrics struct {
 	cut        *prometheus.CounterVec   // by reason
 	moved      prometheus.Counter
 	forwarded  prometheus.Counter // streams of other gateways
+	usage      *usage
 
 	apps sync.Map // application → *appMetrics, found without hashing labels
 }
@@ -31,6 +32,7 @@ type appMetrics struct {
 	classes        [6]prometheus.Counter
 	received, sent prometheus.Counter
 	latency        prometheus.Observer
+	seconds        prometheus.Observer
 }
 
 func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) {
@@ -56,15 +58,17 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 	m.moved = moved.WithLabelValues()
 	forwarded := counter("forwarded_total", "Streams carried for other gateways.")
 	m.forwarded = forwarded.WithLabelValues()
+	var more []prometheus.Collector
+	m.usage, more = newUsage(g)
 	if registerer == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved, forwarded,
+	for _, c := range append(more, m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved, forwarded,
 		gauge("connections", "Open connections.", g.census.size), gauge("exchanges", "Requests under way.", g.live.count),
 		gauge("streams", "Open streams of all tunnels.", g.streams), gauge("peers", "Tunnels with other gateways.", func() int { return len(g.peers.all()) }), gauge("forwards", "Streams that are carried for other gateways.", g.forwards.count),
 		gauge("configuration_version", "Version of the snapshot in force.", g.version),
-	} {
+	) {
 		errs = append(errs, registerer.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -80,6 +84,7 @@ func (m *metrics) of(app string) *appMetrics {
 	}
 	a := &appMetrics{
 		received: m.bytes.WithLabelValues(app, "received"), sent: m.bytes.WithLabelValues(app, "sent"), latency: m.latency.WithLabelValues(app),
+		seconds: m.usage.seconds.WithLabelValues(app),
 	}
 	for i := range a.classes {
 		a.classes[i] = m.requests.WithLabelValues(app, strconv.Itoa(i)+"xx")
@@ -93,7 +98,9 @@ func (m *metrics) answered(app string, status int) {
 }
 
 func (m *metrics) exchange(r *wire.Record) {
+	m.usage.exchange(r)
 	a := m.of(r.Application)
+	a.seconds.Observe(r.Duration.Seconds())
 	a.classes[max(0, min(r.Status/100, 5))].Inc()
 	a.received.Add(float64(r.Received))
 	a.sent.Add(float64(r.Sent))
@@ -110,7 +117,7 @@ func (m *metrics) keep(before, after *view) {
 	for id := range before.apps {
 		if _, ok := after.apps[id]; !ok {
 			m.apps.Delete(string(id))
-			for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.requests, m.bytes, m.latency} {
+			for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.requests, m.bytes, m.latency, m.usage.seconds} {
 				vec.DeletePartialMatch(prometheus.Labels{"application": string(id)})
 			}
 		}
@@ -118,6 +125,7 @@ func (m *metrics) keep(before, after *view) {
 	for _, c := range before.snap.Connectors {
 		if _, ok := after.snap.Connector(c.ID); !ok {
 			m.tunnels.DeleteLabelValues(string(c.ID))
+			m.usage.forgetConnector(string(c.ID))
 		}
 	}
 }

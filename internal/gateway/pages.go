@@ -57,7 +57,7 @@ func (g *Gateway) explain(x *exchange, err error) *failure {
 		return &failure{status: http.StatusServiceUnavailable, reason: "shutdown", hop: hopGateway, title: "Postern is restarting",
 			message: "This gateway is being restarted.", advice: "Try again in a moment.", retry: retrySoon, err: err}
 	case errors.Is(err, errClientGone):
-		return &failure{status: 499, reason: "client-gone", hop: hopYou, title: "Cancelled", message: "The request was cancelled.", err: err}
+		return &failure{status: 499, reason: reasonClientGone, hop: hopYou, title: "Cancelled", message: "The request was cancelled.", err: err}
 	case isGrantError(err) && fault.Is(err, fault.KindUnavailable):
 		return &failure{status: http.StatusServiceUnavailable, reason: "session-unknown", hop: hopService, title: "Postern cannot check your session",
 			message: "The part of Postern that knows who is signed in does not answer at the moment.",

@@ -20,8 +20,9 @@ func (e *entrance) handle(w http.ResponseWriter, r *http.Request) {
 	// Who does not read our answers must not keep them here. What is relayed is watched instead.
 	within(http.NewResponseController(w), g.limits.PageWrite)
 	id := web.NewRequestID()
+	g.metrics.usage.arrived.Inc()
 	refuse := func(f failure) {
-		g.metrics.answered("", f.status)
+		g.turnAwayEarly(r, id, &f)
 		f.write(w, r, id)
 	}
 	v := g.view.Load()
@@ -52,8 +53,10 @@ func (e *entrance) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	switch place {
 	case placePortal:
+		defer g.metrics.usage.outcomes[wire.OutcomeServed].Inc()
 		g.portal(w, r, id)
 	case placeAdmin:
+		defer g.metrics.usage.outcomes[wire.OutcomeServed].Inc()
 		g.own(g.cfg.Admin, w, r.WithContext(web.WithRequestID(r.Context(), id)))
 	case placeApplication:
 		x := exchangeOf(w, r, id)
@@ -109,7 +112,7 @@ func (g *Gateway) crl(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) exchange(x *exchange, v *view) {
 	x.record = wire.Record{
 		Time: g.now().UTC(), Request: x.id, Gateway: g.cfg.ID, Client: x.client.String(), Protocol: x.protocol,
-		Method: x.method, Host: x.host, Action: "allow",
+		Method: x.method, Host: x.host, Action: "allow", UserAgent: agentOf(x.header),
 	}
 	defer g.end(x)
 	if err := g.answer(x, v); err != nil {
@@ -126,8 +129,9 @@ func (g *Gateway) end(x *exchange) {
 	r := &x.record
 	r.Received, r.Sent, r.Duration = x.received.Load(), x.sent.Load(), x.since()
 	if who := x.who.Load(); who != nil {
-		r.User, r.Session = who.Name, string(who.Session)
+		r.User, r.UserID, r.Session = who.Name, string(who.User), string(who.Session)
 	}
+	r.Outcome = outcome(r)
 	g.metrics.exchange(r)
 	if g.cfg.Recorder != nil {
 		g.cfg.Recorder.Record(*r)
