@@ -66,7 +66,7 @@ func openBackup(r io.Reader) (*backupReader, error) {
 		return nil, errNoBackup
 	}
 	b.count(line)
-	_, newest, err := migrationFiles()
+	_, newest, err := migrationList()
 	switch {
 	case err != nil:
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -21,7 +20,7 @@ type engine interface {
 	// check says why the database cannot be used.
 	check(ctx context.Context, writer *sql.DB) error
 	// migrator gives what brings the schema up to date, and what ends it.
-	migrator(writer *sql.DB, files fs.FS) (m *goose.Provider, end func() error, err error)
+	migrator(writer *sql.DB, list []*goose.Migration) (m *goose.Provider, end func() error, err error)
 	// view gives the options of a consistent read.
 	view() *sql.TxOptions
 	// tables gives the names of all tables, by name.

@@ -54,7 +54,7 @@ func Catalogue(ctx context.Context, version int64) (list []Shape, err error) {
 
 // NewestSchema gives the schema of this program.
 func NewestSchema() int64 {
-	_, newest, err := migrationFiles()
+	_, newest, err := migrationList()
 	if err != nil {
 		panic(err)
 	}

@@ -46,33 +46,47 @@ type steps struct {
 }
 
 func migrateTo(ctx context.Context, e engine, writer *sql.DB, way steps) error {
-	files, _, err := migrationFiles()
+	list, _, err := migrationList()
 	if err != nil {
 		return err
 	}
-	migrator, end, err := e.migrator(writer, files)
+	files, tasks := map[int64]string{}, []*goose.Migration{}
+	for _, m := range list {
+		files[m.version] = m.file
+		tasks = append(tasks, m.task())
+	}
+	migrator, end, err := e.migrator(writer, tasks)
 	if err != nil {
 		return err
 	}
 	results, err := migrator.UpTo(ctx, way.to)
 	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
-		results, err = partial.Applied, stuck(e, partial)
+		results, err = partial.Applied, stuck(e, files[partial.Failed.Source.Version], partial)
 	}
 	for _, r := range results {
-		way.log.Info("database migrated", "file", r.Source.Path, "duration", r.Duration)
+		way.log.Info("database migrated", "file", files[r.Source.Version], "duration", r.Duration)
 	}
 	return errors.Join(err, end())
 }
 
+// task gives the migration as a function to goose, which would read the file line by line, each
+// through a buffer of 4 MB; the database itself knows where its statements end.
+func (m migration) task() *goose.Migration {
+	return goose.NewGoMigration(m.version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, m.up)
+		return err
+	}}, nil)
+}
+
 // stuck says which migration the database did not take. What was done before it stays; the rest
 // follows when the cause is gone.
-func stuck(e engine, partial *goose.PartialError) error {
+func stuck(e engine, file string, partial *goose.PartialError) error {
 	explained := e.explain(partial.Err)
 	kind := fault.KindOf(explained)
 	if kind == fault.KindInternal {
 		kind = fault.KindConflict
 	}
-	return fault.New(kind, "the migration %s could not be done: %s", partial.Failed.Source.Path, text(explained)).Because(partial.Err)
+	return fault.New(kind, "the migration %s could not be done: %s", file, text(explained)).Because(partial.Err)
 }
 
 // text gives what the database said, to whoever administers it.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"io/fs"
 	"net"
 	"time"
 
@@ -76,13 +75,14 @@ func (e postgresEngine) check(ctx context.Context, writer *sql.DB) error {
 }
 
 // migrator works on a connection without limits of time, and holds a lock in the database.
-func (e postgresEngine) migrator(_ *sql.DB, files fs.FS) (*goose.Provider, func() error, error) {
+func (e postgresEngine) migrator(_ *sql.DB, list []*goose.Migration) (*goose.Provider, func() error, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600)) // asks every second
 	if err != nil {
 		return nil, nil, err
 	}
 	db := stdlib.OpenDB(*e.config)
-	m, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(locker))
+	m, err := goose.NewProvider(goose.DialectPostgres, db, nil, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(list...),
+		goose.WithSessionLocker(locker))
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}

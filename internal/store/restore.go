@@ -133,7 +133,7 @@ func (s *Store) load(ctx context.Context, d *draft, r Restoring) (Summary, error
 	if err != nil {
 		return Summary{}, err
 	}
-	_, newest, err := migrationFiles()
+	_, newest, err := migrationList()
 	if err != nil {
 		return Summary{}, err
 	}

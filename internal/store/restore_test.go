@@ -219,6 +219,9 @@ func TestBackupOfAnOlderSchema(t *testing.T) {
 	for version := int64(1); version < store.NewestSchema(); version++ {
 		cfg := sqliteConfig(t)
 		if err := store.MigrateTo(t.Context(), cfg, version); err != nil {
+			t.Fatal(err)
+		}
+		if schema, err := store.SchemaOf(t.Context(), cfg); err != nil || schema != version {
 			continue // a number that no migration has
 		}
 		if _, err := store.Attach(t.Context(), cfg); !fault.Is(err, fault.KindNotFound) {

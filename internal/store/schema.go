@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -17,21 +16,34 @@ import (
 // versionTable is where the migrations note which of them are done.
 const versionTable = "goose_db_version"
 
-// migrationFiles gives the migrations, and the newest one's number: the schema that this program
-// works with.
-func migrationFiles() (files fs.FS, newest int64, err error) {
-	if files, err = fs.Sub(migrations, "migrations"); err != nil {
+// migration is one numbered file.
+type migration struct {
+	version int64
+	file    string
+	up      string // its statements
+}
+
+// migrationList gives the migrations in their order, and the last one's number: the schema that this
+// program works with.
+func migrationList() (list []migration, newest int64, err error) {
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
 		return nil, 0, err
 	}
-	names, err := fs.Glob(files, "*.sql")
-	for _, name := range names {
-		number, err := goose.NumericComponent(name)
+	for _, file := range files {
+		m := migration{file: file.Name()}
+		if m.version, err = goose.NumericComponent(m.file); err != nil {
+			return nil, 0, err
+		}
+		text, err := migrations.ReadFile("migrations/" + m.file)
 		if err != nil {
 			return nil, 0, err
 		}
-		newest = max(newest, number)
+		m.up, _, _ = strings.Cut(string(text), "-- +goose Down")
+		list = append(list, m)
+		newest = max(newest, m.version)
 	}
-	return files, newest, err
+	return list, newest, nil
 }
 
 // Schema is what a database says of its own structure.
@@ -43,7 +55,7 @@ type Schema struct {
 
 // readSchema tells how far the database is, and refuses one that is not ours.
 func readSchema(ctx context.Context, e engine, db *sql.DB) (Schema, error) {
-	_, newest, err := migrationFiles()
+	_, newest, err := migrationList()
 	if err != nil {
 		return Schema{}, err
 	}
@@ -85,7 +97,7 @@ func notOurs(what string) error {
 // foreign refuses a database with tables that are not ours. PostgreSQL may hold others, as long as
 // no name is the same; a file of SQLite is one program's.
 func foreign(ctx context.Context, e engine, have []string) error {
-	_, newest, err := migrationFiles()
+	_, newest, err := migrationList()
 	if err != nil {
 		return err
 	}
@@ -132,8 +144,8 @@ func (t tableShape) names() []string {
 
 // catalogue gives our tables as the migrations up to a version make them, by name. It asks the
 // migrations themselves, in a database in memory: the dialect is the same on both engines.
-func catalogue(ctx context.Context, version int64) (list []tableShape, err error) {
-	files, newest, err := migrationFiles()
+func catalogue(ctx context.Context, version int64) (shapes []tableShape, err error) {
+	list, newest, err := migrationList()
 	if err != nil {
 		return nil, err
 	}
@@ -146,28 +158,26 @@ func catalogue(ctx context.Context, version int64) (list []tableShape, err error
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1) // each connection would have a memory of its own
-	m, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := m.UpTo(ctx, version); err != nil {
-		return nil, fmt.Errorf("work out schema %d: %w", version, err)
+	for _, m := range list {
+		if m.version > version {
+			break
+		}
+		if _, err := db.ExecContext(ctx, m.up); err != nil {
+			return nil, fmt.Errorf("work out schema %d: %s: %w", version, m.file, err)
+		}
 	}
 	names, err := sqliteTables(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if name == versionTable {
-			continue
-		}
 		shape, err := shapeOf(ctx, db, name)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, shape)
+		shapes = append(shapes, shape)
 	}
-	return list, nil
+	return shapes, nil
 }
 
 func sqliteTables(ctx context.Context, db *sql.DB) ([]string, error) {

@@ -93,8 +93,8 @@ func (e sqliteEngine) check(ctx context.Context, writer *sql.DB) error {
 	return writer.PingContext(ctx)
 }
 
-func (e sqliteEngine) migrator(writer *sql.DB, files fs.FS) (*goose.Provider, func() error, error) {
-	m, err := goose.NewProvider(goose.DialectSQLite3, writer, files, goose.WithDisableGlobalRegistry(true))
+func (e sqliteEngine) migrator(writer *sql.DB, list []*goose.Migration) (*goose.Provider, func() error, error) {
+	m, err := goose.NewProvider(goose.DialectSQLite3, writer, nil, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(list...))
 	return m, func() error { return nil }, err
 }
 
