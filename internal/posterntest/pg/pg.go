@@ -59,10 +59,7 @@ func New(t testing.TB) *Server {
 	if err := ownedByRunner(dir); err != nil {
 		t.Fatal(err)
 	}
-	initdb := s.command(t, "initdb", "-D", s.data(), "-U", "postern", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
+	s.cluster(t)
 	if err := s.lock(); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +139,9 @@ func (s *Server) run(t testing.TB) {
 		t.Fatal(err)
 	}
 	defer out.Close() // the server has its own
-	cmd := s.command(t, "postgres", "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200")
+	// What is not synced outlives the server, however it ends; only the machine must not end.
+	cmd := s.command(t, "postgres", "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-c", "fsync=off", "-c", "full_page_writes=off")
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

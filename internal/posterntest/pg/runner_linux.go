@@ -27,6 +27,16 @@ func ownedByRunner(dir string) error {
 	return os.Chown(dir, nobody, nobody)
 }
 
+// ours reports whether a file is there that only this user may have written.
+func ours(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
 // killChildren stops a process and kills those that it has started, which nobody else can have.
 func killChildren(parent *os.Process) {
 	if parent.Signal(syscall.SIGSTOP) != nil {
