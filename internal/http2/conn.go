@@ -215,8 +215,7 @@ func (c *conn) end(err error) {
 		c.mu.Lock()
 		_ = c.net.SetDeadline(time.Now().Add(c.limits.Linger))
 		c.mu.Unlock()
-		c.lastFlush()
-		if half, ok := c.net.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		if c.lastFlush() {
 			c.discard()
 		}
 	}

@@ -23,6 +23,7 @@ type input struct {
 	buf         *[inputSize]byte
 	start, fill int  // what is unread: buf[start:fill]
 	between     bool // no frame has begun
+	first       [headerSize]byte
 	// begun is when the frame began that is being read, in nanoseconds; 0 between frames. last is when something came.
 	begun, last atomic.Int64
 }
@@ -81,11 +82,10 @@ func (in *input) more(n int) error {
 // wait waits for the next frame with room for its header only.
 func (in *input) wait() error {
 	in.release()
-	var header [headerSize]byte
-	n, err := in.read(header[:])
+	n, err := in.read(in.first[:])
 	if n > 0 {
 		in.buf = inputs.Get().(*[inputSize]byte)
-		in.start, in.fill = 0, copy(in.buf[:], header[:n])
+		in.start, in.fill = 0, copy(in.buf[:], in.first[:n])
 		return nil
 	}
 	return err

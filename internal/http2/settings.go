@@ -211,10 +211,10 @@ func (c *conn) goAway(h header, payload []byte) error {
 // streamError ends a stream for what the client did with it. It costs the client as much as ending it itself would
 // (MadeYouReset, CVE-2025-8671).
 func (c *conn) streamError(id uint32, code Code, reason string) error {
-	c.server.refused(reason)
 	if c.idle(id) { // PRIORITY may be about any stream
 		return wrong(code, reason, "a frame about a stream that was not opened is wrong")
 	}
+	c.server.refused(reason)
 	c.mu.Lock()
 	err := &ResetError{Code: code}
 	var gone func(error)

@@ -34,9 +34,10 @@ const (
 type sender struct {
 	under    gatherer // nil if writes are not gathered
 	pending  []byte
-	taken    uint32 // how often pending was taken: marks in it are good while this is the same
-	provoked int    // bytes of pending that the client provoked
-	busy     bool   // somebody flushes
+	box      *[]byte // what pending was taken from a pool in
+	taken    uint32  // how often pending was taken: marks in it are good while this is the same
+	provoked int     // bytes of pending that the client provoked
+	busy     bool    // somebody flushes
 	done     sync.Cond
 	line     []*Stream // waiting for room, or for the connection's window
 	reserved int       // room granted and not yet used
@@ -62,10 +63,10 @@ func (c *conn) gather(conn net.Conn) {
 
 var outputs = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &b }}
 
-func giveOutput(b []byte) {
-	if cap(b) >= 16<<10 && cap(b) <= 256<<10 {
-		b = b[:0]
-		outputs.Put(&b)
+func giveOutput(box *[]byte) {
+	if box != nil && cap(*box) <= 256<<10 {
+		*box = (*box)[:0]
+		outputs.Put(box)
 	}
 }
 
@@ -75,7 +76,8 @@ func (c *conn) put(encode func([]byte) []byte) {
 		return
 	}
 	if c.pending == nil {
-		c.pending = (*outputs.Get().(*[]byte))[:0]
+		c.box = outputs.Get().(*[]byte)
+		c.pending = *c.box
 	}
 	c.pending = encode(c.pending)
 }
@@ -135,14 +137,16 @@ func (st *Stream) giveBack() {
 }
 
 // take takes what is pending, and lets others append meanwhile.
-func (c *conn) take() []byte {
+func (c *conn) take() (buf []byte, box *[]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	buf := c.pending
-	c.pending, c.provoked = nil, 0
+	if buf, box = c.pending, c.box; box != nil {
+		*box = buf
+	}
+	c.pending, c.box, c.provoked = nil, nil, 0
 	c.taken++
 	c.grant()
-	return buf
+	return buf, box
 }
 
 // ended ends a flush if nothing is pending.
@@ -190,11 +194,11 @@ func (c *conn) flush() {
 }
 
 func (c *conn) push() (rest []byte, err error) {
-	buf := c.take()
+	buf, box := c.take()
 	if _, err = c.net.Write(buf); err == nil {
 		rest, err = c.under.Push()
 	}
-	giveOutput(buf)
+	giveOutput(box)
 	return rest, err
 }
 
@@ -226,9 +230,9 @@ func (c *conn) write(rest []byte) error {
 	if c.under == nil {
 		runtime.Gosched()
 	}
-	buf := c.take()
+	buf, box := c.take()
 	_, err := c.net.Write(buf)
-	giveOutput(buf)
+	giveOutput(box)
 	if err == nil && c.under != nil {
 		err = c.under.Send(nil)
 	}
@@ -239,29 +243,36 @@ func (c *conn) write(rest []byte) error {
 func (c *conn) broke(err error) {
 	c.mu.Lock()
 	c.dead, c.busy = true, false
-	c.pending = nil
+	c.pending, c.box = nil, nil
 	c.done.Broadcast()
 	c.mu.Unlock()
 	c.fail(err)
 	_ = c.net.Close()
 }
 
-// lastFlush sends what is pending and waits for it. The connection has a deadline.
-func (c *conn) lastFlush() {
+// lastFlush sends what is pending, and that nothing follows, and waits until that has left. It reports whether it did. The
+// connection has a deadline.
+func (c *conn) lastFlush() bool {
 	c.flush()
 	c.mu.Lock()
 	for c.busy {
 		c.done.Wait()
 	}
+	broken := c.dead
+	c.dead = true
 	c.mu.Unlock()
+	half, ok := c.net.(interface{ CloseWrite() error })
+	if broken || !ok || half.CloseWrite() != nil {
+		return false
+	}
+	return c.under == nil || c.under.Send(nil) == nil
 }
 
 // closeSender waits until nobody writes any more. The connection is closed.
 func (c *conn) closeSender() {
 	c.mu.Lock()
 	c.dead = true
-	giveOutput(c.pending)
-	c.pending = nil
+	c.pending, c.box = nil, nil
 	for c.busy {
 		c.done.Wait()
 	}

@@ -134,6 +134,9 @@ func (e *ConnError) Unwrap() error { return e.Err }
 // Timeout reports whether it ended because the backend did not answer any more.
 func (e *ConnError) Timeout() bool { return errors.Is(e.Err, errSilent) }
 
+// Temporary is there for net.Error: nothing says that it would work a moment later.
+func (e *ConnError) Temporary() bool { return false }
+
 // Unprocessed reports whether an error says that the backend cannot have acted on the request, so that sending it again is safe.
 func Unprocessed(err error) bool {
 	reset, ok := errors.AsType[*ResetError](err)

@@ -82,7 +82,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	c := s.c
 	c.mu.Lock()
 	defer c.unlock()
-	for s.body.len == 0 && !s.over && s.err == nil && s.cut == nil {
+	for !s.ready() {
 		s.cond.Wait()
 	}
 	switch {
@@ -96,6 +96,24 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return 0, s.err
+}
+
+// Ready reports whether Read would not wait.
+func (s *Stream) Ready() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.ready()
+}
+
+func (s *Stream) ready() bool { return s.body.len > 0 || s.over || s.err != nil || s.cut != nil }
+
+// Wait waits until Read would not, so that nobody holds a buffer meanwhile.
+func (s *Stream) Wait() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for !s.ready() {
+		s.cond.Wait()
+	}
 }
 
 // Trailer gives what followed the body, after its end.
