@@ -122,3 +122,8 @@ func connReason(err error) string {
 	}
 	return ""
 }
+
+// trust is how a client trusts the site.
+func (s *site) trust() *tls.Config {
+	return &tls.Config{RootCAs: s.roots, ServerName: "example.com"}
+}

@@ -81,7 +81,9 @@ var get = []string{":method: GET", ":scheme: https", ":authority: example.com", 
 // post is one with content.
 var post = []string{":method: POST", ":scheme: https", ":authority: example.com", ":path: /"}
 
-func with(fields []string, more ...string) []string { return append(append([]string{}, fields...), more...) }
+func with(fields []string, more ...string) []string {
+	return append(append([]string{}, fields...), more...)
+}
 
 // ask sends a request without content.
 func (p *peer) ask(id uint32, fields ...string) {
@@ -115,7 +117,7 @@ func (p *peer) next() string {
 		}
 		switch f := f.(type) {
 		case *frames.HeadersFrame:
-			return fmt.Sprintf("%d %s%s", f.StreamID, p.fields(f.HeaderBlockFragment()), end(f.Flags))
+			return fmt.Sprintf("%d %s%s", f.StreamID, p.fields(p.rest(f)), end(f.Flags))
 		case *frames.DataFrame:
 			return fmt.Sprintf("%d %q%s", f.StreamID, f.Data(), end(f.Flags))
 		case *frames.RSTStreamFrame:
@@ -124,6 +126,20 @@ func (p *peer) next() string {
 			return fmt.Sprintf("goaway %d %v", f.LastStreamID, f.ErrCode)
 		}
 	}
+}
+
+// rest gives a whole header block.
+func (p *peer) rest(f *frames.HeadersFrame) []byte {
+	block := bytes.Clone(f.HeaderBlockFragment())
+	for ended := f.HeadersEnded(); !ended; {
+		next, err := p.ReadFrame()
+		more, ok := next.(*frames.ContinuationFrame)
+		if !ok {
+			p.t.Fatalf("a header block goes on with %v, %v", next, err)
+		}
+		block, ended = append(block, more.HeaderBlockFragment()...), more.HeadersEnded()
+	}
+	return block
 }
 
 // fields gives a head: the status, and names and values but the date.
@@ -154,3 +170,5 @@ func (p *peer) wants(lines ...string) {
 		}
 	}
 }
+
+func line(id uint32, text string) string { return fmt.Sprint(id, " ", text) }
