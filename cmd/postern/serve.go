@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +55,8 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	f.StringVar(&cfg.GatewayAddress, "gateway-address", "", "host:port that connectors dial (default: that of the URL)")
 	f.DurationVar(&cfg.AuditRetention, "audit-retention", 400*24*time.Hour, "how long audit entries are kept")
 	f.DurationVar(&cfg.SignInRetention, "sign-in-retention", 90*24*time.Hour, "how long entries of the sign-in log are kept")
+	f.DurationVar(&cfg.TrafficAge, "traffic-retention", 30*24*time.Hour, "how long records of the traffic log are kept")
+	f.Var((*byteSize)(&cfg.TrafficBytes), "traffic-log-size", "how large this service's traffic log may become, such as 500MiB, or off for none")
 	f.BoolVar(&cfg.SecondFactor, "require-second-factor", false, "let nobody in without a second factor; who has none adds one at the next sign-in")
 	f.StringVar(&cfg.BreachedPasswords, "breached-passwords", "", "file or https URL with passwords that nobody may choose, in the form of Have I Been Pwned")
 	f.DurationVar(&cfg.Drain, "drain", 0, "how long open requests may take when stopping (default 30s)")
@@ -86,3 +92,52 @@ func serve(ctx context.Context, cfg service.Config, out io.Writer) error {
 		return daemon.Ready()
 	})
 }
+
+// byteSize is a number of bytes as a flag: 500MiB, 10GiB, or off, which is negative. Zero is the default.
+type byteSize int64
+
+const defaultTrafficLog = 10 << 30
+
+var byteUnits = []struct {
+	name  string
+	bytes int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+func (b *byteSize) String() string {
+	n := int64(*b)
+	if n < 0 {
+		return "off"
+	}
+	if n == 0 {
+		n = defaultTrafficLog
+	}
+	for _, unit := range byteUnits {
+		if n%unit.bytes == 0 {
+			return strconv.FormatInt(n/unit.bytes, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func (b *byteSize) Set(text string) error {
+	if text == "off" {
+		*b = -1
+		return nil
+	}
+	for _, unit := range byteUnits {
+		if number, ok := strings.CutSuffix(text, unit.name); ok {
+			n, err := strconv.ParseInt(number, 10, 64)
+			if err != nil || n <= 0 || n > math.MaxInt64/unit.bytes {
+				break
+			}
+			if n *= unit.bytes; n < 1<<20 {
+				return errors.New("must be at least 1MiB")
+			}
+			*b = byteSize(n)
+			return nil
+		}
+	}
+	return errors.New("must be a size such as 500MiB or 10GiB, or off")
+}
+
+func (b *byteSize) Type() string { return "size" }

@@ -72,7 +72,7 @@ func describe(routes []route) *huma.OpenAPI {
 		document.AddOperation(rt.describe(registry))
 	}
 	for _, tag := range []string{"applications", "assignments", "connectors", "connector-groups", "gateways", "tokens", "users", "groups", "upstreams", "keys",
-		"certificates", "audit", "sign-ins", "exports", "configuration", "service"} {
+		"certificates", "audit", "sign-ins", "traffic", "exports", "configuration", "service"} {
 		document.Tags = append(document.Tags, &huma.Tag{Name: tag})
 	}
 	return document

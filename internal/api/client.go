@@ -57,6 +57,7 @@ type Client struct {
 	Gateways        Gateways
 	Audit           Audit
 	SignIns         SignIns
+	Traffic         TrafficLog
 	Exports         Exports
 }
 

@@ -209,6 +209,7 @@ func (c *Client) nouns() {
 	c.AccessKeys = AccessKeys{reads[AccessKey]{x}, shows[AccessKey]{x}, deletes{x}}
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
 	c.SignIns = SignIns{reads[SignIn]{n("sign-ins")}}
+	c.Traffic = TrafficLog{n("traffic")}
 	out := n("exports")
 	c.Exports = Exports{reads[Export]{out}, shows[Export]{out}, creates[ExportCreate, Export]{out}, patches[Export]{out}, pasts[Export]{out}, deletes{out}}
 }

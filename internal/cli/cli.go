@@ -33,7 +33,7 @@ func Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(),
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
-		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), exportsCommand(),
+		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(),
 	}
 	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {

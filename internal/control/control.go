@@ -22,6 +22,7 @@ import (
 	"postern/internal/identity"
 	"postern/internal/session"
 	"postern/internal/store"
+	"postern/internal/trafficlog"
 )
 
 // Config holds what a Control needs. Fields are required unless they say otherwise.
@@ -39,6 +40,8 @@ type Config struct {
 	Own        func(netip.AddrPort) bool // optional; tells our own listeners, which no upstream may lead to
 	Data       string                    // optional; the data directory, whose disk Findings looks at
 	Ask        Asker                     // optional; how connectors are asked something
+	AskGateway GatewayAsker              // optional; how other gateways are
+	Traffic    *trafficlog.Log           // optional; of the gateway of this process
 }
 
 // Settings are the lifetimes that somebody may want otherwise. A zero field means the number in
@@ -122,6 +125,7 @@ type Control struct {
 	accessKeysUsed keysUsed
 	keyUsers       keyUsers
 	accessKeysGood goodKeys
+	erasedUpto     uint64 // of eraseTraffic: up to which entry of the audit log it looked
 }
 
 // awayError is why the store could not be read the last time.
@@ -211,6 +215,7 @@ const (
 	coalesce    = 100 * time.Millisecond // announcements: at most ten a second
 	batchEvery  = 15 * time.Second       // last-used and last-seen times
 	cleanEvery  = time.Minute
+	eraseEvery  = 5 * time.Second // users from the traffic log
 	renewEvery  = 10 * time.Minute
 	writeWithin = 10 * time.Second
 )
@@ -230,6 +235,7 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
 	wg.Go(func() { every(ctx, inspectEvery, c.inspect) })
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
+	wg.Go(func() { every(ctx, eraseEvery, c.eraseTraffic) })
 	wg.Wait()
 	c.exporting.all.Wait()
 	c.providers.close()

@@ -43,6 +43,7 @@ func (c *Control) Findings(ctx context.Context) []Finding {
 	c.findAuthority(f)
 	c.findUpstreams(f)
 	c.findSetting(f)
+	c.findTraffic(f)
 	if stored := c.inspected.Load(); stored != nil {
 		f.list = append(f.list, stored.list...)
 	}

@@ -93,6 +93,7 @@ const (
 
 	readAudit   permission = "audit.read"
 	readSignIns permission = "sign-in.read"
+	readTraffic permission = "traffic.read"
 	eraseUser   permission = "user.erase" // audit.EraseAction
 
 	readExport   permission = "export.read"
@@ -180,7 +181,7 @@ func table() map[permission]who {
 
 		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
 
-		readAudit: roles(reader, logs), readSignIns: roles(reader, logs), eraseUser: roles(),
+		readAudit: roles(reader, logs), readSignIns: roles(reader, logs), readTraffic: roles(logs), eraseUser: roles(),
 		readExport: roles(reader, logs), createExport: roles(), updateExport: roles(), deleteExport: roles(), secretExport: roles(), testExport: roles(),
 
 		// What a document changes needs the permission of each change, too.

@@ -35,6 +35,8 @@ type Config struct {
 	GatewayAddress  string        // host:port that connectors dial; host and port of URL if empty
 	AuditRetention  time.Duration // of the audit log [400 days]
 	SignInRetention time.Duration // of the sign-in log [90 days]
+	TrafficAge      time.Duration // how long the traffic log keeps records [30 days]
+	TrafficBytes    int64         // how large the traffic log becomes [10 GiB]; negative: there is none
 	SecondFactor    bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
 	Drain           time.Duration // how long open requests may take when stopping; 30 s if zero
 

@@ -1,12 +1,14 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"postern/internal/trafficlog"
 	"postern/internal/wire"
 )
 
@@ -92,19 +94,30 @@ func (s *Service) withHealth(next http.Handler) http.Handler {
 	return mux
 }
 
-// recorder writes one line for each transaction. Its reference id is the one that people see.
+// recorder passes each transaction on to who keeps it. For whoever looks for a fault it writes a line, too, with the reference
+// that people see.
 type recorder struct {
-	log  *slog.Logger
-	next interface{ Record(wire.Record) } // is told, too
+	log     *slog.Logger
+	denials interface{ Record(wire.Record) }
+	traffic *trafficlog.Log // optional
 }
 
-func newRecorder(log *slog.Logger, next interface{ Record(wire.Record) }) recorder {
-	return recorder{log.With("log", "traffic"), next}
+func newRecorder(log *slog.Logger, denials interface{ Record(wire.Record) }, traffic *trafficlog.Log) recorder {
+	return recorder{log.With("log", "traffic"), denials, traffic}
 }
 
-// Record writes the line.
+// Record passes it on.
 func (r recorder) Record(t wire.Record) {
-	r.next.Record(t)
+	r.denials.Record(t)
+	if r.traffic != nil {
+		r.traffic.Record(t)
+	}
+	if r.log.Enabled(context.Background(), slog.LevelDebug) {
+		r.line(t)
+	}
+}
+
+func (r recorder) line(t wire.Record) {
 	attrs := []any{
 		"request", t.Request, "status", t.Status, "action", t.Action, "method", t.Method, "host", t.Host, "path", t.Path,
 		"user", t.User, "client", t.Client, "received", t.Received, "sent", t.Sent, "duration", t.Duration,
@@ -118,5 +131,5 @@ func (r recorder) Record(t wire.Record) {
 	if !t.Complete {
 		attrs = append(attrs, "complete", false)
 	}
-	r.log.Info("transaction", attrs...)
+	r.log.Debug("transaction", attrs...)
 }

@@ -26,6 +26,7 @@ import (
 	"postern/internal/identity"
 	"postern/internal/portal"
 	"postern/internal/store"
+	"postern/internal/trafficlog"
 	"postern/internal/web"
 )
 
@@ -38,6 +39,7 @@ type Service struct {
 	store     *store.Store
 	control   *control.Control
 	gateway   *gateway.Gateway
+	traffic   *trafficlog.Log // nil: there is none
 	breached  *identity.Breached
 	registry  *prometheus.Registry
 }
@@ -105,6 +107,9 @@ func (s *Service) wire(ctx context.Context) error {
 	now := time.Now()
 	id := access.NewID(access.PrefixGateway, now)
 	var err error
+	if err = s.openTraffic(); err != nil {
+		return err
+	}
 	s.control, err = control.New(ctx, control.Config{
 		Store:      s.store,
 		Log:        s.log,
@@ -117,6 +122,8 @@ func (s *Service) wire(ctx context.Context) error {
 		Data:       s.cfg.Data,
 		Own:        fetch.Listeners(s.addresses()...),
 		Ask:        s.ask,
+		AskGateway: s.askGateway,
+		Traffic:    s.traffic,
 	})
 	if err != nil {
 		return fmt.Errorf("open the control plane: %w", err)
@@ -141,13 +148,14 @@ func (s *Service) wire(ctx context.Context) error {
 		SignIns:    s.control,
 		Grants:     s.control,
 		Keys:       s.control.Certificates(),
-		Recorder:   newRecorder(s.log, s.control),
+		Recorder:   newRecorder(s.log, s.control, s.traffic),
 		Presence:   s.control,
 		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, Keys: s.control, StepUps: s.control, Requests: s.control, Log: s.log, Now: s.cfg.Now})),
 		Admin:      s.withHealth(adminHandler),
 		Agent:      agents,
 		CRL:        s.control.CRL,
 		Ask:        agents.Ask,
+		AskPeer:    s.control.AnswerGateway,
 		Drain:      s.cfg.Drain,
 		Now:        s.cfg.Now,
 	})
@@ -211,6 +219,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.gateway.Serve(ctx, s.listeners)
 		},
 		func(context.Context) error { return s.control.Run(background) },
+		func(context.Context) error { return s.runTraffic(background) },
 		func(context.Context) error { return s.serveOps(background) },
 		func(context.Context) error { s.followRoots(background); return nil },
 	)

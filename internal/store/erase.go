@@ -88,3 +88,8 @@ func (t *Tx) mentions(ctx context.Context, user access.ID, names, emails []strin
 	slices.Sort(list)
 	return list, nil
 }
+
+// ErasedUsers gives the users who were erased, by entries of the audit log behind a place.
+func (t *Tx) ErasedUsers(ctx context.Context, after uint64) ([]access.ID, error) {
+	return rows(ctx, t, scanID, "SELECT object FROM audit WHERE seq > $1 AND action = $2 AND outcome = 'done' ORDER BY seq", int64(after), audit.EraseAction)
+}

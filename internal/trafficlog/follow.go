@@ -14,14 +14,14 @@ import (
 // safely on the disk is given, so that no place is ever given twice.
 func (l *Log) After(after uint64, limit, size int) ([]wire.TrafficRecord, error) {
 	l.mu.RLock()
-	list, synced := l.segments, l.synced
+	list, synced, id := l.segments, l.synced, l.id
 	l.mu.RUnlock()
 	dec, err := newDecoder()
 	if err != nil {
 		return nil, err
 	}
 	defer dec.close()
-	f := follow{l: l, dec: dec, after: after, synced: synced, limit: limit, size: size}
+	f := follow{l: l, log: id, dec: dec, after: after, synced: synced, limit: limit, size: size}
 	for _, s := range list {
 		if s.last <= after || s.count == 0 {
 			continue
@@ -36,6 +36,7 @@ func (l *Log) After(after uint64, limit, size int) ([]wire.TrafficRecord, error)
 // A follow is what After looks for, from the oldest record to the newest.
 type follow struct {
 	l             *Log
+	log           string
 	dec           *decoder
 	after, synced uint64
 	limit, size   int
@@ -89,7 +90,7 @@ func (f *follow) records(list records, place uint64) (full bool, err error) {
 		if place > f.synced || len(f.out) >= f.limit || f.size <= 0 {
 			return true, nil
 		}
-		f.out = append(f.out, wire.TrafficRecord{Place: place, Record: r})
+		f.out = append(f.out, wire.TrafficRecord{Place: place, Log: f.log, Record: r})
 		f.size -= weigh(&r) + 400
 	}
 }

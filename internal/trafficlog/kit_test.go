@@ -97,7 +97,7 @@ func (r *running) all(f wire.TrafficFilter, limit int) (list []wire.TrafficRecor
 		if out.Before == 0 {
 			return list
 		}
-		ask.Before, ask.Log = out.Before, out.Log
+		ask.Before = map[string]uint64{out.Log: out.Before}
 	}
 }
 

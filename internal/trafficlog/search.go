@@ -33,18 +33,18 @@ func (l *Log) Search(ctx context.Context, q wire.AskTraffic) (wire.Traffic, erro
 	if p := l.Problem(); p != nil {
 		out.Problem = p.Err.Error()
 	}
-	if q.Log != "" && q.Log != out.Log {
-		return out, nil // the log that was asked before is no more
+	before := uint64(1<<64 - 1)
+	if len(q.Before) > 0 {
+		if before = q.Before[out.Log]; before == 0 {
+			return out, nil
+		}
 	}
 	dec, err := newDecoder()
 	if err != nil {
 		return out, err
 	}
 	defer dec.close()
-	s := search{l: l, matcher: m, dec: dec, before: q.Before, limit: q.Limit, until: time.Now().Add(searchWithin), out: &out}
-	if s.before == 0 {
-		s.before = 1<<64 - 1
-	}
+	s := search{l: l, matcher: m, dec: dec, before: before, limit: q.Limit, until: time.Now().Add(searchWithin), out: &out}
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].first >= s.before || !m.meets(list[i].span) || list[i].count == 0 {
 			continue
@@ -143,7 +143,7 @@ func (s *search) block(file *os.File, m *meta) (done bool) {
 			break
 		}
 		if place < s.before && s.matcher.matches(&r) {
-			found = append(found, wire.TrafficRecord{Place: place, Record: r})
+			found = append(found, wire.TrafficRecord{Place: place, Log: s.out.Log, Record: r})
 		}
 		place++
 	}

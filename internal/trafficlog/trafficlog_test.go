@@ -135,7 +135,7 @@ func TestFilters(t *testing.T) {
 	if _, err := l.Search(t.Context(), wire.AskTraffic{Filter: wire.TrafficFilter{Client: "here"}, Limit: 1}); !fault.Is(err, fault.KindInvalid) {
 		t.Errorf("a client that is none: %v", err)
 	}
-	if out, err := l.Search(t.Context(), wire.AskTraffic{Log: "tlg_other", Before: 9, Limit: 9}); err != nil || len(out.Records) > 0 {
+	if out, err := l.Search(t.Context(), wire.AskTraffic{Before: map[string]uint64{"tlg_other": 9}, Limit: 9}); err != nil || len(out.Records) > 0 {
 		t.Errorf("another log's cursor: %d records, %v", len(out.Records), err)
 	}
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // QuestionTraffic is asked by a gateway of another: AskTraffic → Traffic.
 const QuestionTraffic = "traffic"
@@ -29,9 +32,10 @@ type TrafficFilter struct {
 // AskTraffic asks a gateway for records of its log, the newest first.
 type AskTraffic struct {
 	Filter TrafficFilter `json:"filter"`
-	Before uint64        `json:"before,omitempty"` // only those with a smaller place; 0: from the end
-	Log    string        `json:"log,omitempty"`    // that Before is a place in: another one has nothing to say
-	Limit  int           `json:"limit"`
+	// Before says where to go on, by the log's id: only records with a smaller place. A log that it does not name has
+	// nothing to say. Empty: from the end.
+	Before map[string]uint64 `json:"before,omitempty"`
+	Limit  int               `json:"limit"`
 }
 
 // Traffic is a part of a traffic log.
@@ -50,8 +54,12 @@ type Traffic struct {
 // TrafficRecord is a record with its place in its log, which goes up by one from record to record.
 type TrafficRecord struct {
 	Place uint64 `json:"place"`
+	Log   string `json:"log"`
 	Record
 }
+
+// ID names the record for ever.
+func (r *TrafficRecord) ID() string { return r.Log + "-" + strconv.FormatUint(r.Place, 10) }
 
 // End gives when what the record tells of was over.
 func (r *Record) End() time.Time { return r.Time.Add(r.Duration) }
