@@ -30,7 +30,8 @@ type conn struct {
 	work    budget
 
 	handlers sync.WaitGroup
-	watch    *time.Timer
+	watch    *time.Timer  // calls look
+	looks    atomic.Int64 // when
 	greeted  atomic.Bool  // the client's first settings came
 	pinged   atomic.Int64 // when the ping left that was not answered, 0 if none
 
@@ -46,7 +47,8 @@ type conn struct {
 	granted  int       // sum of the receive windows of streams
 	opened   uint32    // lastID, for others than the reader
 	leaving  leaving
-	final    uint32    // once settled: the last stream that is handled
+	final    uint32 // once settled: the last stream that is handled
+	since    time.Time
 	lastDone time.Time // when a handler returned last
 	doom     error     // why the reader is to end the connection
 	err      error     // the connection is over
@@ -81,7 +83,11 @@ var errPreface = &ConnError{ProtocolError, "preface", "the client does not begin
 func (c *conn) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { c.fail(context.Cause(ctx)); _ = c.net.Close() })
 	defer stop()
+	c.mu.Lock()
+	c.since = time.Now()
 	c.watch = time.AfterFunc(c.limits.Preface, c.look)
+	c.looks.Store(c.since.Add(c.limits.Preface).UnixNano())
+	c.mu.Unlock()
 	err := c.greet()
 	for err == nil {
 		err = c.frame()
@@ -126,7 +132,7 @@ func (c *conn) greet() error {
 			return errPreface
 		}
 		if err != nil {
-			return err
+			return c.readError(err)
 		}
 	}
 	return nil
@@ -237,15 +243,6 @@ func (c *conn) discard() {
 var arenas = sync.Pool{New: func() any {
 	return &arena{buf: make([]byte, 0, 2048), spans: make([]span, 0, 32), fields: make(field.Fields, 0, 32)}
 }}
-
-// slow is told that the reader waits in the middle of a frame.
-func (c *conn) slow() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.greeted.Load() && c.err == nil {
-		c.watch.Reset(c.limits.Frame)
-	}
-}
 
 // graves are the streams that were reset last.
 type graves struct {

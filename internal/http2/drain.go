@@ -58,45 +58,63 @@ func (c *conn) interrupt(why error) {
 // look looks after the times of the connection, and says when to look again.
 func (c *conn) look() {
 	c.mu.Lock()
-	next := time.Duration(0)
 	if c.err == nil && c.doom == nil {
-		next = c.due(time.Now())
-	}
-	if next > 0 {
-		c.watch.Reset(next)
+		now := time.Now()
+		if next := c.due(now); c.doom == nil {
+			c.lookAfter(now, next)
+		}
 	}
 	c.mu.Unlock()
 	c.flush()
 }
 
-// due gives when a time is over, or ends the connection because one is. c.mu is held.
-func (c *conn) due(now time.Time) (next time.Duration) {
+// lookAfter has look called. c.mu is held.
+func (c *conn) lookAfter(now time.Time, wait time.Duration) {
+	wait = max(wait, time.Millisecond)
+	c.looks.Store(now.Add(wait).UnixNano())
+	c.watch.Reset(wait)
+}
+
+// slow is told that the reader waits in the middle of a frame that began then.
+func (c *conn) slow(began time.Time) {
+	if c.looks.Load() <= began.Add(c.limits.Frame).UnixNano() {
+		return // soon enough
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && c.doom == nil {
+		c.lookAfter(began, c.limits.Frame)
+	}
+}
+
+// due gives how long it is to the next end of a time, or ends the connection because one is over. c.mu is held.
+func (c *conn) due(now time.Time) time.Duration {
 	since := func(at int64) time.Duration { return now.Sub(time.Unix(0, at)) }
-	begun, quiet := c.in.begun.Load(), since(c.in.last.Load())
+	begun, pinged, quiet := c.in.begun.Load(), c.pinged.Load(), since(c.in.last.Load())
+	left := func(most, used time.Duration, why error) time.Duration {
+		if used >= most {
+			c.interrupt(why)
+		}
+		return most - used
+	}
 	switch {
 	case !c.greeted.Load():
-		c.interrupt(errNoPreface)
+		return left(c.limits.Preface, now.Sub(c.since), errNoPreface)
 	case begun != 0:
-		if next = c.limits.Frame - since(begun); next <= 0 {
-			c.interrupt(errSlowFrame)
-		}
+		return left(c.limits.Frame, since(begun), errSlowFrame)
 	case len(c.streams)+len(c.ready)+c.running == 0:
-		if next = c.limits.Idle - min(quiet, now.Sub(c.lastDone)); next <= 0 {
+		idle := c.limits.Idle - min(quiet, now.Sub(c.lastDone))
+		if idle <= 0 {
 			c.settle()
 		}
-	case c.pinged.Load() != 0 && quiet < since(c.pinged.Load()): // anything that comes is an answer
+		return min(idle, c.limits.Silence) // a stream may come
+	case pinged != 0 && quiet >= since(pinged): // anything else that came is an answer
+		return left(c.limits.Pong, since(pinged), errSilent)
+	case quiet < c.limits.Silence:
 		c.pinged.Store(0)
-		next = c.limits.Silence - quiet
-	case c.pinged.Load() != 0:
-		if next = c.limits.Pong - since(c.pinged.Load()); next <= 0 {
-			c.interrupt(errSilent)
-		}
-	default:
-		if next = c.limits.Silence - quiet; next <= 0 {
-			c.pinged.Store(now.UnixNano())
-			c.put(func(b []byte) []byte { return appendPing(b, 0, []byte("silence?")) })
-			next = c.limits.Pong
-		}
+		return c.limits.Silence - quiet
 	}
-	return next
+	c.pinged.Store(now.UnixNano())
+	c.put(func(b []byte) []byte { return appendPing(b, 0, []byte("silence?")) })
+	return c.limits.Pong
 }

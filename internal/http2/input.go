@@ -18,8 +18,8 @@ var inputs = sync.Pool{New: func() any { return new([inputSize]byte) }}
 // An input reads a connection for its one reader. It holds a buffer only while there is something unread in it.
 type input struct {
 	conn        net.Conn
-	before      func() error // called before what may wait for the client
-	slow        func()       // called when a frame does not come at once
+	before      func() error    // called before what may wait for the client
+	slow        func(time.Time) // called when a frame does not come at once
 	buf         *[inputSize]byte
 	start, fill int  // what is unread: buf[start:fill]
 	between     bool // no frame has begun
@@ -94,8 +94,9 @@ func (in *input) wait() error {
 // begin notes that a frame has begun and that the rest of it is waited for.
 func (in *input) begin() {
 	if in.begun.Load() == 0 {
-		in.begun.Store(time.Now().UnixNano())
-		in.slow()
+		now := time.Now()
+		in.begun.Store(now.UnixNano())
+		in.slow(now)
 	}
 }
 

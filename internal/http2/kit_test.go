@@ -127,3 +127,20 @@ func connReason(err error) string {
 func (s *site) trust() *tls.Config {
 	return &tls.Config{RootCAs: s.roots, ServerName: "example.com"}
 }
+
+// pipe gives both ends of a TCP connection.
+func pipe(t testing.TB) (ours, theirs net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if theirs, err = net.Dial("tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if ours, err = listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
+}

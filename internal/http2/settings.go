@@ -1,6 +1,9 @@
 package http2
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // settings takes what the client says (RFC 9113 section 6.5).
 func (c *conn) settings(h header, payload []byte) error {
@@ -17,9 +20,11 @@ func (c *conn) settings(h header, payload []byte) error {
 			return err
 		}
 	}
-	c.greeted.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.greeted.Swap(true) {
+		c.lookAfter(time.Now(), min(c.limits.Idle, c.limits.Silence))
+	}
 	for ; len(payload) > 0; payload = payload[settingSize:] {
 		value := binary.BigEndian.Uint32(payload[2:])
 		if err := c.setting(binary.BigEndian.Uint16(payload), value); err != nil {
@@ -156,7 +161,9 @@ func (c *conn) ping(h header, payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h.has(flagAck) {
-		c.pinged.Store(0)
+		if c.pinged.Swap(0) != 0 {
+			c.lookAfter(time.Now(), c.limits.Silence)
+		}
 		if c.leaving == warned && string(payload) == leavePing {
 			c.settle()
 		}
