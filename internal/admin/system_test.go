@@ -27,6 +27,7 @@ import (
 	"postern/internal/api"
 	"postern/internal/control"
 	"postern/internal/identity"
+	"postern/internal/posterntest/fresh"
 	"postern/internal/store"
 	"postern/internal/wire"
 )
@@ -62,7 +63,7 @@ func newUnclaimed(t *testing.T, change ...func(*admin.Config)) *system {
 	t.Helper()
 	dir := t.TempDir()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	db, err := store.Open(t.Context(), store.Config{URL: "sqlite:" + filepath.Join(dir, "test.db"), KeyFile: filepath.Join(dir, "master.key"), Log: log})
+	db, err := store.Open(t.Context(), store.Config{URL: fresh.SQLite(t), KeyFile: filepath.Join(dir, "master.key"), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"postern/internal/cli"
 	"postern/internal/control"
 	"postern/internal/identity"
+	"postern/internal/posterntest/fresh"
 	"postern/internal/store"
 )
 
@@ -41,7 +42,11 @@ type service struct {
 func serve(dir string, cleanup func(func())) (service, error) {
 	ctx := context.Background()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	db, err := store.Open(ctx, store.Config{URL: "sqlite:" + filepath.Join(dir, "test.db"), KeyFile: filepath.Join(dir, "master.key"), Log: log})
+	path := filepath.Join(dir, "test.db")
+	if err := fresh.At(path); err != nil {
+		return service{}, err
+	}
+	db, err := store.Open(ctx, store.Config{URL: "sqlite:" + path, KeyFile: filepath.Join(dir, "master.key"), Log: log})
 	if err != nil {
 		return service{}, err
 	}

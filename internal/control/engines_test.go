@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"postern/internal/fault"
+	"postern/internal/posterntest/fresh"
 	"postern/internal/posterntest/pg"
 )
 
@@ -21,8 +21,8 @@ var engines = []struct {
 	name string
 	url  func(t *testing.T) string
 }{
-	{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") }},
-	{"postgres", func(t *testing.T) string { return server.get().Database(t) }},
+	{"sqlite", func(t *testing.T) string { return fresh.SQLite(t) }},
+	{"postgres", func(t *testing.T) string { return fresh.Postgres(t, server.get()) }},
 }
 
 var server = &shared{}

@@ -22,6 +22,7 @@ import (
 	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/control"
+	"postern/internal/posterntest/fresh"
 	"postern/internal/service"
 )
 
@@ -102,6 +103,11 @@ func (s *System) start(listener net.Listener, options []Option) {
 	for _, option := range options {
 		option(&cfg)
 	}
+	if path := filepath.Join(cfg.Data, "postern.db"); cfg.Database == "" && !exists(path) {
+		if err := fresh.At(path); err != nil {
+			s.T.Fatal(err)
+		}
+	}
 	var err error
 	if s.Service, err = service.New(s.T.Context(), cfg); err != nil {
 		s.T.Fatalf("make the service: %v", err)
@@ -110,6 +116,11 @@ func (s *System) start(listener net.Listener, options []Option) {
 	done := make(chan error, 1)
 	go func() { done <- s.Service.Run(ctx) }()
 	s.stop = sync.OnceValue(func() error { cancel(); return <-done })
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // Stop stops the service as SIGTERM does and waits for its end.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -30,6 +31,9 @@ type Server struct {
 	dir       string // data, socket and log
 	running   *process
 	databases atomic.Int64
+
+	mu       sync.Mutex // guards template, and is held while it is made
+	template string     // the database that Copy copies
 }
 
 // process is one run of the server. The goroutine that waits for it ends with it.
@@ -80,16 +84,44 @@ func (s *Server) lock() error {
 // Database makes another empty database on the server and gives its URL.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test%d", s.databases.Add(1))
+	return s.url(s.create(t, ""))
+}
+
+// Copy makes a copy of a database that the first call makes and prepares, for all calls alike, and
+// gives its URL.
+func (s *Server) Copy(t testing.TB, prepare func(url string) error) string {
+	t.Helper()
+	return s.url(s.create(t, " TEMPLATE "+s.prepared(t, prepare)))
+}
+
+// prepared gives the name of the database that Copy copies.
+func (s *Server) prepared(t testing.TB, prepare func(url string) error) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.template == "" {
+		name := s.create(t, "")
+		if err := prepare(s.url(name)); err != nil {
+			t.Fatal(err)
+		}
+		s.template = name
+	}
+	return s.template
+}
+
+// create makes a database and gives its name.
+func (s *Server) create(t testing.TB, how string) (name string) {
+	t.Helper()
+	name = fmt.Sprintf("test%d", s.databases.Add(1))
 	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
+	if _, err := db.Exec("CREATE DATABASE " + name + how); err != nil {
 		t.Fatal(err)
 	}
-	return s.url(name)
+	return name
 }
 
 // Start starts the server again after Stop or Kill and waits until it answers.
