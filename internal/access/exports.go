@@ -31,10 +31,11 @@ type ExportStream string
 const (
 	StreamAudit   ExportStream = "audit"
 	StreamSignIns ExportStream = "sign-ins"
+	StreamTraffic ExportStream = "traffic"
 )
 
 // ExportStreams lists them.
-func ExportStreams() []ExportStream { return []ExportStream{StreamAudit, StreamSignIns} }
+func ExportStreams() []ExportStream { return []ExportStream{StreamAudit, StreamSignIns, StreamTraffic} }
 
 // Export is a destination that logs are sent to.
 type Export struct {
@@ -54,6 +55,8 @@ type Export struct {
 // ExportState says how far a destination is with a stream.
 type ExportState struct {
 	Stream  ExportStream
+	Log     string    // of traffic: the log, which one gateway keeps
+	Gateway string    // of traffic: the address of that gateway
 	Seq     uint64    // of the last entry that is known to have arrived
 	Sent    time.Time // when that was
 	Missed  uint64    // entries that were removed by age before they could be sent
@@ -70,11 +73,11 @@ func (e *Export) Validate() error {
 		p.Add("kind", "must be syslog, webhook or otlp")
 	}
 	if len(e.Streams) == 0 {
-		p.Add("streams", "must name at least one of audit, sign-ins")
+		p.Add("streams", "must name at least one of audit, sign-ins, traffic")
 	}
 	for i, s := range e.Streams {
 		if !slices.Contains(ExportStreams(), s) || slices.Contains(e.Streams[:i], s) {
-			p.Add("streams["+strconv.Itoa(i)+"]", "must be audit or sign-ins, and each only once")
+			p.Add("streams["+strconv.Itoa(i)+"]", "must be audit, sign-ins or traffic, and each only once")
 		}
 	}
 	p.Check("url", e.checkURL())

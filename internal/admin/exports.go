@@ -26,7 +26,7 @@ func (h *Handler) exports() []route {
 func showExport(e control.Exported) api.Export {
 	out := api.Export{Meta: meta(e.Meta), HasSecret: e.HasSecret, States: []api.ExportState{}, ExportInput: inputExport(e.Export)}
 	for _, s := range e.States {
-		out.States = append(out.States, api.ExportState{Stream: string(s.Stream), Seq: s.Seq, Sent: s.Sent, Waiting: max(0, s.Waiting), Missed: s.Missed,
+		out.States = append(out.States, api.ExportState{Stream: string(s.Stream), Gateway: s.Gateway, Seq: s.Seq, Sent: s.Sent, Waiting: max(0, s.Waiting), Missed: s.Missed,
 			Error: s.Error, Failing: s.Failing})
 	}
 	return out

@@ -231,6 +231,7 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { every(ctx, batchEvery, c.writeBatches) })
 	wg.Go(func() { every(ctx, signInEvery, c.writeSignIns) })
 	wg.Go(func() { every(ctx, exportEvery, c.singly(c.sendLogs)) })
+	wg.Go(func() { every(ctx, exportEvery, c.sendTraffic) })
 	wg.Go(func() { every(ctx, cleanEvery, c.singly(c.clean)) })
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
 	wg.Go(func() { every(ctx, inspectEvery, c.inspect) })

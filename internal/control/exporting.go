@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,11 +39,12 @@ type exporting struct {
 	mu      sync.Mutex // guards the rest
 	running map[access.ID]bool
 	again   map[access.ID]time.Time     // not before
+	told    map[access.ID]time.Time     // when what is repeated was last told
 	pause   map[access.ID]time.Duration // after the next failure
 }
 
 func newExporting(r prometheus.Registerer) (*exporting, error) {
-	x := &exporting{running: map[access.ID]bool{}, again: map[access.ID]time.Time{}, pause: map[access.ID]time.Duration{},
+	x := &exporting{running: map[access.ID]bool{}, again: map[access.ID]time.Time{}, told: map[access.ID]time.Time{}, pause: map[access.ID]time.Duration{},
 		sent:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_export_entries_total", Help: "Log entries that destinations have taken."}, []string{"stream"}),
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postern_export_failures_total", Help: "Batches of log entries that destinations have not taken."}, []string{"stream"}),
 		behind: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "postern_export_waiting", Help: "Log entries that a destination has not got yet, at the replica that sends."}, []string{"export", "stream"}),
@@ -113,7 +115,7 @@ func (c *Control) sendTo(ctx context.Context, e *access.Export) error {
 			return err
 		}
 		all, err := tx.ExportStates(ctx, e.ID)
-		states = all[e.ID]
+		states = slices.DeleteFunc(all[e.ID], func(s access.ExportState) bool { return s.Stream == access.StreamTraffic }) // sendTraffic's
 		return err
 	})
 	if err != nil {

@@ -88,6 +88,9 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		{"certificates", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredCertificates(ctx, now.Add(-tokensFor), cleanBatch)
 		}},
+		{"places in traffic logs that are no more", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteLostTrafficCursors(ctx, now.Add(-trafficLost))
+		}},
 		{"audit entries of an older program", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.AdoptAudit(ctx, cleanBatch)
 		}},

@@ -17,7 +17,7 @@ var exports = table[access.Export]{
 		"disabled": isTrue("disabled"), "kind": equal("kind"),
 		"stream": listed("streams"),
 		"failing": func(value string) (string, any) {
-			return "(id IN (SELECT export_id FROM export_cursors WHERE failing > 0)) = (%s = 1)", flag(value == "true")
+			return "(id IN (SELECT export_id FROM export_cursors WHERE failing > 0 UNION SELECT export_id FROM traffic_cursors WHERE failing > 0)) = (%s = 1)", flag(value == "true")
 		},
 	},
 	search: "name_key",
@@ -106,12 +106,22 @@ func (t *Tx) ExportStates(ctx context.Context, only access.ID) (map[access.ID][]
 	for _, r := range list {
 		states[r.id] = append(states[r.id], r.ExportState)
 	}
-	return states, err
+	if err != nil {
+		return nil, err
+	}
+	return states, t.trafficStates(ctx, only, states)
 }
 
 // StartExport lets a destination begin with a stream, behind what is there now or at its beginning. One
 // that has begun already is left where it is.
 func (t *Tx) StartExport(ctx context.Context, id access.ID, stream access.ExportStream, beginning bool) error {
+	if stream == access.StreamTraffic {
+		since := time.Now()
+		if beginning {
+			since = time.Time{}
+		}
+		return t.startTraffic(ctx, id, since)
+	}
 	query := "SELECT seq FROM audit_chain WHERE id = 'head'"
 	if stream == access.StreamSignIns {
 		query = "SELECT seq FROM sign_in_numbers WHERE id = 'last'"
@@ -138,6 +148,9 @@ func (t *Tx) StartExport(ctx context.Context, id access.ID, stream access.Export
 
 // StopExport forgets how far a destination was with a stream.
 func (t *Tx) StopExport(ctx context.Context, id access.ID, stream access.ExportStream) error {
+	if stream == access.StreamTraffic {
+		return t.stopTraffic(ctx, id)
+	}
 	_, err := t.exec(ctx, "DELETE FROM export_cursors WHERE export_id = $1 AND stream = $2", string(id), string(stream))
 	return err
 }
@@ -212,6 +225,7 @@ const exportPatience = 5 * time.Minute
 // FailingExports gives the names of destinations that have failed for a while.
 func (t *Tx) FailingExports(ctx context.Context, now time.Time) ([]string, error) {
 	return rows(ctx, t, func(row scanner, name *string) error { return row.Scan(name) },
-		`SELECT DISTINCT e.name FROM exports e JOIN export_cursors c ON c.export_id = e.id WHERE e.disabled = 0 AND c.failing > 0 AND c.failing < $1 ORDER BY 1`,
-		micros(now.Add(-exportPatience)))
+		`SELECT DISTINCT e.name FROM exports e JOIN export_cursors c ON c.export_id = e.id WHERE e.disabled = 0 AND c.failing > 0 AND c.failing < $1
+		UNION SELECT e.name FROM exports e JOIN traffic_cursors t ON t.export_id = e.id WHERE e.disabled = 0 AND t.failing > 0 AND t.failing < $1 AND t.seen > $2 ORDER BY 1`,
+		micros(now.Add(-exportPatience)), micros(now.Add(-trafficSeen)))
 }
