@@ -18,7 +18,7 @@ run_unit() {
   files_in_memory
   # What takes longest begins first; one package more than processors, since they also wait for disks.
   local longest=(./internal/store ./internal/control ./internal/cli ./internal/admin ./internal/portal)
-  go test -race "${flags[@]}" -p "$(($(nproc) + 1))" -timeout 45m "${longest[@]}" ./internal/... ./test/size/... ./test/bench/... || return 1
+  go test -race "${flags[@]}" -p "$(($(nproc) + 1))" -timeout 45m "${longest[@]}" ./internal/... ./test/size/... ./test/bench/... ./test/http2/... || return 1
   [ ! -d cmd ] || go test -timeout 10m ./cmd/...
 }
 

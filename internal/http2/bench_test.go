@@ -41,10 +41,10 @@ var answer = struct {
 }
 
 // BenchmarkRequests answers a browser's requests with 1 KiB, 8 and 64 at a time on a connection, over TLS: this package's
-// server and x/net's in turn. What the client costs is the same for both, and it allocates nothing.
+// server and net/http's in turn. What the client costs is the same for both, and it allocates nothing.
 func BenchmarkRequests(b *testing.B) {
 	for _, at := range []int{1, 8, 64} {
-		for _, server := range []string{"ours", "x-net"} {
+		for _, server := range []string{"ours", "net-http"} {
 			b.Run(strconv.Itoa(at)+"/"+server, func(b *testing.B) {
 				var addr string
 				if server == "ours" {
@@ -89,9 +89,6 @@ func serveStd(b *testing.B) string {
 		}),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{chain}, DynamicRecordSizingDisabled: true},
 		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, 0),
-	}
-	if err := frames.ConfigureServer(server, &frames.Server{}); err != nil {
-		b.Fatal(err)
 	}
 	go server.ServeTLS(listener, "", "")
 	b.Cleanup(func() { _ = server.Close() })

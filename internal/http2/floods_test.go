@@ -224,6 +224,7 @@ func TestHPACKBomb(t *testing.T) {
 func TestTableGames(t *testing.T) {
 	s := serve(t, http2.Config{Handle: tell})
 	p := s.dial(t)
+	p.ok(p.WriteWindowUpdate(0, 1<<30))
 	for n := range 500 {
 		p.enc.SetMaxDynamicTableSize(uint32(n * 97 % 4097))
 		p.enc.SetMaxDynamicTableSize(uint32(n * 31 % 4097))

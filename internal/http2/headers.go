@@ -145,11 +145,7 @@ func (c *conn) refuse(h header, why *refusal) error {
 		text = "" // it would have to wait for the client
 	}
 	err := c.answer(func(b []byte) []byte {
-		flags := byte(0)
-		if text == "" {
-			flags = flagEndStream
-		}
-		b, _ = c.appendHead(b, h.id, flags, why.status, fields, int64(len(text))) // all of it is ours
+		b, _ = c.appendHead(b, h.id, outHead{why.status, fields, int64(len(text)), text == ""}) // all of it is ours
 		if text != "" {
 			c.window -= len(text)
 			b = append(appendHeader(b, header{length: len(text), kind: frameData, flags: flagEndStream, id: h.id}), text...)

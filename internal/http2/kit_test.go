@@ -39,12 +39,7 @@ var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 })
 
 // serve serves over TLS, with writes gathered, as the gateway does.
-func serve(t testing.TB, cfg http2.Config) *site { return serveOver(t, cfg, true) }
-
-// servePlain serves over TCP alone.
-func servePlain(t testing.TB, cfg http2.Config) *site { return serveOver(t, cfg, false) }
-
-func serveOver(t testing.TB, cfg http2.Config, secure bool) *site {
+func serve(t testing.TB, cfg http2.Config) *site {
 	t.Helper()
 	s := &site{refused: map[string]int{}}
 	cfg.Refused = func(reason string) {
@@ -70,14 +65,10 @@ func serveOver(t testing.TB, cfg http2.Config, secure bool) *site {
 				return
 			}
 			open.Go(func() {
-				conn := raw
-				if secure {
-					over := tls.Server(tunnel.Coalesce(raw), config)
-					if err := over.HandshakeContext(ctx); err != nil {
-						_ = raw.Close()
-						return
-					}
-					conn = over
+				conn := tls.Server(tunnel.Coalesce(raw), config)
+				if err := conn.HandshakeContext(ctx); err != nil {
+					_ = raw.Close()
+					return
 				}
 				err := s.Serve(ctx, conn)
 				s.mu.Lock()

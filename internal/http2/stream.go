@@ -106,7 +106,7 @@ func (st *Stream) Inform(status int, fields field.Fields) error {
 	if status < 100 || status > 199 || status == 101 {
 		return ErrUnwritable
 	}
-	return st.writeHead(0, phaseNone, status, fields, -1)
+	return st.writeHead(outHead{status: status, fields: fields, length: -1})
 }
 
 // Start sends the head of the final response. length is the content's, -1 if it is not known. It is announced unless a
@@ -126,14 +126,11 @@ func (st *Stream) Start(status int, fields field.Fields, length int64) error {
 			announce = -1 // what a GET would be answered with is not known
 		}
 	}
-	if length == 0 {
-		return st.writeHead(flagEndStream, phaseEnded, status, fields, announce)
-	}
 	st.toSend = length
-	return st.writeHead(0, phaseHead, status, fields, announce)
+	return st.writeHead(outHead{status, fields, announce, length == 0})
 }
 
-func (st *Stream) writeHead(flags byte, next phase, status int, fields field.Fields, announce int64) error {
+func (st *Stream) writeHead(out outHead) error {
 	c := st.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,15 +142,19 @@ func (st *Stream) writeHead(flags byte, next phase, status int, fields field.Fie
 	}
 	var err error
 	c.put(func(b []byte) []byte {
-		b, err = c.appendHead(b, st.id, flags, status, fields, announce)
+		b, err = c.appendHead(b, st.id, out)
 		return b
 	})
 	st.giveBack()
 	if err != nil {
 		return err
 	}
-	if st.phase = next; next == phaseEnded {
+	switch {
+	case out.end:
+		st.phase = phaseEnded
 		st.endLocal()
+	case out.status >= 200:
+		st.phase = phaseHead
 	}
 	return nil
 }
@@ -252,7 +253,7 @@ func (st *Stream) end(trailers field.Fields) error {
 		}
 		var err error
 		c.put(func(b []byte) []byte {
-			b, err = c.appendHead(b, st.id, flagEndStream, 0, trailers, -1)
+			b, err = c.appendHead(b, st.id, outHead{fields: trailers, length: -1, end: true})
 			return b
 		})
 		st.giveBack()

@@ -280,24 +280,35 @@ func (c *conn) closeSender() {
 	c.writers.Wait()
 }
 
-// appendHead appends a head: its status if there is one, and its fields, in as many frames as it takes.
-func (c *conn) appendHead(b []byte, id uint32, flags byte, status int, fields field.Fields, length int64) ([]byte, error) {
-	at := len(b)
+// An outHead is a head to be written: of a response, with its status, or trailers.
+type outHead struct {
+	status int
+	fields field.Fields
+	length int64 // to be announced, -1: not
+	end    bool  // nothing follows
+}
+
+// appendHead appends a head in as many frames as it takes.
+func (c *conn) appendHead(b []byte, id uint32, out outHead) ([]byte, error) {
+	at, flags := len(b), byte(0)
+	if out.end {
+		flags = flagEndStream
+	}
 	b = appendHeader(b, header{kind: frameHeaders, flags: flags | flagEndHeaders, id: id})
 	if !c.begun {
 		b = append(b, noTable)
 	}
-	if status != 0 {
-		b = appendStatus(b, status)
+	if out.status != 0 {
+		b = appendStatus(b, out.status)
 	}
 	var err error
-	for i := range fields {
-		if b, err = appendField(b, &fields[i]); err != nil {
+	for i := range out.fields {
+		if b, err = appendField(b, &out.fields[i]); err != nil {
 			return b[:at], err
 		}
 	}
-	if length >= 0 {
-		b = appendLength(b, length)
+	if out.length >= 0 {
+		b = appendLength(b, out.length)
 	}
 	c.begun = true
 	size := len(b) - at - headerSize
