@@ -199,7 +199,7 @@ func TestExportsRefused(t *testing.T) {
 			{"no such kind", "", func(e *access.Export) { e.Kind = "fax" }, "kind"},
 			{"no stream", "", func(e *access.Export) { e.Streams = nil }, "streams"},
 			{"a stream twice", "", func(e *access.Export) { e.Streams = append(e.Streams, "audit") }, "streams[1]"},
-			{"no such stream", "", func(e *access.Export) { e.Streams[0] = "traffic" }, "streams[0]"},
+			{"no such stream", "", func(e *access.Export) { e.Streams[0] = "weather" }, "streams[0]"},
 			{"plain HTTP", "", func(e *access.Export) { e.URL = "http://logs.example.com/" }, "url"},
 			{"a password in the URL", "", func(e *access.Export) { e.URL = "https://user:secret@logs.example.com/" }, "url"},
 			{"a token in the URL", "", func(e *access.Export) { e.URL = "https://logs.example.com/?token=secret" }, "url"},

@@ -183,6 +183,7 @@ func (x *exporting) due(key access.ID, every time.Duration) bool {
 // exportedTraffic is a record of the traffic log as destinations get it: the names are those of the API.
 type exportedTraffic struct {
 	ID              string    `json:"id"`
+	Seq             uint64    `json:"seq"`
 	Time            time.Time `json:"time"`
 	Duration        float64   `json:"duration"`
 	Request         string    `json:"request,omitempty"`
@@ -224,7 +225,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 func trafficEvent(r *wire.TrafficRecord) export.Event {
 	out := exportedTraffic{
-		ID: r.ID(), Time: r.Time, Duration: milliseconds(r.Duration), Request: r.Request, Count: r.Requests(), Outcome: string(r.Outcome), Action: r.Action,
+		ID: r.ID(), Seq: r.Place, Time: r.Time, Duration: milliseconds(r.Duration), Request: r.Request, Count: r.Requests(), Outcome: string(r.Outcome), Action: r.Action,
 		Reason: r.Reason, Hop: r.Hop, User: r.UserID, UserName: r.User, Session: r.Session, Application: r.Application, ApplicationName: r.ApplicationName,
 		Destination: r.Destination, Connector: r.Connector, ConnectorName: r.ConnectorName, ConnectorGroup: r.ConnectorGroup, Gateway: r.Gateway, Via: r.Via,
 		Client: r.Client, UserAgent: r.UserAgent, Protocol: r.Protocol, Method: r.Method, Host: r.Host, Path: r.Path, Status: r.Status,
