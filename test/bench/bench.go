@@ -52,8 +52,13 @@ type Round struct {
 // and returns each side's rounds. Any request that fails, or whose answer is not what it should be, fails it:
 // a side that answers with a redirect is fast and measures nothing.
 func Compare(ctx context.Context, load Load, sides ...Side) ([][]Round, error) {
-	rounds := make([][]Round, len(sides))
-	for n := range load.Rounds + 1 { // the first warms up: connections to backends, caches, branch predictors
+	return inTurn(load.Rounds, sides, func(side Side) (Round, error) { return measure(ctx, load, side) })
+}
+
+// inTurn gives what each side did in each round.
+func inTurn[T any](count int, sides []Side, do func(Side) (T, error)) ([][]T, error) {
+	rounds := make([][]T, len(sides))
+	for n := range count + 1 { // the first warms up: connections to backends, caches, branch predictors
 		order := make([]int, len(sides))
 		for i := range order {
 			order[i] = i
@@ -62,7 +67,7 @@ func Compare(ctx context.Context, load Load, sides ...Side) ([][]Round, error) {
 			slices.Reverse(order)
 		}
 		for _, i := range order {
-			round, err := measure(ctx, load, sides[i])
+			round, err := do(sides[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s, round %d: %w", sides[i].Name, n, err)
 			}
@@ -164,17 +169,9 @@ func cpuOf(pids []int) (time.Duration, error) {
 			return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 		}
 		sum += used
-		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		kids, err := childrenOf(pid)
 		if err != nil {
-			return 0, fmt.Errorf("children of process %d: %w", pid, err)
-		}
-		var kids []int
-		for _, field := range strings.Fields(string(children)) {
-			kid, err := strconv.Atoi(field)
-			if err != nil {
-				return 0, fmt.Errorf("children of process %d: %w", pid, err)
-			}
-			kids = append(kids, kid)
+			return 0, err
 		}
 		used, err = cpuOf(kids)
 		if err != nil {
@@ -183,6 +180,22 @@ func cpuOf(pids []int) (time.Duration, error) {
 		sum += used
 	}
 	return sum, nil
+}
+
+// childrenOf gives the processes that a process has started.
+func childrenOf(pid int) (kids []int, err error) {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil, fmt.Errorf("children of process %d: %w", pid, err)
+	}
+	for _, field := range strings.Fields(string(children)) {
+		kid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, fmt.Errorf("children of process %d: %w", pid, err)
+		}
+		kids = append(kids, kid)
+	}
+	return kids, nil
 }
 
 func cpuOfOne(pid int) (time.Duration, error) {
@@ -215,7 +228,7 @@ func Print(out io.Writer, sides []Side, rounds [][]Round) error {
 	return table.Flush()
 }
 
-func spread(rounds []Round, of func(Round) float64) (low, middle, high float64) {
+func spread[T any](rounds []T, of func(T) float64) (low, middle, high float64) {
 	values := make([]float64, len(rounds))
 	for i, r := range rounds {
 		values[i] = of(r)
@@ -224,7 +237,7 @@ func spread(rounds []Round, of func(Round) float64) (low, middle, high float64) 
 }
 
 // ratio is the median of the rounds' ratios: what disturbs one round disturbs both of its sides.
-func ratio(a, b []Round, of func(Round) float64) float64 {
+func ratio[T any](a, b []T, of func(T) float64) float64 {
 	values := make([]float64, len(a))
 	for i := range a {
 		values[i] = of(a[i]) / of(b[i])

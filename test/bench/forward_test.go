@@ -20,7 +20,7 @@ import (
 func BenchmarkForwarded(b *testing.B) {
 	compare(b, startPair(b), func(b *testing.B, rounds [][]Round) {
 		b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-direct-cpu")
-		b.ReportMetric(ratio(rounds[1], rounds[0], func(r Round) float64 { return r.Rate }), "x-direct-rate")
+		b.ReportMetric(ratio(rounds[1], rounds[0], rate), "x-direct-rate")
 	})
 }
 
@@ -28,15 +28,7 @@ func BenchmarkForwarded(b *testing.B) {
 // and the way through both.
 func startPair(b *testing.B) []Side {
 	b.Helper()
-	nginx, err := StartNginx(b.Context()) // its second hop's backend is what is published
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := nginx.Stop(); err != nil {
-			b.Error(err)
-		}
-	})
+	startNginx(b) // its second hop's backend is what is published
 	database := pg.Start(b)
 	dir, second := b.TempDir(), b.TempDir()
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "postern/cmd/...")

@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,38 +26,53 @@ import (
 // BenchmarkPath prints the CPU time that gateway and connector need for a request, sign-in and policy checked and every
 // request logged to a file, beside nginx in two TLS hops before the same backend. ROUNDS says how often the sides take turns.
 func BenchmarkPath(b *testing.B) {
+	compare(b, []Side{startNginx(b).Side, startPostern(b).Side}, func(b *testing.B, rounds [][]Round) {
+		b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-nginx-cpu")
+		b.ReportMetric(ratio(rounds[1], rounds[0], rate), "x-nginx-rate")
+	})
+}
+
+// rounds says how often the sides take turns.
+func rounds() int {
+	turns, err := strconv.Atoi(os.Getenv("ROUNDS"))
+	if err != nil {
+		return 3
+	}
+	return turns
+}
+
+// startNginx starts the reference until the benchmark ends.
+func startNginx(b *testing.B) subject {
+	b.Helper()
 	nginx, err := StartNginx(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() {
+	b.Cleanup(func() {
 		if err := nginx.Stop(); err != nil {
 			b.Error(err)
 		}
-	}()
-	reference, err := nginx.Side("/1k")
+	})
+	side, err := nginx.Side("/1k")
 	if err != nil {
 		b.Fatal(err)
 	}
-	compare(b, []Side{reference, startPostern(b)}, func(b *testing.B, rounds [][]Round) {
-		b.ReportMetric(ratio(rounds[1], rounds[0], cpu), "x-nginx-cpu")
-	})
+	return subject{Side: side}
 }
 
 // compare lets the sides take turns under HTTP/1.1 and HTTP/2, prints what came out and lets report tell of it.
 func compare(b *testing.B, sides []Side, report func(*testing.B, [][]Round)) {
-	turns, err := strconv.Atoi(os.Getenv("ROUNDS"))
-	if err != nil {
-		turns = 3
-	}
 	for _, load := range []struct {
-		name string
+		name, path string
 		Load
 	}{
-		{"h1", Load{Connections: 64, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
-		{"h2", Load{HTTP2: true, Connections: 8, Streams: 8, Duration: 2 * time.Second, Rounds: turns, Body: 1024}},
+		{"h1", "/1k", Load{Connections: 64, Duration: 2 * time.Second, Rounds: rounds(), Body: 1024}},
+		{"h2", "/1k", Load{HTTP2: true, Connections: 8, Streams: 8, Duration: 2 * time.Second, Rounds: rounds(), Body: 1024}},
+		{"h1-100k", "/100k", Load{Connections: 64, Duration: 2 * time.Second, Rounds: rounds(), Body: 102_400}},
+		{"h2-100k", "/100k", Load{HTTP2: true, Connections: 8, Streams: 8, Duration: 2 * time.Second, Rounds: rounds(), Body: 102_400}},
 	} {
 		b.Run(load.name, func(b *testing.B) {
+			sides := at(load.path, sides)
 			for b.Loop() {
 				rounds, err := Compare(b.Context(), load.Load, sides...)
 				if err != nil {
@@ -72,10 +89,27 @@ func compare(b *testing.B, sides []Side, report func(*testing.B, [][]Round)) {
 	}
 }
 
-func cpu(r Round) float64 { return float64(r.CPU) }
+func cpu(r Round) float64  { return float64(r.CPU) }
+func rate(r Round) float64 { return r.Rate }
+
+// at gives the sides with another path.
+func at(path string, sides []Side) []Side {
+	out := slices.Clone(sides)
+	for i, side := range out {
+		out[i].URL = side.URL[:strings.LastIndex(side.URL, "/")] + path
+	}
+	return out
+}
+
+// A subject is a side that is asked for more than what it carries.
+type subject struct {
+	Side
+	system  *posterntest.System
+	metrics string // URL
+}
 
 // startPostern starts service and connector as processes of their own, publishes the backend and signs somebody in.
-func startPostern(b *testing.B) Side {
+func startPostern(b *testing.B) subject {
 	b.Helper()
 	dir := b.TempDir()
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "postern/cmd/...")
@@ -84,17 +118,18 @@ func startPostern(b *testing.B) Side {
 		b.Fatalf("build the programs: %v: %s", err, out)
 	}
 	port := freePort(b)
+	metrics := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))
 	system := posterntest.Attach(b, dir, port)
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	served := startProgram(b, dir, "postern", "serve", "--data", filepath.Join(dir, "service"), "--url", system.PortalURL,
-		"--admin-url", system.AdminURL, "--listen", address, "--listen-plain", "off", "--metrics-listen", "off",
+		"--admin-url", system.AdminURL, "--listen", address, "--listen-plain", "off", "--metrics-listen", metrics,
 		"--gateway-address", address, "--drain", "1s")
 	claim(b, system, filepath.Join(dir, "postern.out"))
 	connected := connect(b, system)
 
 	system.Assign(system.Publish("bench", Backend+"/"), system.User("ada"))
-	return Side{Name: "postern", URL: system.URL("bench", "/1k"), Address: address, PIDs: []int{served, connected},
-		Headers: []string{"cookie: " + signIn(b, system)}}
+	return subject{Side: Side{Name: "postern", URL: system.URL("bench", "/1k"), Address: address, PIDs: []int{served, connected},
+		Headers: []string{"cookie: " + signIn(b, system)}}, system: system, metrics: "http://" + metrics + "/metrics"}
 }
 
 // startProgram starts one of our programs, writing to files in dir, and gives its process's id.
