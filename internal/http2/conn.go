@@ -218,10 +218,11 @@ func (c *conn) end(err error) {
 	}
 	c.fail(err)
 	if told || err == errLeft {
+		deadline := time.Now().Add(c.limits.Linger)
 		c.mu.Lock()
-		_ = c.net.SetDeadline(time.Now().Add(c.limits.Linger))
+		_ = c.net.SetDeadline(deadline) // an error means that it is closed, which writing tells
 		c.mu.Unlock()
-		if c.lastFlush() {
+		if c.lastFlush(deadline) {
 			c.discard()
 		}
 	}

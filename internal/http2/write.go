@@ -251,8 +251,8 @@ func (c *conn) broke(err error) {
 }
 
 // lastFlush sends what is pending, and that nothing follows, and waits until that has left. It reports whether it did. The
-// connection has a deadline.
-func (c *conn) lastFlush() bool {
+// connection has the deadline.
+func (c *conn) lastFlush(deadline time.Time) bool {
 	c.flush()
 	c.mu.Lock()
 	for c.busy {
@@ -265,7 +265,8 @@ func (c *conn) lastFlush() bool {
 	if broken || !ok || half.CloseWrite() != nil {
 		return false
 	}
-	return c.under == nil || c.under.Send(nil) == nil
+	// TLS took the deadline back when it had written its farewell, which was only gathered.
+	return c.under == nil || c.net.SetWriteDeadline(deadline) == nil && c.under.Send(nil) == nil
 }
 
 // closeSender waits until nobody writes any more. The connection is closed.

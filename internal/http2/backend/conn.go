@@ -2,7 +2,6 @@ package backend
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -41,8 +40,7 @@ type Conn struct {
 	wake     sync.Cond  // of the writer
 	out      []byte     // frames that wait for the writer
 	control  int        // bytes of them that the backend asked for
-	encoder  *hpack.Encoder
-	block    bytes.Buffer // what the encoder writes
+	block    []byte     // of a head, while it is written
 	streams  map[uint32]*Stream
 	next     uint32 // id of the next stream
 	window   int64  // that bodies of all streams may fill
@@ -74,7 +72,6 @@ func Dial(ctx context.Context, conn net.Conn, cfg Config) (*Conn, error) {
 		peer: peerSettings{streams: 100, window: 65535, frame: maxFrame},
 	}
 	c.wake.L = &c.mu
-	c.encoder = hpack.NewEncoder(&c.block)
 	c.in = bufio.NewReaderSize(conn, readBuffer)
 	c.framer = http2.NewFramer(io.Discard, c.in)
 	c.framer.SetMaxReadFrameSize(maxFrame)

@@ -137,8 +137,6 @@ func (c *Conn) setting(s http2.Setting) error {
 		return broken(http2.ErrCodeProtocol, "a setting is out of its range")
 	}
 	switch s.ID {
-	case http2.SettingHeaderTableSize:
-		c.encoder.SetMaxDynamicTableSizeLimit(min(s.Val, 4096))
 	case http2.SettingMaxConcurrentStreams:
 		c.peer.streams = s.Val
 	case http2.SettingInitialWindowSize:

@@ -184,10 +184,15 @@ func (s *Stream) CloseWrite(trailers field.Fields) error {
 	case s.err != nil:
 		return s.err
 	}
+	if len(trailers) > 0 {
+		block, err := appendFields(c.block[:0], trailers)
+		if err != nil {
+			return err
+		}
+		c.block = block
+	}
 	s.ended = true
 	if len(trailers) > 0 {
-		c.block.Reset()
-		c.fields(trailers)
 		c.queueHead(s.id, true)
 	} else {
 		c.out = appendFrame(c.out, http2.FrameData, s.id, frameOf{flags: http2.FlagDataEndStream})
