@@ -56,6 +56,7 @@ func parseAuthority(text string) (authority, bool) {
 // A target is a request target in origin form (RFC 9112, section 3.2.1), read once: decisions use
 // path, the backend gets raw.
 type target struct {
+	whole     string // as received
 	raw       string // path as received
 	query     string // as received, with its "?", or empty
 	path      string // normal form: percent-decoded once, and resolved if it was ambiguous
@@ -76,7 +77,7 @@ func parseTarget(raw string) (t target, why string, ok bool) {
 			return t, "the request target contains a fragment", false
 		}
 	}
-	t.raw = raw
+	t.whole, t.raw = raw, raw
 	if i := strings.IndexByte(raw, '?'); i >= 0 {
 		t.raw, t.query = raw[:i], raw[i:]
 	}
@@ -91,6 +92,9 @@ func parseTarget(raw string) (t target, why string, ok bool) {
 // differently. If there is one, the path is resolved as the most obliging backend would, so that
 // it can still be compared with what is reserved.
 func normalize(raw string) (path, ambiguous string, ok bool) {
+	if isPlain(raw) {
+		return raw, "", true
+	}
 	note := func(what string) {
 		if ambiguous == "" {
 			ambiguous = what
@@ -129,6 +133,21 @@ func normalize(raw string) (path, ambiguous string, ok bool) {
 		path = resolve(path)
 	}
 	return path, ambiguous, true
+}
+
+// isPlain reports whether a path is its own normal form at a glance, as most are.
+func isPlain(raw string) bool {
+	for i := range len(raw) {
+		switch c := raw[i]; c {
+		case '%', '\\', ';':
+			return false
+		case '/', '.':
+			if i > 0 && raw[i-1] == '/' {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // overlong reports whether two bytes begin a character in more bytes than it needs, which UTF-8 forbids and some

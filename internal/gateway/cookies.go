@@ -1,14 +1,15 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"slices"
 	"strings"
 
 	"postern/internal/access"
+	"postern/internal/field"
 )
 
 // Our cookies on application hosts. No backend ever sees or sets one.
@@ -35,64 +36,86 @@ func sessionCookieName(app *published) string {
 
 // cookie gives the value of the cookie with exactly that name. A cookie that is there twice with
 // different values is nobody's: one of them was planted.
-func cookie(values []string, name string) string {
-	found := ""
-	for _, value := range values {
-		for pair := range strings.SplitSeq(value, ";") {
-			key, text, ok := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
-			if !ok || key != name {
+func cookie(fields field.Fields, name string) string {
+	var found []byte
+	for i := range fields {
+		if !fields[i].Is("cookie") {
+			continue
+		}
+		for rest, more := fields[i].Value, true; more; {
+			var pair []byte
+			pair, rest, more = bytes.Cut(rest, semicolon)
+			key, text, ok := bytes.Cut(bytes.TrimLeft(pair, " \t"), equals)
+			if !ok || string(key) != name {
 				continue
 			}
-			if found != "" && found != text {
+			if found != nil && !bytes.Equal(found, text) {
 				return ""
 			}
 			found = text
 		}
 	}
-	return found
+	return string(found)
 }
 
-// ourCookiesOut takes our cookies out of Cookie headers. Other cookies keep every byte and their
-// order; a header without any of ours is not touched at all.
-func ourCookiesOut(values []string) []string {
-	if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(fold(v), fold(cookiePrefix)) }) {
-		return values
-	}
-	var out []string
-	for _, value := range values {
-		var kept []string
-		for pair := range strings.SplitSeq(value, ";") {
-			name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
-			if !ourCookie(strings.Trim(name, " \t")) {
-				kept = append(kept, pair)
-			}
-		}
-		if len(kept) > 0 {
-			out = append(out, strings.TrimLeft(strings.Join(kept, ";"), " \t"))
+var (
+	semicolon = []byte{';'}
+	equals    = []byte{'='}
+)
+
+// mayBeOurs reports whether a cookie of ours can be in a value at all: all of them have this in common, however folded.
+func mayBeOurs(value []byte) bool {
+	for i := 0; i+len("postern") <= len(value); i++ {
+		if value[i]|0x20 == 'p' && field.EqualFold(value[i:i+len("postern")], "postern") {
+			return true
 		}
 	}
-	return out
+	return false
 }
 
-// cookiesBack gives a backend's cookies as the browser gets them: ours dropped, Domain and Path
-// turned back from internal to external.
-func (p *published) cookiesBack(values []string) []string {
-	if len(values) == 0 {
-		return nil
+// withoutOurs takes our cookies out of a Cookie field. Other cookies keep every byte and their order; a field without any
+// of ours is not touched at all. any is false if nothing is left.
+func withoutOurs(value []byte) (rest []byte, any bool) {
+	if !mayBeOurs(value) {
+		return value, true
 	}
-	out := make([]string, 0, len(values))
-	for _, value := range values {
-		// Browsers store "=name=value" as a cookie without a name and send it back as "name=value".
-		name, _, _ := strings.Cut(strings.TrimLeft(value, "= \t"), "=")
-		name, _, _ = strings.Cut(name, ";")
-		if !ourCookie(strings.TrimSpace(name)) {
-			out = append(out, p.cookieBack(value))
+	found := false
+	for all, more := value, true; more; {
+		var pair []byte
+		pair, all, more = bytes.Cut(all, semicolon)
+		name, _, _ := bytes.Cut(bytes.TrimLeft(pair, "= \t"), equals)
+		if ourCookie(string(bytes.Trim(name, " \t"))) {
+			found = true
+			continue
 		}
+		if any {
+			rest = append(rest, ';')
+		}
+		rest, any = append(rest, pair...), true
 	}
-	return out
+	if !found {
+		return value, true
+	}
+	return bytes.TrimLeft(rest, " \t"), any
 }
 
-func (p *published) cookieBack(value string) string {
+// cookieBack gives a backend's cookie as the browser gets it: Domain and Path turned back from internal to external. ok is false
+// for one of our name, which is dropped.
+func (p *published) cookieBack(value []byte) (back []byte, ok bool) {
+	// Browsers store "=name=value" as a cookie without a name and send it back as "name=value".
+	name, _, _ := bytes.Cut(bytes.TrimLeft(value, "= \t"), equals)
+	name, _, _ = bytes.Cut(name, semicolon)
+	if mayBeOurs(name) && ourCookie(string(bytes.TrimSpace(name))) {
+		return nil, false
+	}
+	text := string(value)
+	if mapped := p.attributesBack(text); mapped != text {
+		return []byte(mapped), true
+	}
+	return value, true
+}
+
+func (p *published) attributesBack(value string) string {
 	parts := strings.Split(value, ";")
 	for i, part := range parts[1:] {
 		key, text, _ := strings.Cut(part, "=")

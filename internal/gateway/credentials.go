@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"postern/internal/access"
@@ -11,7 +12,7 @@ import (
 
 // ownHeader carries a credential of ours beside an Authorization of the backend's own. Like all of its
 // name it is never forwarded.
-const ownHeader = "Postern-Authorization"
+const ownHeader = "postern-authorization"
 
 // pathResource says who signs in for an application (RFC 9728); the application's path follows.
 const pathResource = access.ReservedPath + "oauth-protected-resource"
@@ -27,29 +28,35 @@ func ourSecret(secret string) bool {
 // whatever becomes of the request. A backend's own Authorization stays. ok is false when more than one
 // was sent, or when ours cannot be read.
 func (x *exchange) takeCredential() (ok bool) {
-	own, theirs := x.header[ownHeader], x.header["Authorization"]
-	if len(own) == 0 && len(theirs) == 0 {
+	own, theirs := x.fields.Count(ownHeader), x.fields.Count("authorization")
+	if own == 0 && theirs == 0 {
 		return true
 	}
 	found := ""
-	for _, value := range theirs {
-		secret := secretOf(value)
-		if secret == "" {
-			continue
+	if theirs > 0 {
+		for i := range x.fields {
+			if !x.fields[i].Is("authorization") {
+				continue
+			}
+			secret := secretOf(string(x.fields[i].Value))
+			if secret == "" {
+				continue
+			}
+			if theirs > 1 || own > 0 {
+				return false
+			}
+			found = secret
+			x.fields = slices.Delete(slices.Clone(x.fields), i, i+1) // as received they belong to whoever made the exchange
+			break
 		}
-		if len(theirs) > 1 || len(own) > 0 {
-			return false
-		}
-		found = secret
-		x.header = x.header.Clone() // as received it belongs to whoever made the exchange
-		delete(x.header, "Authorization")
 	}
-	if len(own) > 0 {
-		secret := secretOf(own[0])
-		if ourSecret(own[0]) {
-			secret = own[0]
+	if own > 0 {
+		text := string(x.fields.Get(ownHeader))
+		secret := secretOf(text)
+		if ourSecret(text) {
+			secret = text
 		}
-		if len(own) > 1 || secret == "" {
+		if own > 1 || secret == "" {
 			return false
 		}
 		found = secret
@@ -102,7 +109,7 @@ func (x *exchange) challenge(h http.Header, problem string) {
 		bearer += `, error="` + problem + `"`
 	}
 	h.Add("Www-Authenticate", bearer)
-	if x.app.AccessKeys && x.header.Get("Sec-Fetch-Mode") == "" && x.header.Get("Sec-Fetch-Dest") == "" {
+	if x.app.AccessKeys && x.fields.Count("sec-fetch-mode") == 0 && x.fields.Count("sec-fetch-dest") == 0 {
 		h.Add("Www-Authenticate", `Basic realm="access key", charset="UTF-8"`)
 	}
 }

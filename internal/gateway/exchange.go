@@ -4,52 +4,60 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"postern/internal/access"
+	"postern/internal/field"
+	"postern/internal/web"
 	"postern/internal/wire"
 )
 
-// A request is what a client asks, whatever protocol carried it. Its header is as received.
+// A request is what a client asks, whatever protocol carried it. Its fields are as received; their bytes are good while the
+// exchange lasts.
 type request struct {
 	method   string
-	target   string // as received
-	header   http.Header
-	length   int64              // of the body; -1 unknown
-	body     io.ReadCloser      // nil: none
-	trailer  func() http.Header // what followed the body; good after its end
-	upgrade  bool               // a WebSocket is asked for
-	protocol string             // such as "HTTP/2.0", for the record
+	target   string // in origin form, as received
+	fields   field.Fields
+	length   int64               // of the body; -1 unknown
+	body     io.Reader           // nil: none
+	trailer  func() field.Fields // what followed the body; good after its end
+	short    func() bool         // the body is small and was read already; optional
+	halt     func()              // makes pending reads of the body fail
+	expects  bool                // the client waits for 100 (Continue) before it sends the body
+	upgrade  bool                // a WebSocket is asked for
+	protocol string              // such as "HTTP/2.0", for the record
 	client   netip.AddrPort
+	peer     string // client, as text
 }
 
-// A reply writes the answer to a request. Its methods are called from one goroutine, but for Abort.
+// A reply writes the answer to a request. Its methods are called from one goroutine, but for Abort and Listen.
 type reply interface {
 	// Inform sends an interim response (1xx).
-	Inform(status int, header http.Header)
-	// Start sends the header of the final response. What it gets is its own. The trailers, if
-	// any, are announced by name.
-	Start(status int, header http.Header, trailers []string) error
+	Inform(status int, fields field.Fields) error
+	// Start sends the head of the final response. What frames the content is not among its fields, unless there is none:
+	// length is in bytes, or -1 for what ends when it ends.
+	Start(status int, fields field.Fields, length int64) error
 	Write(p []byte) (int, error)
 	Flush() error
-	// Trail gives the announced trailers, after the body.
-	Trail(header http.Header)
-	// Upgrade answers 101 with the header and gives the connection, raw.
-	Upgrade(header http.Header) (io.ReadWriteCloser, error)
-	// Within bounds how long what is written from now on may wait for the client, also what is
-	// still buffered when the exchange ends; 0: not at all.
+	// End ends the content, with trailers where those can be sent.
+	End(trailers field.Fields) error
+	// Upgrade answers 101 with the fields and gives the connection, raw.
+	Upgrade(fields field.Fields) (io.ReadWriteCloser, error)
+	// Within bounds how long what is written from now on may wait for the client; 0: not at all.
 	Within(limit time.Duration)
 	// Abort ends the exchange at once, so that what was sent never looks complete, and makes
 	// pending reads and writes of it fail. It may be called from any goroutine, while the
 	// exchange lasts.
 	Abort()
+	// Listen finds out from now on when the client goes away, once its request was read to the end, and calls gone then.
+	// It may be called from any goroutine, while the exchange lasts, and again.
+	Listen(gone func())
 }
 
-// Why an exchange was cut: causes of its context.
+// Why an exchange was cut.
 var (
 	errClientGone = errors.New("the client is gone")
 	errIdle       = errors.New("nothing moved for too long")
@@ -61,29 +69,34 @@ type errDenied struct{ reason, message string }
 
 func (e *errDenied) Error() string { return "no longer allowed: " + e.reason }
 
-// The phases of an exchange, for the watch on idle ones.
+// The phases of an exchange, for the watch.
 const (
-	phaseSending = iota // the request's body
-	phaseWaiting        // for the backend's header, which has its own timeout
-	phaseReceiving
+	phaseOpening   = iota // nothing moves before there is a way to the backend, and that has its own bounds
+	phaseSending          // the request's body
+	phaseWaiting          // for the backend's header
+	phaseReceiving        // the reply's body, or anything of an upgraded connection
 )
 
 // An exchange is one request to an application and its reply.
 type exchange struct {
 	request
 	reply      reply
-	ctx        context.Context
-	cancel     context.CancelCauseFunc
-	id         string // the reference
-	conn       *conn  // that carries it, for backends that authenticate connections
+	base       context.Context // of what carries it
+	id         string          // the reference
+	conn       *conn           // that carries it, for backends that authenticate connections
 	host       string
 	started    time.Time
 	record     wire.Record
 	secret     string                           // the session cookie; looked up again when something ended
 	credential bool                             // secret is an access token or access key, not a cookie
 	app        *published                       // set once, before it is registered
+	own        *page                            // of ours that answers it, once one is made
+	idle       time.Duration                    // how long nothing may move
+	patience   time.Duration                    // how long the backend may take to answer
 	who        atomic.Pointer[access.Principal] // nil for nobody
 	decided    atomic.Bool                      // who is final, unless something ends
+	link       atomic.Pointer[link]             // that it waits for
+	taken      atomic.Bool                      // the body was read to its end
 	touched    atomic.Bool                      // a byte of the body was taken: it cannot be sent again
 	phase      atomic.Int32
 	moved      atomic.Int64 // when the last byte moved, monotonic nanoseconds since started
@@ -94,8 +107,18 @@ type exchange struct {
 
 	mu       sync.Mutex // guards the fields below; held over Abort, which must not meet the next exchange of its connection
 	over     bool
+	reason   error // why it was cut; nil: it was not
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	backend  carrier        // that has it, if one has
 	answered bool           // the header was sent
 	farewell func(code int) // of a WebSocket: says why before the cut
+}
+
+// A carrier is a backend connection, or a part of one, that has an exchange.
+type carrier interface {
+	// drop ends it, whatever it is doing, so that pending reads and writes fail.
+	drop()
 }
 
 // since gives the time since the exchange began.
@@ -104,50 +127,105 @@ func (x *exchange) since() time.Duration { return time.Since(x.started) }
 // touch notes that a byte moved.
 func (x *exchange) touch() { x.moved.Store(int64(x.since())) }
 
-// start sends the header of a backend's reply, unless the exchange was cut.
-func (x *exchange) start(status int, header http.Header, trailers []string) error {
+// enter begins a phase.
+func (x *exchange) enter(phase int32) {
+	x.touch()
+	x.phase.Store(phase)
+}
+
+// context gives one that ends with the exchange, for what asks others. Most exchanges ask nobody and never make it.
+func (x *exchange) context() context.Context {
 	x.mu.Lock()
-	if x.ctx.Err() != nil {
+	defer x.mu.Unlock()
+	if x.ctx == nil {
+		x.ctx, x.cancel = context.WithCancelCause(web.WithRequestID(x.base, x.id))
+		if x.reason != nil {
+			x.cancel(x.reason)
+		}
+	}
+	return x.ctx
+}
+
+// why gives the reason for which the exchange was cut, nil if it was not.
+func (x *exchange) why() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.reason
+}
+
+// cause prefers why the exchange was cut to what that led to.
+func (x *exchange) cause(err error) error {
+	if reason := x.why(); reason != nil {
+		return reason
+	}
+	return err
+}
+
+// stop notes why the exchange ends and ends what it waits for. x.mu is held.
+func (x *exchange) stop(reason error) {
+	if x.reason == nil {
+		x.reason = reason
+	}
+	if x.cancel != nil {
+		x.cancel(x.reason)
+	}
+	if x.backend != nil {
+		x.backend.drop()
+	}
+}
+
+// carriedBy notes which backend connection has the exchange; nil: none any more. It reports the reason if it was cut.
+func (x *exchange) carriedBy(c carrier) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.backend = c
+	return x.reason
+}
+
+// start sends the header of a backend's reply, unless the exchange was cut.
+func (x *exchange) start(status int, fields field.Fields, length int64) error {
+	x.mu.Lock()
+	if x.reason != nil {
 		x.mu.Unlock()
-		return context.Cause(x.ctx)
+		return x.reason
 	}
 	x.answered = true
 	x.mu.Unlock()
 	x.record.Status = status
-	return x.reply.Start(status, header, trailers)
+	return x.reply.Start(status, fields, length)
 }
 
 // begin sends the header of a page of our own, which may tell of a cut.
-func (x *exchange) begin(status int, header http.Header) error {
+func (x *exchange) begin(status int, fields field.Fields, length int64) error {
 	x.mu.Lock()
 	x.answered = true
 	x.mu.Unlock()
 	x.record.Status = status
-	return x.reply.Start(status, header, nil)
+	return x.reply.Start(status, fields, length)
 }
 
 // cut ends the exchange from outside, whatever it is doing. The code is told to a WebSocket.
-func (x *exchange) cut(cause error, code int) {
+func (x *exchange) cut(reason error, code int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.over || x.ctx.Err() != nil {
+	if x.over || x.reason != nil {
 		return
 	}
-	x.cancel(cause)
 	if x.farewell != nil {
 		x.farewell(code)
 	}
+	x.stop(reason)
 	if x.answered {
 		x.reply.Abort()
 	}
 }
 
 // abort ends the exchange from inside: what was sent must not look complete.
-func (x *exchange) abort(cause error) {
+func (x *exchange) abort(reason error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.over {
-		x.cancel(cause)
+		x.stop(reason)
 		x.reply.Abort()
 	}
 }
@@ -155,54 +233,52 @@ func (x *exchange) abort(cause error) {
 // finish marks the exchange as over: nothing of it may be touched any more.
 func (x *exchange) finish() {
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.over = true
-	x.mu.Unlock()
-	x.cancel(nil)
+	if x.cancel != nil {
+		x.cancel(nil)
+	}
 }
 
-// watch cuts the exchange when no byte moved for the limit while one was due. It returns how to end it.
-func (x *exchange) watch(limit time.Duration) (stop func() bool) {
-	var timer *time.Timer
-	ready := make(chan struct{})
-	timer = time.AfterFunc(limit, func() {
-		<-ready
-		idle := x.since() - time.Duration(x.moved.Load())
-		if x.phase.Load() == phaseWaiting {
-			idle = 0
+// look cuts the exchange when nothing moved for too long while something was due, and has its client listened to when
+// the backend takes its time.
+func (x *exchange) look() {
+	quiet := x.since() - time.Duration(x.moved.Load())
+	phase := x.phase.Load()
+	if l := x.link.Load(); l != nil && quiet >= lookAfter && x.link.CompareAndSwap(l, nil) {
+		l.lookAround()
+	}
+	switch {
+	case phase == phaseWaiting && quiet >= x.patience, (phase == phaseSending || phase == phaseReceiving) && quiet >= x.idle:
+		x.cut(errIdle, closePolicy)
+	case phase == phaseOpening || phase == phaseWaiting || phase == phaseReceiving && quiet >= lookEach:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if !x.over && x.reason == nil {
+			x.reply.Listen(x.gone)
 		}
-		if idle >= limit {
-			x.cut(errIdle, closePolicy)
+	}
+}
+
+func (x *exchange) gone() { x.cut(errClientGone, closePolicy) }
+
+// lookEach is how often the exchanges under way are looked at: how exact their times are, and how late it may be noticed that
+// a client is gone. One look at all of them costs less than a timer for each, which most would never need.
+const lookEach = 250 * time.Millisecond
+
+// watchExchanges looks at the exchanges under way until ctx ends.
+func (g *Gateway) watchExchanges(ctx context.Context) {
+	ticker := time.NewTicker(lookEach)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
 			return
+		case <-ticker.C:
 		}
-		timer.Reset(limit - idle)
-	})
-	close(ready)
-	return timer.Stop
-}
-
-// An upload is the request's body on its way to a backend.
-type upload struct {
-	x       *exchange
-	trailer http.Header // filled at the end; the backend's request shares it
-}
-
-func (u *upload) Read(p []byte) (int, error) {
-	u.x.touched.Store(true)
-	n, err := u.x.body.Read(p)
-	if n > 0 {
-		u.x.received.Add(int64(n))
-		u.x.touch()
-	}
-	if err == io.EOF {
-		for name, values := range trailers(u.x.trailer()) {
-			if _, announced := u.trailer[name]; announced {
-				u.trailer[name] = values
-			}
+		// Most exchanges are over within a moment: they are not worth a look.
+		for _, x := range g.live.list(func(x *exchange) bool { return x.since() >= lookEach && x.idle > 0 }) {
+			x.look()
 		}
-		u.x.phase.CompareAndSwap(phaseSending, phaseWaiting)
 	}
-	return n, err
 }
-
-// Close does nothing: the body belongs to whoever produced the exchange.
-func (u *upload) Close() error { return nil }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"postern/internal/fault"
+	"postern/internal/field"
 	"postern/internal/tunnel"
 	"postern/internal/web"
 	"postern/internal/wire"
@@ -152,7 +153,7 @@ func grantFailure(err error) *failure {
 }
 
 // write answers with the failure: a page for people, a problem document for programs.
-func (f *failure) write(w http.ResponseWriter, r *http.Request, id string) {
+func (f *failure) write(w http.ResponseWriter, r *http.Request, id string, page bool) {
 	h := w.Header()
 	h.Set("Postern-Reference", id)
 	h.Set("Cache-Control", "no-store")
@@ -162,7 +163,7 @@ func (f *failure) write(w http.ResponseWriter, r *http.Request, id string) {
 	if f.status == http.StatusMethodNotAllowed {
 		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}
-	if navigation(r.Method, r.Header) {
+	if page {
 		web.ErrorPage{Status: f.status, Code: f.reason, Title: f.title, Message: f.message, Advice: f.advice,
 			Hops: web.Way(hopNames[f.hop]), Reference: id}.Write(w, r)
 		return
@@ -172,12 +173,12 @@ func (f *failure) write(w http.ResponseWriter, r *http.Request, id string) {
 
 // navigation reports whether a browser wants a page to show, as opposed to a program that wants an
 // answer (Fetch Metadata, where browsers send it).
-func navigation(method string, h http.Header) bool {
+func navigation(method string, fields field.Fields) bool {
 	if method != http.MethodGet && method != http.MethodHead && method != http.MethodPost {
 		return false
 	}
-	if mode := h.Get("Sec-Fetch-Mode"); mode != "" || h.Get("Sec-Fetch-Dest") != "" {
-		return mode == "navigate"
+	if mode := fields.Get("sec-fetch-mode"); len(mode) > 0 || len(fields.Get("sec-fetch-dest")) > 0 {
+		return string(mode) == "navigate"
 	}
-	return h.Get("X-Requested-With") == "" && strings.Contains(strings.ToLower(h.Get("Accept")), "text/html")
+	return fields.Count("x-requested-with") == 0 && strings.Contains(strings.ToLower(string(fields.Get("accept"))), "text/html")
 }

@@ -1,35 +1,22 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
+	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"postern/internal/access"
+	"postern/internal/http1"
 	"postern/internal/wire"
 )
 
-type exchangeKey struct{}
-
 // forward carries the exchange to a connector of the application and its reply back.
 func (g *Gateway) forward(x *exchange, r route) error {
-	ctx := context.WithValue(x.ctx, exchangeKey{}, x)
-	if x.body == nil {
-		x.phase.Store(phaseWaiting)
-	}
-	idle := orDefault(r.IdleTimeout, access.DefaultIdleTimeout)
-	stop := x.watch(idle)
-	defer stop()
-	x.reply.Within(0)
-	defer x.reply.Within(idle) // for the last bytes, which the server still has
-	g.connectionAuth.notice(r.published, x.header["Authorization"])
+	g.connectionAuth.notice(r.published, x.fields, "authorization")
 	private := ""
 	if g.connectionAuth.has(r.published) {
 		var err error
@@ -37,41 +24,42 @@ func (g *Gateway) forward(x *exchange, r route) error {
 			return err
 		}
 	}
-	res, l, leave, err := g.roundTrip(ctx, x, r, private)
+	c, err := g.roundTrip(x, r, private)
 	if err != nil {
 		return x.cause(err)
 	}
-	defer leave()
-	defer l.active.Add(-1)
-	defer res.Body.Close()
+	defer c.end()
+	res := &c.backend.res
 	x.record.FirstByte = x.since()
-	g.connectionAuth.notice(r.published, res.Header["Www-Authenticate"])
-	if x.upgrade && res.StatusCode == http.StatusSwitchingProtocols {
-		return g.upgrade(x, r, res)
+	g.connectionAuth.notice(r.published, res.Fields, "www-authenticate")
+	if res.Status == http.StatusSwitchingProtocols {
+		return g.upgrade(x, c)
 	}
-	if res.StatusCode < 200 {
-		return errors.New("the backend switched protocols without being asked")
-	}
-	return g.relay(x, res)
+	return x.cause(c.relay())
 }
 
-// cause prefers why the exchange was cut to what that led to.
-func (x *exchange) cause(err error) error {
-	switch cause := context.Cause(x.ctx); {
-	case cause == nil:
-		return err
-	case errors.Is(cause, context.Canceled):
-		return errClientGone
-	default:
-		return cause
-	}
+// A carriage is an exchange on its way: with the link, the backend connection and whatever sends the body.
+type carriage struct {
+	x       *exchange
+	link    *link
+	backend *backend
+	upload  *upload // nil: all of the request was sent
+	whole   bool    // the reply was read to its end
+}
+
+// end lets go of what carried the exchange, and of the backend's connection with it unless all of both messages has passed.
+func (c *carriage) end() {
+	sent := c.upload.end()
+	cut := c.x.carriedBy(nil) != nil
+	c.link.pools.put(c.backend, c.whole && sent && !cut && !c.backend.res.Close)
+	c.link.active.Add(-1)
 }
 
 // roundTrip sends the request through one connector after another, as long as nothing of it can
-// have reached the backend, until there is a reply. The link's load and the pool stay taken.
-func (g *Gateway) roundTrip(ctx context.Context, x *exchange, r route, private string) (*http.Response, *link, func(), error) {
-	deadline := x.started.Add(orDefault(r.BackendTimeout, access.DefaultBackendTimeout))
-	tried := map[*link]bool{}
+// have reached the backend, until there is a reply. The link's load stays taken.
+func (g *Gateway) roundTrip(x *exchange, r route, private string) (*carriage, error) {
+	deadline := x.started.Add(x.patience)
+	var tried map[*link]bool // made when one is not enough
 	var last error
 	for {
 		grown := g.links.grown() // before the look
@@ -80,36 +68,37 @@ func (g *Gateway) roundTrip(ctx context.Context, x *exchange, r route, private s
 			l = stuck
 		}
 		if l == nil {
-			if (last == nil || notCarried(last) || lost(last)) && g.hold(ctx, r.GroupID, grown, comeBack-x.since()) {
+			if (last == nil || notCarried(last) || lost(last)) && g.hold(x.context(), r.GroupID, grown, comeBack-x.since()) {
 				continue
 			}
 			if last == nil {
 				f := noConnector
 				last = &f
 			}
-			return nil, nil, nil, last
+			return nil, last
 		}
-		tried[l] = true
 		l.active.Add(1)
 		x.record.Connector, x.record.Via = string(l.connector), ""
 		if l.via != nil {
 			x.record.Via = l.via.id
 		}
-		p, leave := l.pools.use(poolKey{r.ID, r.Version, private}, x)
-		slow := time.AfterFunc(lookAfter, l.lookAround)
-		res, err := x.send(ctx, p.transport, r)
-		slow.Stop()
+		x.link.Store(l)
+		c, err := x.send(l, poolKey{r.ID, r.Version, private}, r)
+		x.link.Store(nil)
 		if err == nil {
 			x.stick(private, l)
-			return res, l, leave, nil
+			return c, nil
 		}
-		leave()
 		l.active.Add(-1)
+		if tried == nil {
+			tried = map[*link]bool{}
+		}
+		tried[l] = true
 		if last == nil || !notCarried(err) { // what failed first says more than that its tunnel is gone
 			last = err
 		}
-		if ctx.Err() != nil || !x.movable(err, l) || time.Now().After(deadline) {
-			return nil, nil, nil, last
+		if x.why() != nil || !x.movable(err, l) || time.Now().After(deadline) {
+			return nil, last
 		}
 		g.metrics.moved.Inc()
 	}
@@ -136,24 +125,55 @@ func (x *exchange) movable(err error, l *link) bool {
 
 // send does one attempt. One on a kept connection that the backend was just closing does not count:
 // it is done again, once, if repeating it is safe.
-func (x *exchange) send(ctx context.Context, transport *http.Transport, r route) (*http.Response, error) {
-	res, a, err := x.attempt(ctx, transport, r)
-	if err == nil || ctx.Err() != nil || !x.repeatable() || !a.stale(err) {
-		return res, err
+func (x *exchange) send(l *link, key poolKey, r route) (*carriage, error) {
+	c, err := x.attempt(l, key, r, false)
+	if stale, ok := errors.AsType[*staleError](err); ok {
+		if x.why() == nil && x.repeatable() {
+			c, err = x.attempt(l, key, r, true)
+		} else {
+			err = stale.err
+		}
 	}
-	transport.CloseIdleConnections() // they are likely to be as stale
-	res, _, err = x.attempt(ctx, transport, r)
-	return res, err
+	if stale, ok := errors.AsType[*staleError](err); ok {
+		err = stale.err
+	}
+	return c, err
 }
 
-func (x *exchange) attempt(ctx context.Context, transport *http.Transport, r route) (*http.Response, *attempt, error) {
-	req, a, err := x.outgoing(ctx, r)
+// A staleError may come from nothing but the age of the connection.
+type staleError struct{ err error }
+
+func (e *staleError) Error() string { return e.err.Error() }
+func (e *staleError) Unwrap() error { return e.err }
+
+// attempt sends the request on a connection to the backend, and reads the reply up to its content.
+func (x *exchange) attempt(l *link, key poolKey, r route, fresh bool) (*carriage, error) {
+	x.enter(phaseOpening)
+	b, err := l.pools.get(x, key, fresh)
 	if err != nil {
-		return nil, a, err
+		return nil, err
 	}
-	defer a.end()
-	res, err := transport.RoundTrip(req)
-	return res, a, err
+	c := &carriage{x: x, link: l, backend: b}
+	if err = x.carriedBy(b); err == nil {
+		c.sendHead(r)
+		if err = c.sendBody(); err == nil {
+			err = c.await()
+		}
+	}
+	if err == nil {
+		return c, nil
+	}
+	b.drop()
+	if body := c.upload.failed(); body != nil {
+		err = body
+	}
+	c.upload.end()
+	x.carriedBy(nil)
+	l.pools.put(b, false)
+	if _, wrong := errors.AsType[*http1.Error](err); b.kept && !wrong && !http1.IsTruncated(err) {
+		err = &staleError{err}
+	}
+	return nil, err
 }
 
 // repeatable reports whether the request may reach a backend twice: by its method it changes
@@ -166,112 +186,204 @@ func (x *exchange) repeatable() bool {
 	return false
 }
 
-// outgoing makes the backend's request. Its target is, byte for byte, the one that was received
+// sendHead writes the head of the backend's request. Its target is, byte for byte, the one that was received
 // under the application's external path.
-func (x *exchange) outgoing(ctx context.Context, r route) (*http.Request, *attempt, error) {
-	path, query, hasQuery := strings.Cut(r.target, "?")
-	u := &url.URL{Scheme: "http", Host: r.internal.Address(), Opaque: path, RawQuery: query, ForceQuery: hasQuery}
-	if strings.HasPrefix(path, "//") {
-		// net/http would take it for an authority. Written as a path it must come out the same.
-		u.Opaque, u.RawPath = "", path
-		decoded, err := url.PathUnescape(path)
-		if u.Path = decoded; err != nil || u.EscapedPath() != path {
-			return nil, &attempt{}, badRequest("the path starts with //")
-		}
-	}
-	from := origin{client: x.client, authority: r.external.Authority(), reference: x.id}
+func (c *carriage) sendHead(r route) {
+	x, out := c.x, c.backend.out
+	from := origin{client: x.client, authority: r.authority, reference: x.id}
 	if r.external.Port != 443 {
 		from.port = strconv.Itoa(int(r.external.Port))
 	}
-	a := &attempt{x: x}
-	req := (&http.Request{
-		Method: x.method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: r.internal.Authority(),
-		Header: requestHeader(x.header, from), ContentLength: x.length,
-	}).WithContext(httptrace.WithClientTrace(ctx, a.trace()))
+	h := newHead()
+	defer h.release()
+	h.request(x.fields, from)
+	out.RequestLine(x.method, r.target)
 	if r.HostHeader == access.HostExternal {
-		req.Host = r.external.Authority()
+		out.FieldText("Host", r.authority)
+	} else {
+		out.FieldText("Host", r.internalAuthority)
 	}
-	switch {
-	case x.body == nil:
-		req.ContentLength = 0
-		if x.repeatable() {
-			// net/http would repeat it on every kept connection, one after the other, and so bring a
-			// request that ends its backend to all of them. A body that it cannot rewind keeps it from
-			// that; this one is empty, and "identity" has nothing of it in the header.
-			req.Body, req.TransferEncoding = io.NopCloser(strings.NewReader("")), []string{"identity"}
-		}
-	default:
-		req.Trailer = x.announced()
-		req.Body = &upload{x: x, trailer: req.Trailer}
+	for i := range h.list {
+		out.Field(h.list[i].Name, h.list[i].Value)
 	}
 	if x.upgrade {
-		req.Header["Connection"] = []string{"Upgrade"}
-		req.Header["Upgrade"] = []string{"websocket"}
+		out.FieldText("Connection", "Upgrade")
+		out.FieldText("Upgrade", "websocket")
 	}
-	return req, a, nil
+	if x.expects {
+		out.FieldText("Expect", "100-continue")
+	}
+	out.EndHead(x.length, x.body != nil)
+}
+
+// sendBody sends what follows the head: at once what was read with it, the rest beside the reply.
+func (c *carriage) sendBody() error {
+	x, out := c.x, c.backend.out
+	if x.body == nil {
+		x.enter(phaseWaiting)
+		return out.Flush()
+	}
+	x.enter(phaseSending)
+	if x.expects { // nothing of the body comes before somebody asks for it
+		return out.Flush()
+	}
+	c.upload = newUpload(c)
+	if x.short != nil && x.short() {
+		c.upload.run()
+		return c.upload.failed()
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	c.upload.start()
+	return nil
+}
+
+// expectTimeout is how long a backend may take to ask for a body that its client announced. Many never do, and clients do not wait
+// longer either (RFC 9110 section 10.1.1).
+const expectTimeout = time.Second
+
+// await reads the head of the reply. Interim ones are passed on.
+func (c *carriage) await() error {
+	x, b := c.x, c.backend
+	asked := http1.Asked{Head: x.method == http.MethodHead, Upgrade: x.upgrade}
+	waiting := x.expects
+	for {
+		if waiting {
+			_ = b.stream.SetReadDeadline(time.Now().Add(expectTimeout)) // a stream has deadlines
+		}
+		err := b.in.Response(&b.res, asked)
+		if waiting && (errors.Is(err, os.ErrDeadlineExceeded) || err == nil && b.res.Status == http.StatusContinue) {
+			_ = b.stream.SetReadDeadline(time.Time{})
+			waiting = false
+			if err := c.goAhead(); err != nil {
+				return err
+			}
+			continue
+		}
+		switch {
+		case err != nil:
+			return err
+		case b.res.Status == http.StatusEarlyHints, b.res.Status == http.StatusProcessing:
+			if err := c.inform(); err != nil {
+				return err
+			}
+		case b.res.Status >= 200, b.res.Status == http.StatusSwitchingProtocols:
+			if waiting {
+				_ = b.stream.SetReadDeadline(time.Time{})
+			}
+			return nil
+		}
+	}
+}
+
+// goAhead has the client send the body it announced, and sends it on.
+func (c *carriage) goAhead() error {
+	if err := c.x.reply.Inform(http.StatusContinue, nil); err != nil {
+		return errClientGone
+	}
+	c.upload = newUpload(c)
+	c.upload.start()
+	return nil
+}
+
+// inform passes on an interim reply.
+func (c *carriage) inform() error {
+	h := newHead()
+	defer h.release()
+	h.response(c.backend.res.Fields, c.x.app, c.x.id, false)
+	if err := c.x.reply.Inform(c.backend.res.Status, h.list); err != nil {
+		return errClientGone
+	}
+	return nil
+}
+
+// bodiless reports whether a reply has no content whatever its fields say (RFC 9112 section 6.3).
+func (c *carriage) bodiless() bool {
+	status := c.backend.res.Status
+	return c.x.method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 // relay sends the backend's reply to the client as it comes.
-func (g *Gateway) relay(x *exchange, res *http.Response) error {
-	header := responseHeader(res.Header, x.app, x.id)
-	if res.ContentLength < 0 {
-		delete(header, "Content-Length")
+func (c *carriage) relay() error {
+	x, res := c.x, &c.backend.res
+	h := newHead()
+	h.response(res.Fields, x.app, x.id, c.bodiless())
+	x.enter(phaseReceiving)
+	err := x.start(res.Status, h.list, max(res.Length, -1))
+	h.release()
+	if err != nil {
+		return clientGone(err)
 	}
-	var names []string
-	for name := range trailers(res.Trailer) {
-		names = append(names, name)
+	body := c.backend.in.ResponseBody(res)
+	if err := c.copyBody(&body); err != nil {
+		return err
 	}
-	x.touch()
-	if err := x.start(res.StatusCode, header, names); err != nil {
-		return x.cause(err)
-	}
-	x.phase.Store(phaseReceiving)
-	// Whoever waits for the first of several parts must not wait for the last one.
-	unbuffered := res.ContentLength < 0
-	if unbuffered {
-		if err := x.reply.Flush(); err != nil {
-			return errClientGone
-		}
-	}
-	if err := x.copyBody(res, unbuffered); err != nil {
-		return x.cause(err)
-	}
-	if len(names) > 0 {
-		x.reply.Trail(trailers(res.Trailer))
+	c.whole = true
+	h = newHead()
+	defer h.release()
+	h.trailers(body.Trailer())
+	if err := x.reply.End(h.list); err != nil {
+		return clientGone(err)
 	}
 	x.record.Complete = true
 	return nil
 }
 
-// copyBody copies the reply's body. What arrived is never held back while more is awaited.
-func (x *exchange) copyBody(res *http.Response, unbuffered bool) error {
-	buffer := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buffer)
-	left := res.ContentLength
-	for {
-		n, readErr := res.Body.Read(*buffer)
-		if n > 0 {
-			x.touch()
-			written, err := x.reply.Write((*buffer)[:n])
-			x.sent.Add(int64(written))
-			if err != nil {
+// clientGone makes an error of writing to a client what it means.
+func clientGone(error) error { return errClientGone }
+
+// copyBody copies the reply's content. What arrived is never held back while more is awaited.
+func (c *carriage) copyBody(body *http1.Body) error {
+	x, in := c.x, c.backend.in
+	unbuffered := c.backend.res.Length < 0
+	last := 0
+	for !body.Done() {
+		if unbuffered && !body.Ready() {
+			// Whoever waits for the first of several parts must not wait for the last one. What trickles holds no large buffer
+			// meanwhile.
+			if err := x.reply.Flush(); err != nil {
 				return errClientGone
 			}
-			x.touch()
-			left -= int64(n)
-			if readErr == nil && (unbuffered || left > 0) {
-				if err := x.reply.Flush(); err != nil {
-					return errClientGone
+			if last < roomForLittle {
+				if err := in.Peek(); err != nil && err != io.EOF {
+					return err
 				}
 			}
 		}
-		switch {
-		case readErr == io.EOF:
+		var err error
+		if last, err = c.copySome(body); err == io.EOF {
 			return nil
-		case readErr != nil:
-			return readErr
+		} else if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// roomForLittle is what a reader of a trickle needs.
+const roomForLittle = 2 << 10
+
+// copySome passes on what there is.
+func (c *carriage) copySome(body *http1.Body) (int, error) {
+	x := c.x
+	buffer := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buffer)
+	n, err := body.Read(*buffer)
+	if n == 0 {
+		return 0, err
+	}
+	x.touch()
+	written, failed := x.reply.Write((*buffer)[:n])
+	x.sent.Add(int64(written))
+	if failed == nil && err == nil && !body.Ready() {
+		failed = x.reply.Flush()
+	}
+	if failed != nil {
+		return n, errClientGone
+	}
+	x.touch()
+	return n, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/fault"
+	"postern/internal/field"
 	"postern/internal/web"
 )
 
@@ -32,14 +33,14 @@ func (g *Gateway) signIn(x *exchange, d *denial) error {
 	h.Set("Postern-Reference", x.id)
 	h.Set("Cache-Control", "no-store")
 	front := x.app.external.Origin() + x.app.external.Path
-	if !navigation(x.method, x.header) {
+	if !navigation(x.method, x.fields) {
 		h.Set("Postern-Sign-In", front)
 		x.challenge(h, "")
 		writeProblem(w, &failure{status: http.StatusUnauthorized, reason: d.Reason, title: title, message: d.Message}, x.id)
 		x.record.Complete = true
 		return nil
 	}
-	binding := cookie(x.header["Cookie"], bindingCookie)
+	binding := cookie(x.fields, bindingCookie)
 	if !validBinding(binding) {
 		binding = newBinding()
 		setCookie(h, bindingCookie, binding)
@@ -96,12 +97,12 @@ func (g *Gateway) callback(x *exchange, v *view, t target) error {
 	query, err := url.ParseQuery(strings.TrimPrefix(t.query, "?"))
 	code := query.Get("code")
 	app := v.callbackApp(x.host, query)
-	binding := cookie(x.header["Cookie"], bindingCookie)
+	binding := cookie(x.fields, bindingCookie)
 	if err != nil || code == "" || len(code) > 1024 || app == nil || !validBinding(binding) {
 		return signInAgain(nil)
 	}
 	x.record.Application = string(app.ID)
-	session, back, err := g.cfg.SignIns.Swap(x.ctx, access.CodeShown{
+	session, back, err := g.cfg.SignIns.Swap(x.context(), access.CodeShown{
 		Code: code, Application: app.ID, Host: app.external.Authority(), Binding: bindingHash(binding),
 		Address: x.clientAddress(), UserAgent: x.userAgent(), Request: x.id,
 	})
@@ -149,7 +150,7 @@ func (v *view) callbackApp(host string, query url.Values) *published {
 
 // signOut ends the sessions of this host, and with them the portal's and all its children.
 func (g *Gateway) signOut(x *exchange, v *view) error {
-	if !sameOrigin(x.header, v.hosts[x.host].external) {
+	if !sameOrigin(x.fields, v.hosts[x.host].external) {
 		return badRequest("signing out was asked for by another site")
 	}
 	w, r := x.page()
@@ -158,11 +159,11 @@ func (g *Gateway) signOut(x *exchange, v *view) error {
 			continue
 		}
 		name := sessionCookieName(app)
-		value := cookie(x.header["Cookie"], name)
+		value := cookie(x.fields, name)
 		if value == "" {
 			continue
 		}
-		err := g.cfg.SignIns.EndSession(x.ctx, x.shown(app, value))
+		err := g.cfg.SignIns.EndSession(x.context(), x.shown(app, value))
 		if err != nil && isAway(err) {
 			return fault.Unavailable("Postern cannot sign you out at the moment.").After(5 * time.Second).Because(err)
 		}
@@ -173,10 +174,9 @@ func (g *Gateway) signOut(x *exchange, v *view) error {
 }
 
 // sameOrigin reports whether a browser says that its request comes from a page of this host.
-func sameOrigin(h http.Header, external access.Endpoint) bool {
-	if site := h.Get("Sec-Fetch-Site"); site != "" {
+func sameOrigin(fields field.Fields, external access.Endpoint) bool {
+	if site := string(fields.Get("sec-fetch-site")); site != "" {
 		return site == "same-origin" || site == "none"
 	}
-	origin := h.Get("Origin")
-	return origin == external.Origin()
+	return string(fields.Get("origin")) == external.Origin()
 }

@@ -1,76 +1,114 @@
 package gateway
 
 import (
-	"net/http"
+	"bytes"
 	"net/netip"
 	"strings"
 
 	"postern/internal/access"
+	"postern/internal/field"
 )
 
-// Headers of one connection, never forwarded (RFC 9110, section 7.6.1).
-var hopByHop = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings"}
+// A kind is what a field means to whoever carries it on.
+type kind uint8
 
-// Headers by which backends are told who somebody is or where a request comes from. A client's own
-// are dropped, in headers and trailers, under every spelling that a backend folds to the same name.
-// The names are folded; those that end in "-" stand for everything that starts so.
-var (
-	trustNames = map[string]bool{
-		"forwarded": true, "via": true, "proxy": true, "x-real-ip": true, "x-client-ip": true, "x-cluster-client-ip": true,
-		"x-forwarded": true, "true-client-ip": true, "cf-connecting-ip": true, "fastly-client-ip": true, "x-rewrite-url": true,
-		"x-host": true, "client-cert": true, "client-cert-chain": true, "remote-addr": true,
-		"x-authenticated-user": true, "x-client-cert": true, "x-user-id": true, "x-proxy-user": true,
-		"x-http-forwarded-for": true, "x-accel-redirect": true, "x-sendfile": true, "x-server-name": true,
+const (
+	plainField kind = iota
+	hopField        // of one connection, never forwarded (RFC 9110, section 7.6.1)
+	frameField      // says where a message ends or for whom it is; written anew
+	trustField      // by which backends are told who somebody is or where a request comes from
+	ownField        // handled by name: cookies, credentials and what speaks of addresses
+)
+
+// kinds are the fields that are not just passed on, by folded name. A client's own fields of trust are dropped, in headers and
+// trailers, under every spelling that a backend folds to the same name.
+var kinds = makeKinds()
+
+func makeKinds() map[string]kind {
+	all := map[string]kind{}
+	for k, names := range map[kind]string{
+		hopField:   "connection proxy-connection keep-alive proxy-authenticate proxy-authorization te trailer upgrade http2-settings",
+		frameField: "host content-length transfer-encoding",
+		trustField: "forwarded via proxy x-real-ip x-client-ip x-cluster-client-ip x-forwarded true-client-ip cf-connecting-ip " +
+			"fastly-client-ip x-rewrite-url x-host client-cert client-cert-chain remote-addr x-authenticated-user x-client-cert " +
+			"x-user-id x-proxy-user x-http-forwarded-for x-accel-redirect x-sendfile x-server-name",
+		ownField: "cookie set-cookie authorization location content-location refresh alt-svc expect x-request-id",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			all[name] = k
+		}
 	}
-	trustPrefixes = []string{"x-forwarded-", "x-original-", "x-postern-", "postern-", "remote-", "x-remote-", "x-ms-client-principal",
-		"x-auth-request-", "x-authentik-", "x-webauth-", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "cf-access-",
-		"x-pomerium-", "tailscale-", "x-envoy-", "x-ssl-", "ssl-client-", "x-tls-client-", "x-arr-"}
-)
+	return all
+}
 
-// fold gives the name as the most obliging backend reads it: lower case, "_" as "-".
+// trustPrefixes stand for all names that begin so.
+var trustPrefixes = [...]string{"x-forwarded-", "x-original-", "x-postern-", "postern-", "remote-", "x-remote-", "x-ms-client-principal",
+	"x-auth-request-", "x-authentik-", "x-webauth-", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "cf-access-",
+	"x-pomerium-", "tailscale-", "x-envoy-", "x-ssl-", "ssl-client-", "x-tls-client-", "x-arr-"}
+
+// longestFolded is how long a name may be to be looked up. No longer one means anything, but a prefix may.
+const longestFolded = 64
+
+// kindOf tells what a field means, by its name as the most obliging backend reads it: in lower case, "_" as "-".
+func kindOf(name []byte) (k kind, folded bool) {
+	var buffer [longestFolded]byte
+	low := buffer[:min(len(name), longestFolded)]
+	for i := range low {
+		c := name[i]
+		switch {
+		case c == '_':
+			c, folded = '-', true
+		case 'A' <= c && c <= 'Z':
+			c |= 0x20
+		}
+		low[i] = c
+	}
+	if len(name) <= longestFolded {
+		if k, ok := kinds[string(low)]; ok {
+			return k, folded
+		}
+	}
+	for _, prefix := range trustPrefixes {
+		if len(low) >= len(prefix) && low[0] == prefix[0] && string(low[:len(prefix)]) == prefix {
+			return trustField, folded
+		}
+	}
+	return plainField, folded
+}
+
+// fold gives the name as the most obliging backend reads it.
 func fold(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
 }
 
-// trusted reports whether backends may take a header for the word of their proxy.
-func trusted(name string) bool {
-	name = fold(name)
-	if trustNames[name] {
-		return true
+// nominated reports whether a Connection field takes another one away. What matters to us cannot be taken away so: our own
+// fields are set afterwards, and a message's frame is not a header's business.
+func nominated(connection field.Fields, name []byte) bool {
+	for i := range connection {
+		if !connection[i].Is("connection") {
+			continue
+		}
+		for rest, more := connection[i].Value, true; more; {
+			var element []byte
+			element, rest, more = bytes.Cut(rest, comma)
+			if bytes.EqualFold(field.Trim(element), name) {
+				return true
+			}
+		}
 	}
-	for _, prefix := range trustPrefixes {
-		if strings.HasPrefix(name, prefix) {
+	return false
+}
+
+var comma = []byte{','}
+
+// nominates reports whether there are nominations beside what is usual.
+func nominates(l field.Fields) bool {
+	for i := range l {
+		if l[i].Is("connection") && !field.EqualFold(l[i].Value, "keep-alive") && !field.EqualFold(l[i].Value, "close") {
 			return true
 		}
 	}
 	return false
-}
-
-// framing reports whether a header, however spelled, belongs to a connection or a message's frame.
-func framing(name string) bool {
-	switch fold(name) {
-	case "host", "content-length", "transfer-encoding", "connection", "proxy-connection", "keep-alive", "te", "trailer", "upgrade",
-		"expect", "proxy-authenticate", "proxy-authorization", "http2-settings", "cookie", "set-cookie", "authorization":
-		return true
-	}
-	return false
-}
-
-// nominated lists the headers that a Connection header takes away. What matters to us cannot be
-// taken away so: our own headers are set afterwards, and a message's frame is not a header's
-// business.
-func nominated(h http.Header) []string {
-	var names []string
-	for _, value := range h["Connection"] {
-		for name := range strings.SplitSeq(value, ",") {
-			name = strings.TrimSpace(name)
-			if name != "" && !framing(name) && !trusted(name) {
-				names = append(names, http.CanonicalHeaderKey(name))
-			}
-		}
-	}
-	return names
 }
 
 // An origin is what a backend is told of where a request came from.
@@ -81,111 +119,137 @@ type origin struct {
 	reference string
 }
 
-// requestHeader gives what the backend gets of a request's header. The received one is not changed.
-func requestHeader(in http.Header, from origin) http.Header {
-	out := make(http.Header, len(in)+6)
-	for name, values := range in {
-		if trusted(name) || strings.Contains(name, "_") && framing(name) {
-			continue
+// Names of the fields that we write.
+var (
+	nameHost      = []byte("Host")
+	nameForwarded = []byte("Forwarded")
+	nameXFor      = []byte("X-Forwarded-For")
+	nameXHost     = []byte("X-Forwarded-Host")
+	nameXProto    = []byte("X-Forwarded-Proto")
+	nameXPort     = []byte("X-Forwarded-Port")
+	nameRequestID = []byte("X-Request-Id")
+	nameTe        = []byte("Te")
+	nameReference = []byte("Postern-Reference")
+	nameCookie    = []byte("Cookie")
+)
+
+// request fills in what the backend gets of a request's fields, Host excepted.
+func (h *head) request(in field.Fields, from origin) {
+	connection := nominates(in)
+	trailers := false
+	for i := range in {
+		f := in[i]
+		k, folded := kindOf(f.Name)
+		switch {
+		case k == plainField:
+			if connection && nominated(in, f.Name) {
+				continue
+			}
+			h.take(f)
+		case k == ownField && !folded:
+			h.requestOwn(f)
+		case k == hopField && f.Is("te"):
+			trailers = trailers || lists(f.Value, "trailers")
 		}
-		out[name] = values
 	}
-	for _, name := range nominated(in) {
-		delete(out, name)
+	if trailers {
+		h.set(nameTe, "trailers")
 	}
-	for _, name := range hopByHop {
-		delete(out, name)
-	}
-	delete(out, "Host")
-	delete(out, "Content-Length")
-	if cookies := ourCookiesOut(in["Cookie"]); len(cookies) > 0 {
-		out["Cookie"] = cookies
-	} else {
-		delete(out, "Cookie")
-	}
-	if _, ok := out["User-Agent"]; !ok {
-		out["User-Agent"] = nil // or the transport would add its own
-	}
-	if hasToken(in["Te"], "trailers") {
-		out["Te"] = []string{"trailers"}
-	}
-	setOrigin(out, from)
-	return out
+	h.origin(from)
 }
 
-func setOrigin(h http.Header, from origin) {
-	address := from.client.Addr().Unmap()
-	quoted := address.String()
-	if address.Is6() {
-		quoted = `"[` + quoted + `]"`
+// requestOwn takes the fields of a request that are handled by name.
+func (h *head) requestOwn(f field.Field) {
+	switch {
+	case f.Is("cookie"):
+		if rest, any := withoutOurs(f.Value); any {
+			h.take(field.Field{Name: nameCookie, Value: rest})
+		}
+	case f.Is("expect"), f.Is("x-request-id"): // made anew
+	default:
+		h.take(f)
 	}
-	h["X-Forwarded-For"] = []string{address.String()}
-	h["X-Forwarded-Host"] = []string{from.authority}
-	h["X-Forwarded-Proto"] = []string{"https"}
+}
+
+func (h *head) origin(from origin) {
+	address := h.address(from.client.Addr().Unmap())
+	h.take(field.Field{Name: nameXFor, Value: address})
+	h.set(nameXHost, from.authority)
+	h.set(nameXProto, "https")
 	if from.port != "" {
-		h["X-Forwarded-Port"] = []string{from.port}
+		h.set(nameXPort, from.port)
 	}
-	host := from.authority
-	if strings.Contains(host, ":") {
-		host = `"` + host + `"`
+	open, end, quote := "", "", ""
+	if bytes.IndexByte(address, ':') >= 0 {
+		open, end = `"[`, `]"`
 	}
-	h["Forwarded"] = []string{"for=" + quoted + ";host=" + host + ";proto=https"} // RFC 7239
-	h["X-Request-Id"] = []string{from.reference}
+	if strings.Contains(from.authority, ":") {
+		quote = `"`
+	}
+	start := len(h.text) // RFC 7239
+	h.text = append(append(append(append(h.text, "for="...), open...), address...), end...)
+	h.text = append(append(append(append(append(h.text, ";host="...), quote...), from.authority...), quote...), ";proto=https"...)
+	h.list = append(h.list, field.Field{Name: nameForwarded, Value: h.text[start:len(h.text):len(h.text)]})
+	h.set(nameRequestID, from.reference)
 }
 
-// trailers gives what may be passed on of a message's trailers: no framing, nothing of trust, none
+// trailers fills in what may be passed on of a message's trailers: no framing, nothing of trust, none
 // of the fields that only mean something before the body (RFC 9110, section 6.5.1).
-func trailers(in http.Header) http.Header {
-	out := http.Header{}
-	for name, values := range in {
-		switch fold(name) {
-		case "content-type", "content-encoding", "content-range", "cache-control", "age", "date", "expires", "location", "retry-after",
-			"vary", "range", "if-match", "if-none-match", "max-forwards", "www-authenticate", "proxy":
-			continue
-		}
-		if !framing(name) && !trusted(name) {
-			out[name] = values
+func (h *head) trailers(in field.Fields) {
+	for i := range in {
+		if k, _ := kindOf(in[i].Name); k == plainField && !onlyBefore[fold(string(in[i].Name))] {
+			h.take(in[i])
 		}
 	}
-	return out
 }
 
-// responseHeader gives what the client gets of a backend's response header.
-func responseHeader(in http.Header, app *published, reference string) http.Header {
-	out := make(http.Header, len(in)+2)
-	for name, values := range in {
+var onlyBefore = map[string]bool{"content-type": true, "content-encoding": true, "content-range": true, "cache-control": true, "age": true,
+	"date": true, "expires": true, "retry-after": true, "vary": true, "range": true, "if-match": true, "if-none-match": true,
+	"max-forwards": true, "www-authenticate": true}
+
+// response fills in what the client gets of a backend's response fields. bodiless: there is no content, and Content-Length
+// says how much there would be.
+func (h *head) response(in field.Fields, app *published, reference string, bodiless bool) {
+	connection := nominates(in)
+	for i := range in {
+		f := in[i]
+		k, folded := kindOf(f.Name)
+		switch {
+		case k == ownField && !folded:
+			h.responseOwn(f, app)
+		case k == hopField && f.Is("proxy-authenticate"):
+			h.take(f)
+		case k == hopField, k == frameField && !(bodiless && f.Is("content-length")), k == trustField && secretOfOurs(f.Name):
+		case connection && k == plainField && nominated(in, f.Name):
+		default:
+			h.take(f)
+		}
+	}
+	h.set(nameReference, reference)
+}
+
+// secretOfOurs reports whether a field of trust is none that a backend may set for a browser: ours, and what servers act on.
+func secretOfOurs(name []byte) bool {
+	folded := fold(string(name))
+	return strings.HasPrefix(folded, "postern-") || folded == "x-accel-redirect"
+}
+
+// responseOwn takes the fields of a response that are handled by name.
+func (h *head) responseOwn(f field.Field, app *published) {
+	switch {
+	case f.Is("set-cookie"):
+		if value, ok := app.cookieBack(f.Value); ok {
+			h.take(field.Field{Name: f.Name, Value: value})
+		}
+	case f.Is("location"), f.Is("content-location"):
+		h.set(f.Name, app.externalize(string(f.Value)))
+	case f.Is("refresh"):
+		h.set(f.Name, app.externalizeRefresh(string(f.Value)))
+	case f.Is("alt-svc"), f.Is("expect"):
 		// Alt-Svc speaks of ports and protocols of the private host, where the public one has none (RFC 7838).
-		if folded := fold(name); strings.HasPrefix(folded, "postern-") || folded == "x-accel-redirect" || folded == "alt-svc" {
-			continue
-		}
-		out[name] = values
+	default:
+		h.take(f)
 	}
-	for _, name := range nominated(in) {
-		delete(out, name)
-	}
-	for _, name := range hopByHop {
-		if name != "Proxy-Authenticate" {
-			delete(out, name)
-		}
-	}
-	for _, name := range []string{"Location", "Content-Location"} {
-		if values := out[name]; len(values) == 1 {
-			out[name] = []string{app.externalize(values[0])}
-		}
-	}
-	if values := out["Refresh"]; len(values) == 1 {
-		out["Refresh"] = []string{app.externalizeRefresh(values[0])}
-	}
-	if cookies := app.cookiesBack(in["Set-Cookie"]); len(cookies) > 0 {
-		out["Set-Cookie"] = cookies
-	} else {
-		delete(out, "Set-Cookie")
-	}
-	if _, ok := out["Content-Type"]; !ok {
-		out["Content-Type"] = nil // or the server would guess one
-	}
-	out["Postern-Reference"] = []string{reference}
-	return out
 }
 
 // externalize turns a URL reference of the backend into the one that browsers can use: the internal
@@ -250,14 +314,14 @@ func (p *published) externalizeRefresh(value string) string {
 	return seconds + "; url=" + p.externalize(strings.Trim(strings.TrimSpace(ref), `"'`))
 }
 
-// hasToken reports whether a comma-separated header contains a token, in any case.
-func hasToken(values []string, token string) bool {
-	for _, value := range values {
-		for part := range strings.SplitSeq(value, ",") {
-			part, _, _ = strings.Cut(part, ";")
-			if strings.EqualFold(strings.TrimSpace(part), token) {
-				return true
-			}
+// lists reports whether a comma-separated value contains a token, in any case; parameters do not count.
+func lists(value []byte, token string) bool {
+	for rest, more := value, true; more; {
+		var element []byte
+		element, rest, more = bytes.Cut(rest, comma)
+		element, _, _ = bytes.Cut(element, []byte{';'})
+		if field.EqualFold(field.Trim(element), token) {
+			return true
 		}
 	}
 	return false

@@ -399,8 +399,9 @@ func (g *Gateway) review(l *link) {
 
 // sweep retires what draining links keep, so that their drain can end.
 func (g *Gateway) sweep() {
+	now := time.Now()
 	for _, l := range append(g.links.all(), g.links.allFar()...) {
-		if !l.usable() {
+		if l.pools.sweep(now); !l.usable() {
 			l.pools.retire(nil)
 		}
 	}

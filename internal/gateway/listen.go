@@ -24,6 +24,11 @@ type conn struct {
 	network netip.Prefix // of its peer
 	number  uint64       // unique in this process
 
+	// Of a connection for applications, once its handshake is done.
+	hello  *tls.ConnectionState
+	client netip.AddrPort
+	peer   string // client, as text
+
 	mu     sync.Mutex // guards the fields below
 	closed bool
 	after  []func()           // run when it closes
@@ -172,6 +177,7 @@ func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
 type entrance struct {
 	g       *Gateway
 	admin   bool // the admin listener: it has the admin host and nothing else
+	front2  *front2
 	public  *feed
 	agent   *feed
 	tunnels func(context.Context, *tls.Conn)
@@ -205,8 +211,27 @@ func (e *entrance) serve(ctx context.Context, raw *conn) {
 	case wire.ProtocolAgent:
 		e.agent.put(agentConn{c})
 	default:
-		e.public.put(c)
+		if !e.forApplications(state.ServerName) {
+			e.public.put(c)
+			return
+		}
+		raw.hello = &state
+		raw.client, _ = netip.ParseAddrPort(raw.RemoteAddr().String())
+		raw.peer = raw.client.String()
+		// What is under way outlives the end of serving.
+		if state.NegotiatedProtocol == "h2" {
+			e.front2.serve(g.life, c)
+			return
+		}
+		e.serve1(g.life, c, raw)
 	}
+}
+
+// forApplications reports whether a connection is for applications, which engines of our own serve, and not for a page of ours.
+func (e *entrance) forApplications(server string) bool {
+	v := e.g.view.Load()
+	name, ok := parseAuthority(server)
+	return ok && v != nil && v.place(name.host) == placeApplication
 }
 
 // agentConn hides from net/http that a connection is TLS: it hangs up on protocols (ALPN) that it

@@ -133,7 +133,7 @@ func (g *Gateway) lookAgain(ctx context.Context, list []*exchange) {
 }
 
 func (g *Gateway) lookOnce(ctx context.Context, same []*exchange) {
-	who, err := g.sessions.look(ctx, same[0], true)
+	who, err := g.sessions.look(func() context.Context { return ctx }, same[0], true)
 	d := policy.Decision{Reason: "session-ended", Message: "You have been signed out."}
 	v := g.view.Load()
 	for _, x := range same {
@@ -164,7 +164,7 @@ func (g *Gateway) decide(x *exchange) error {
 			return fault.Unauthenticated("this application takes no access keys")
 		}
 		if x.secret != "" && x.app.PreAuthentication != access.Passthrough {
-			who, err := g.sessions.look(x.ctx, x, false)
+			who, err := g.sessions.look(x.context, x, false)
 			if err != nil && (x.credential || !fault.Is(err, fault.KindUnauthenticated)) {
 				return err
 			}

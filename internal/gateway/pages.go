@@ -34,7 +34,7 @@ func (g *Gateway) fail(x *exchange, err error) {
 		return
 	}
 	w, r := x.page()
-	f.write(w, r, x.id)
+	f.write(w, r, x.id, navigation(x.method, x.fields))
 	x.record.Complete = true
 	if f.status >= 500 {
 		g.log.Info("request failed", "reference", x.id, "application", x.record.Application, "connector", x.record.Connector,

@@ -3,12 +3,12 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"postern/internal/access"
+	"postern/internal/http1"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
 )
@@ -32,11 +32,32 @@ type poolKey struct {
 	private string
 }
 
-// A pool keeps backend connections: streams of one link.
+// A backend is a connection to an application's backend: a stream of a link, on which HTTP/1.1 is spoken, one exchange at a
+// time.
+type backend struct {
+	stream *tunnel.Stream
+	in     *http1.Reader
+	out    *http1.Writer
+	res    http1.Response
+	pool   *pool
+	kept   bool      // it carried another exchange before
+	since  time.Time // when it was put back
+}
+
+// drop ends the connection, whatever it is doing. It may be called from any goroutine.
+func (b *backend) drop() { b.stream.Reset(tunnel.CodeCancelled) }
+
+// close ends one that nobody uses.
+func (b *backend) close() {
+	_ = b.stream.Close() // it is of no use any more, whatever it says
+	b.in.Close()
+}
+
+// A pool keeps the idle connections of a key, the one used last at the end: those at the front are the first to be too old.
 type pool struct {
-	transport *http.Transport
-	users     int
-	retired   bool
+	idle    []*backend
+	lent    int
+	retired bool
 }
 
 // pools are a link's.
@@ -47,54 +68,17 @@ type pools struct {
 	open map[poolKey]*pool
 }
 
-// use gives the pool of a key and how to leave it.
-func (s *pools) use(key poolKey, x *exchange) (*pool, func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, ok := s.open[key]
-	if !ok {
-		p = &pool{transport: s.link.transport(key, x)}
-		if s.open == nil {
-			s.open = map[poolKey]*pool{}
-		}
-		s.open[key] = p
-		if key.private != "" && x.conn != nil {
-			x.conn.onClose(func() { s.retire(func(k poolKey) bool { return k == key }) })
-		}
+// get gives a connection for an exchange: the one that was used last, or a new one. fresh: a new one, since those that
+// are kept are likely to be stale.
+func (s *pools) get(x *exchange, key poolKey, fresh bool) (*backend, error) {
+	p, b, stale := s.take(x, key, fresh)
+	for _, old := range stale {
+		old.close()
 	}
-	p.users++
-	return p, func() {
-		s.mu.Lock()
-		p.users--
-		last := p.retired && p.users == 0
-		s.mu.Unlock()
-		if last {
-			p.transport.CloseIdleConnections()
-		}
+	if b != nil {
+		return b, nil
 	}
-}
-
-// retire takes pools out of use (nil: all of them): their idle connections close now, the others
-// when their exchange ends.
-func (s *pools) retire(condition func(poolKey) bool) {
-	var gone []*pool
-	s.mu.Lock()
-	for key, p := range s.open {
-		if condition == nil || condition(key) {
-			p.retired = true
-			gone = append(gone, p)
-			delete(s.open, key)
-		}
-	}
-	s.mu.Unlock()
-	for _, p := range gone {
-		p.transport.CloseIdleConnections()
-	}
-}
-
-// transport makes what speaks HTTP/1.1 over streams of the link.
-func (l *link) transport(key poolKey, x *exchange) *http.Transport {
-	app, who := x.app, x.who.Load()
+	who := x.who.Load()
 	switch {
 	case key.private == "":
 		who = nil
@@ -103,30 +87,121 @@ func (l *link) transport(key poolKey, x *exchange) *http.Transport {
 		here.Address = x.client.Addr()
 		who = &here
 	}
-	idle := keepIdle
-	if key.private != "" {
-		idle = keepPrivate
+	stream, err := s.link.dial(x, who)
+	if err != nil {
+		s.leave(p)
+		return nil, err
 	}
-	return &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return l.dial(ctx, app, who)
-		},
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    l.g.limits.IdleStreams,
-		IdleConnTimeout:        idle,
-		ResponseHeaderTimeout:  orDefault(app.BackendTimeout, access.DefaultBackendTimeout),
-		ExpectContinueTimeout:  5 * time.Second,
-		MaxResponseHeaderBytes: l.g.limits.ResponseHeaderBytes,
-		Protocols:              http1Only(),
-		WriteBufferSize:        4 << 10,
-		ReadBufferSize:         4 << 10,
+	limits := http1.Limits{Head: int(s.link.g.limits.ResponseHeaderBytes), Fields: maxResponseFields}
+	return &backend{stream: stream, in: http1.NewReader(stream, limits), out: http1.NewWriter(stream), pool: p}, nil
+}
+
+const maxResponseFields = 256
+
+// take takes an idle connection, and those that turned out to be of no use.
+func (s *pools) take(x *exchange, key poolKey, fresh bool) (p *pool, b *backend, stale []*backend) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.open[key]
+	if !ok {
+		p = &pool{}
+		if s.open == nil {
+			s.open = map[poolKey]*pool{}
+		}
+		s.open[key] = p
+		if key.private != "" && x.conn != nil {
+			x.conn.onClose(func() { s.retire(func(k poolKey) bool { return k == key }) })
+		}
+	}
+	p.lent++
+	if fresh {
+		stale, p.idle = p.idle, nil
+		return p, nil, stale
+	}
+	for n := len(p.idle) - 1; n >= 0; n-- {
+		b, p.idle[n] = p.idle[n], nil
+		p.idle = p.idle[:n]
+		if b.stream.Idle() && time.Since(b.since) < keepFor(key) {
+			b.kept = true
+			return p, b, stale
+		}
+		stale = append(stale, b)
+	}
+	return p, nil, stale
+}
+
+func keepFor(key poolKey) time.Duration {
+	if key.private != "" {
+		return keepPrivate
+	}
+	return keepIdle
+}
+
+func (s *pools) leave(p *pool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.lent--
+}
+
+// put takes a connection back; reusable: its exchange is over on both sides.
+func (s *pools) put(b *backend, reusable bool) {
+	if reusable {
+		b.in.Release()
+		reusable = b.in.Buffered() == 0
+	}
+	s.mu.Lock()
+	p := b.pool
+	p.lent--
+	if reusable = reusable && !p.retired && len(p.idle) < s.link.g.limits.IdleStreams; reusable {
+		b.since = time.Now()
+		p.idle = append(p.idle, b)
+	}
+	s.mu.Unlock()
+	if !reusable {
+		b.drop()
+		b.close()
 	}
 }
 
-func http1Only() *http.Protocols {
-	var p http.Protocols
-	p.SetHTTP1(true)
-	return &p
+// retire takes pools out of use (nil: all of them): their idle connections close now, the others
+// when their exchange ends.
+func (s *pools) retire(condition func(poolKey) bool) {
+	var gone []*backend
+	s.mu.Lock()
+	for key, p := range s.open {
+		if condition == nil || condition(key) {
+			gone = append(gone, p.idle...)
+			p.idle, p.retired = nil, true
+			delete(s.open, key)
+		}
+	}
+	s.mu.Unlock()
+	for _, b := range gone {
+		b.close()
+	}
+}
+
+// sweep closes what was idle for too long, or what its backend ended.
+func (s *pools) sweep(now time.Time) {
+	var gone []*backend
+	s.mu.Lock()
+	for key, p := range s.open {
+		p.idle = slices.DeleteFunc(p.idle, func(b *backend) bool {
+			old := now.Sub(b.since) >= keepFor(key) || !b.stream.Idle()
+			if old {
+				gone = append(gone, b)
+			}
+			return old
+		})
+		if p.lent == 0 && len(p.idle) == 0 && key.private == "" { // a private one goes with its connection
+			p.retired = true
+			delete(s.open, key)
+		}
+	}
+	s.mu.Unlock()
+	for _, b := range gone {
+		b.close()
+	}
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -143,19 +218,17 @@ func (e *dialError) Error() string { return "open stream: " + e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
 // dial opens a stream to the application's backend, for everybody (who is nil) or for one user.
-func (l *link) dial(ctx context.Context, app *published, who *access.Principal) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+func (l *link) dial(x *exchange, who *access.Principal) (*tunnel.Stream, error) {
+	began, app := time.Now(), x.app
+	ctx, cancel := context.WithTimeout(x.context(), openTimeout)
 	defer cancel()
 	grant, err := l.g.grants.grant(ctx, app.ID, who)
 	if err != nil {
 		return nil, &dialError{fmt.Errorf("ask for a grant: %w", err)}
 	}
-	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version}
-	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
-		open.Request = x.id
-		if who := x.who.Load(); who != nil {
-			open.User = who.Name
-		}
+	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version, Request: x.id}
+	if who := x.who.Load(); who != nil {
+		open.User = who.Name
 	}
 	s, _, err := l.openShown(ctx, l.forwarding(open, who), grant)
 	if err != nil {
@@ -164,6 +237,7 @@ func (l *link) dial(ctx context.Context, app *published, who *access.Principal) 
 		}
 		return nil, &dialError{err}
 	}
+	x.record.Open = time.Since(began)
 	return s, nil
 }
 

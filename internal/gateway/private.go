@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"sync"
 
 	"postern/internal/access"
+	"postern/internal/field"
 )
 
 // connectionAuth knows the applications whose backends authenticate the connection instead of each
@@ -18,11 +20,19 @@ type connectionAuth struct {
 }
 
 // notice looks at the values of Authorization or WWW-Authenticate.
-func (c *connectionAuth) notice(app *published, values []string) {
-	for _, value := range values {
-		for part := range strings.SplitSeq(value, ",") {
-			scheme, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(part), "\t", " "), " ")
-			if strings.EqualFold(scheme, "negotiate") || strings.EqualFold(scheme, "ntlm") {
+func (c *connectionAuth) notice(app *published, fields field.Fields, name string) {
+	for i := range fields {
+		if !fields[i].Is(name) {
+			continue
+		}
+		for rest, more := fields[i].Value, true; more; {
+			var part []byte
+			part, rest, more = bytes.Cut(rest, comma)
+			part = field.Trim(part)
+			if end := bytes.IndexAny(part, " \t"); end >= 0 {
+				part = part[:end]
+			}
+			if field.EqualFold(part, "negotiate") || field.EqualFold(part, "ntlm") {
 				c.mark(app)
 			}
 		}

@@ -29,12 +29,15 @@ type published struct {
 	external access.Endpoint
 	internal access.Endpoint
 	shared   bool // other applications are published at the same host
+
+	authority, internalAuthority string // of both, as they are written
 }
 
 func newView(snap *access.Snapshot) *view {
 	v := &view{snap: snap, changed: make(chan struct{}), apps: map[access.ID]*published{}, hosts: map[string]*published{}}
 	for _, app := range snap.Applications {
 		p := &published{Application: app, external: app.External(), internal: app.Internal()}
+		p.authority, p.internalAuthority = p.external.Authority(), p.internal.Authority()
 		if other, ok := v.hosts[p.external.Host]; ok {
 			p.shared, other.shared = true, true
 		} else {
@@ -108,13 +111,18 @@ func (v *view) route(host string, t target) (route, error) {
 	if !ok {
 		return r, fault.New(fault.KindInvalid, "the path spells the application's own part with escapes")
 	}
-	r.target = path + t.query
+	if r.target = t.whole; path != t.raw { // else it is what was received
+		r.target = path + t.query
+	}
 	return r, nil
 }
 
 // translate turns a raw path under one prefix into the same under another one, byte for byte.
 func translate(raw, from, to string) (string, bool) {
 	if rest, ok := strings.CutPrefix(raw, from); ok {
+		if from == to {
+			return raw, true
+		}
 		return to + rest, true
 	}
 	if raw+"/" == from {

@@ -46,6 +46,8 @@ type Gateway struct {
 	peers          *peers
 	forwards       *forwards
 	live           *live
+	fronts         *fronts
+	fronts2        []*front2
 	sessions       *sessionCache
 	grants         *grantCache
 	connectionAuth *connectionAuth
@@ -72,7 +74,7 @@ func New(cfg Config) (*Gateway, error) {
 		budget: tunnel.NewBudget(0),
 		census: newCensus(limits),
 		first:  make(chan struct{}),
-		links:  newLinks(), live: newLive(limits), peers: newPeers(), forwards: newForwards(), started: time.Now(),
+		links:  newLinks(), live: newLive(limits), fronts: newFronts(), peers: newPeers(), forwards: newForwards(), started: time.Now(),
 		sessions:       newSessionCache(cfg.Sessions, limits, cfg.Now),
 		grants:         newGrantCache(cfg.Grants, cfg.Now),
 		connectionAuth: &connectionAuth{},
@@ -135,7 +137,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	watching, stopWatching := context.WithCancel(g.life)
 
 	var background, doors sync.WaitGroup
-	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.keep, g.faces.keep, g.keepPeers, g.keepStated} {
+	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.watchExchanges, g.keep, g.faces.keep, g.keepPeers, g.keepStated} {
 		background.Go(func() { run(watching) })
 	}
 	var servers []*http.Server
@@ -157,6 +159,9 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	g.drain(open, servers)
 	die()
 	doors.Wait()
+	for _, f := range g.fronts2 {
+		f.server.Close()
+	}
 	stopWatching()
 	background.Wait()
 	g.peering.Wait()
@@ -166,6 +171,8 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 // open serves a TLS listener.
 func (g *Gateway) open(ctx context.Context, doors *sync.WaitGroup, l net.Listener, admin bool) []*http.Server {
 	e := &entrance{g: g, admin: admin, public: newFeed(l.Addr()), agent: newFeed(l.Addr()), tunnels: g.tunnel}
+	e.front2 = newFront2(e)
+	g.fronts2 = append(g.fronts2, e.front2)
 	public := g.server(http.HandlerFunc(e.handle))
 	agent := g.server(g.cfg.Agent)
 	agent.ReadTimeout, agent.WriteTimeout = time.Minute, time.Minute
@@ -205,6 +212,18 @@ func (g *Gateway) drain(open []net.Listener, servers []*http.Server) {
 	g.peers.news() // other gateways open nothing here any more and let go of what is idle
 	var each sync.WaitGroup
 	each.Go(func() { g.settle(ctx, g.forwards.count) })
+	each.Go(func() {
+		if g.fronts.drain(ctx) != nil {
+			g.cutAll()
+		}
+	})
+	for _, f := range g.fronts2 {
+		each.Go(func() {
+			if f.drain(ctx) != nil {
+				g.cutAll()
+			}
+		})
+	}
 	for _, s := range servers {
 		each.Go(func() {
 			if s.Shutdown(ctx) != nil {

@@ -1,9 +1,9 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"postern/internal/access"
@@ -13,58 +13,96 @@ import (
 	"postern/internal/wire"
 )
 
-// handle answers a request at an entrance: it finds out for whom it is meant, by the request's own
-// authority, and hands it on.
+// handle answers a request for a page or an API of our own, which net/http's server has read: by the request's own authority.
 func (e *entrance) handle(w http.ResponseWriter, r *http.Request) {
 	g := e.g
-	// Who does not read our answers must not keep them here. What is relayed is watched instead.
+	// Who does not read our answers must not keep them here.
 	within(http.NewResponseController(w), g.limits.PageWrite)
 	id := web.NewRequestID()
 	g.metrics.usage.arrived.Inc()
-	refuse := func(f failure) {
-		g.turnAwayEarly(r, id, &f)
-		f.write(w, r, id)
-	}
-	v := g.view.Load()
-	if v == nil {
-		refuse(notReady)
-		return
-	}
-	if !allowedMethod(r.Method) {
-		refuse(badMethod)
-		return
-	}
-	if !strings.HasPrefix(r.RequestURI, "/") {
-		refuse(*badRequest("the request target must start with /"))
-		return
-	}
-	name, ok := parseAuthority(r.Host)
+	host := r.Host
 	if other, both := r.Header["Host"]; both && (len(other) != 1 || other[0] != r.Host) {
-		ok = false // HTTP/2 with an :authority and another Host
+		host = "" // HTTP/2 with an :authority and another Host
 	}
-	if !ok {
-		refuse(*badRequest("the host is missing or malformed"))
+	_, place, f := e.judge(g.view.Load(), r.TLS, asked{r.Method, r.RequestURI, host})
+	if f == nil && place == placeApplication {
+		f = &misdirected // applications have connections of their own, which another engine reads
+	}
+	if f != nil {
+		early := wire.Record{Request: id, Client: r.RemoteAddr, Protocol: r.Proto, Method: r.Method, Host: r.Host, UserAgent: bounded(r.UserAgent())}
+		if r.URL != nil {
+			early.Path = r.URL.Path
+		}
+		g.turnedAway(early, f)
+		f.write(w, r, id, navigation(r.Method, fieldsOf(r.Header)))
 		return
 	}
-	place := v.place(name.host)
-	if !g.covers(r.TLS, name.host) || place != placeNone && !e.serves(place) {
-		refuse(misdirected)
-		return
-	}
-	switch place {
-	case placePortal:
-		defer g.metrics.usage.outcomes[wire.OutcomeServed].Inc()
+	defer g.metrics.usage.outcomes[wire.OutcomeServed].Inc()
+	if place == placePortal {
 		g.portal(w, r, id)
-	case placeAdmin:
-		defer g.metrics.usage.outcomes[wire.OutcomeServed].Inc()
-		g.own(g.cfg.Admin, w, r.WithContext(web.WithRequestID(r.Context(), id)))
-	case placeApplication:
-		x := exchangeOf(w, r, id)
-		x.host = name.host
-		g.exchange(x, v)
-	default:
-		refuse(notPublished)
+		return
 	}
+	g.own(g.cfg.Admin, w, r.WithContext(web.WithRequestID(r.Context(), id)))
+}
+
+// serveExchange serves a request that an engine of ours has read on a connection for applications. here: it is for such a
+// connection by its scheme and protocol.
+func (e *entrance) serveExchange(x *exchange, c *conn, authority string, here bool) {
+	g := e.g
+	g.metrics.usage.arrived.Inc()
+	v := g.view.Load()
+	host, place, why := e.judge(v, c.hello, asked{x.method, x.target, authority})
+	if why == nil && (place != placeApplication || !here) {
+		why = &misdirected // the portal and the admin center have connections of their own; what TLS protects is https (RFC 9110 section 7.4)
+	}
+	if why != nil {
+		e.turnAway(x, authority, why)
+		return
+	}
+	x.host = host
+	g.exchange(x, v)
+}
+
+// turnAway answers a request that is nobody's.
+func (e *entrance) turnAway(x *exchange, authority string, why *failure) {
+	g := e.g
+	x.record.Time = g.now().UTC()
+	t, _, _ := parseTarget(x.target)
+	g.turnedAway(wire.Record{Request: x.id, Client: x.peer, Protocol: x.protocol, Method: x.method, Host: authority, Path: t.path,
+		UserAgent: bounded(x.userAgent())}, why)
+	w, r := x.page()
+	why.write(w, r, x.id, navigation(x.method, x.fields))
+	x.reply.Within(g.limits.PageWrite)
+	x.own.send()
+	x.finish()
+}
+
+// asked is what of a request decides where it goes.
+type asked struct{ method, target, authority string }
+
+// judge finds out for whom a request is meant, by its own authority, or why nobody here takes it.
+func (e *entrance) judge(v *view, state *tls.ConnectionState, q asked) (host string, p place, f *failure) {
+	if v == nil {
+		return "", placeNone, &notReady
+	}
+	if !allowedMethod(q.method) {
+		return "", placeNone, &badMethod
+	}
+	if q.target == "" || q.target[0] != '/' {
+		return "", placeNone, badRequest("the request target must start with /")
+	}
+	name, ok := parseAuthority(q.authority)
+	if !ok {
+		return "", placeNone, badRequest("the host is missing or malformed")
+	}
+	p = v.place(name.host)
+	switch {
+	case !e.g.covers(state, name.host) || p != placeNone && !e.serves(p):
+		return "", placeNone, &misdirected
+	case p == placeNone:
+		return "", placeNone, &notPublished
+	}
+	return name.host, p, nil
 }
 
 func (g *Gateway) portal(w http.ResponseWriter, r *http.Request, id string) {
@@ -111,13 +149,16 @@ func (g *Gateway) crl(w http.ResponseWriter, r *http.Request) {
 // exchange carries one request to an application from its head to its record.
 func (g *Gateway) exchange(x *exchange, v *view) {
 	x.record = wire.Record{
-		Time: g.now().UTC(), Request: x.id, Gateway: g.cfg.ID, Client: x.client.String(), Protocol: x.protocol,
-		Method: x.method, Host: x.host, Action: "allow", UserAgent: agentOf(x.header),
+		Time: g.now().UTC(), Request: x.id, Gateway: g.cfg.ID, Client: x.peer, Protocol: x.protocol,
+		Method: x.method, Host: x.host, Action: "allow", UserAgent: bounded(x.userAgent()),
 	}
 	defer g.end(x)
 	if err := g.answer(x, v); err != nil {
-		x.reply.Within(g.limits.PageWrite)
 		g.fail(x, err)
+	}
+	if x.own != nil {
+		x.reply.Within(g.limits.PageWrite)
+		x.own.send()
 	}
 }
 
@@ -157,8 +198,9 @@ func (g *Gateway) answer(x *exchange, v *view) error {
 		return badRequest(err.Error())
 	}
 	x.app = r.published
+	x.idle, x.patience = orDefault(r.IdleTimeout, access.DefaultIdleTimeout), orDefault(r.BackendTimeout, access.DefaultBackendTimeout)
 	x.record.Application = string(r.ID)
-	x.secret = cookie(x.header["Cookie"], sessionCookieName(r.published))
+	x.secret = cookie(x.fields, sessionCookieName(r.published))
 	if !x.takeCredential() {
 		return g.refuseCredential(x, "invalid_request", "More than one credential of Postern was sent, or one in a form that is not known.")
 	}
@@ -184,9 +226,9 @@ func (g *Gateway) answer(x *exchange, v *view) error {
 // provesAgain reports whether a page is a good moment to send its browser by the upstream of its user, which is due
 // to be asked once more. What a page asks for by itself, and pages within pages, go on meanwhile.
 func (x *exchange) provesAgain(who *access.Principal, now time.Time) bool {
-	if who.Reprove.IsZero() || now.Before(who.Reprove) || x.credential || x.method != http.MethodGet || !navigation(x.method, x.header) {
+	if who.Reprove.IsZero() || now.Before(who.Reprove) || x.credential || x.method != http.MethodGet || !navigation(x.method, x.fields) {
 		return false
 	}
-	dest := x.header.Get("Sec-Fetch-Dest")
+	dest := string(x.fields.Get("sec-fetch-dest"))
 	return dest == "" || dest == "document"
 }

@@ -261,8 +261,18 @@ func TestMisdirected(t *testing.T) {
 	w, _, _ := newSite(t)
 	c := w.tls("portal.test")
 	fmt.Fprintf(c, "GET /mark HTTP/1.1\r\nHost: wiki.test\r\nCookie: %s\r\nConnection: close\r\n\r\n", signedIn)
-	if text, _ := io.ReadAll(c); !strings.HasPrefix(string(text), "HTTP/1.1 200") {
-		t.Errorf("a host that the certificate covers: %q", text)
+	if text, _ := io.ReadAll(c); !strings.HasPrefix(string(text), "HTTP/1.1 421") {
+		t.Errorf("an application on a connection made for the portal: %q", text)
+	}
+	c = w.tls("wiki.test")
+	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: portal.test\r\nConnection: close\r\n\r\n")
+	if text, _ := io.ReadAll(c); !strings.HasPrefix(string(text), "HTTP/1.1 421") {
+		t.Errorf("the portal on a connection made for an application: %q", text)
+	}
+	c = w.tls("wiki.test")
+	fmt.Fprintf(c, "GET /mark HTTP/1.1\r\nHost: other.test\r\nCookie: %s\r\nConnection: close\r\n\r\n", signedIn)
+	if text, _ := io.ReadAll(c); strings.HasPrefix(string(text), "HTTP/1.1 421") {
+		t.Errorf("another application that the certificate covers: %q", text)
 	}
 	c = w.tls("portal.test")
 	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: wiki.example\r\nConnection: close\r\n\r\n")

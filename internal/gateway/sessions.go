@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,12 +25,14 @@ func isAway(err error) bool {
 // A sessionKey is a hash of the application, the host and the cookie: cookies themselves are not kept.
 type sessionKey [sha256.Size]byte
 
-func keyOf(app access.ID, host, cookie string) sessionKey {
-	return sha256.Sum256([]byte(string(app) + "\n" + host + "\n" + cookie))
+func keyOf(app access.ID, host, kind, secret string) sessionKey {
+	var buffer [512]byte // enough for what is usual
+	text := append(append(append(buffer[:0], app...), '\n'), host...)
+	return sha256.Sum256(append(append(append(text, '\n'), kind...), secret...))
 }
 
 type knownSession struct {
-	who     access.Principal
+	who     *access.Principal // never changed
 	checked time.Time
 	until   time.Time // of a credential: when it is good no more for what begins
 }
@@ -40,11 +41,11 @@ func (s *knownSession) good(now time.Time) bool { return s.until.IsZero() || now
 
 // sessionKey gives the key of an exchange's cookie or credential. One is never taken for the other.
 func (x *exchange) sessionKey() sessionKey {
-	secret := x.secret
+	kind := ""
 	if x.credential {
-		secret = "credential\n" + secret
+		kind = "credential\n"
 	}
-	return keyOf(x.app.ID, x.app.external.Authority(), secret)
+	return keyOf(x.app.ID, x.app.external.Authority(), kind, x.secret)
 }
 
 // sessionCache remembers who a cookie stood for, for a moment while the control plane is there and
@@ -65,7 +66,7 @@ func newSessionCache(source Sessions, limits Limits, now func() time.Time) *sess
 }
 
 // look gives the principal of a session cookie; anew asks the control plane whatever is known.
-func (c *sessionCache) look(ctx context.Context, x *exchange, anew bool) (*access.Principal, error) {
+func (c *sessionCache) look(asking func() context.Context, x *exchange, anew bool) (*access.Principal, error) {
 	key := x.sessionKey()
 	now := c.now()
 	c.mu.Lock()
@@ -74,17 +75,17 @@ func (c *sessionCache) look(ctx context.Context, x *exchange, anew bool) (*acces
 	c.mu.Unlock()
 	ok = ok && (anew || session.good(now))
 	if ok && !anew && now.Sub(session.checked) < c.limits.SessionFresh {
-		return &session.who, nil
+		return session.who, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(asking(), lookupTimeout)
 	defer cancel()
 	who, until, err := c.ask(ctx, x)
 	switch {
 	case err == nil:
-		c.keep(key, knownSession{who, now, until}, ending)
+		c.keep(key, knownSession{&who, now, until}, ending)
 		return &who, nil
 	case isAway(err) && ok && c.still(key, now):
-		return &session.who, nil
+		return session.who, nil
 	case isAway(err):
 		return nil, fault.Unavailable("Postern cannot check your session at the moment.").After(5 * time.Second).Because(err)
 	}
@@ -115,7 +116,7 @@ func (x *exchange) shown(app *published, secret string) access.Credential {
 
 func (x *exchange) clientAddress() string { return x.client.Addr().Unmap().String() }
 
-func (x *exchange) userAgent() string { return strings.Join(x.header["User-Agent"], " ") }
+func (x *exchange) userAgent() string { return string(x.fields.Get("user-agent")) }
 
 // still reports whether a session may be honoured without the control plane.
 func (c *sessionCache) still(key sessionKey, now time.Time) bool {
@@ -159,7 +160,7 @@ func (c *sessionCache) end(about func(access.Principal) bool) {
 	defer c.mu.Unlock()
 	c.ending++
 	for key, session := range c.known {
-		if about(session.who) {
+		if about(*session.who) {
 			delete(c.known, key)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -532,7 +531,7 @@ func TestDrain(t *testing.T) {
 		if err == nil {
 			_, err = io.ReadAll(res.Body)
 			if res.StatusCode != 200 {
-				err = errors.New(res.Status)
+				err = fmt.Errorf("%s: %v", res.Status, res)
 			}
 		}
 		answer <- err

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"strconv"
 	"sync"
 
@@ -139,30 +138,20 @@ const (
 	maxAgent         = 512 // bytes of what a client calls itself
 )
 
-// agentOf gives what a client calls itself, bounded.
-func agentOf(h http.Header) string {
-	if list := h["User-Agent"]; len(list) > 0 {
-		return list[0][:min(len(list[0]), maxAgent)]
-	}
-	return ""
-}
+// bounded cuts what a client calls itself.
+func bounded(agent string) string { return agent[:min(len(agent), maxAgent)] }
 
-// turnAwayEarly counts and records a request that was answered before there was an exchange: no application is known of it.
-func (g *Gateway) turnAwayEarly(r *http.Request, id string, f *failure) {
+// turnedAway counts and records a request that was answered before there was an exchange: no application is known of it.
+func (g *Gateway) turnedAway(r wire.Record, f *failure) {
 	g.metrics.answered("", f.status)
-	record := wire.Record{
-		Time: g.now().UTC(), Request: id, Gateway: g.cfg.ID, Client: r.RemoteAddr, Protocol: r.Proto, Method: r.Method, Host: r.Host,
-		UserAgent: agentOf(r.Header), Status: f.status, Action: "deny", Reason: f.reason, Hop: f.hop, Outcome: wire.OutcomeRefused, Complete: true,
-	}
+	r.Time, r.Gateway, r.Status, r.Reason, r.Hop, r.Complete = g.now().UTC(), g.cfg.ID, f.status, f.reason, f.hop, true
+	r.Action, r.Outcome = "deny", wire.OutcomeRefused
 	if f.reason == notReady.reason {
-		record.Outcome, record.Action = wire.OutcomeFailed, "allow"
+		r.Outcome, r.Action = wire.OutcomeFailed, "allow"
 	}
-	g.metrics.usage.outcomes[record.Outcome].Inc()
-	if r.URL != nil {
-		record.Path = r.URL.Path
-	}
+	g.metrics.usage.outcomes[r.Outcome].Inc()
 	if g.cfg.Recorder != nil {
-		g.cfg.Recorder.Record(record)
+		g.cfg.Recorder.Record(r)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 const (
 	watchRetry   = 500 * time.Millisecond // after an error of the control plane, doubling to watchPause
 	watchPause   = 5 * time.Second
-	sweepEvery   = 500 * time.Millisecond // for links whose connector drains
+	sweepEvery   = 500 * time.Millisecond // for links whose connector drains, and for backend connections that are idle
 	endingsPause = 100 * time.Millisecond
 	recheckAfter = time.Minute // a long exchange's session is looked up again, since sessions expire
 )

@@ -4,35 +4,51 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
 	"net/http"
-	"strings"
 	"sync"
+
+	"postern/internal/field"
 )
 
 // upgrade joins client and backend once the backend has answered 101 to a WebSocket's request.
-func (g *Gateway) upgrade(x *exchange, r route, res *http.Response) error {
-	backend, ok := res.Body.(io.ReadWriteCloser)
-	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
+func (g *Gateway) upgrade(x *exchange, c *carriage) error {
+	res := &c.backend.res
+	if !field.EqualFold(res.Fields.Get("upgrade"), "websocket") {
 		return errors.New("the backend switched to another protocol than the one asked for")
 	}
-	header := responseHeader(res.Header, r.published, x.id)
-	delete(header, "Content-Type")
-	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	h := newHead()
+	defer h.release()
+	h.response(res.Fields, x.app, x.id, false)
 	x.mu.Lock()
-	if x.ctx.Err() != nil {
+	if x.reason != nil {
 		x.mu.Unlock()
-		return errClientGone
+		return x.reason
 	}
 	x.answered = true
 	x.mu.Unlock()
 	x.record.Status = http.StatusSwitchingProtocols
-	client, err := x.reply.Upgrade(header)
+	x.enter(phaseReceiving)
+	client, err := x.reply.Upgrade(h.list)
 	if err != nil {
 		return errClientGone
 	}
-	x.touch()
-	x.phase.Store(phaseReceiving)
-	return g.join(x, client, backend)
+	return g.join(x, client, &switched{c.backend.in.Unread(), c.backend.stream})
+}
+
+// switched is a connection whose first bytes were read already.
+type switched struct {
+	first []byte
+	net.Conn
+}
+
+func (s *switched) Read(p []byte) (int, error) {
+	if len(s.first) == 0 {
+		return s.Conn.Read(p)
+	}
+	n := copy(p, s.first)
+	s.first = s.first[n:]
+	return n, nil
 }
 
 // join copies both ways until one side ends, then closes both.

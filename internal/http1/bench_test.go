@@ -41,7 +41,7 @@ func BenchmarkExchange(b *testing.B) {
 		if err := front.Request(&q); err != nil {
 			b.Fatal(err)
 		}
-		toBack.RequestLine(q.Method, q.Target)
+		toBack.RequestLine("GET", string(q.Target))
 		for i := range q.Fields {
 			toBack.Field(q.Fields[i].Name, q.Fields[i].Value)
 		}

@@ -43,6 +43,35 @@ func (b *Body) Done() bool { return b.err == io.EOF }
 // Trailer gives the fields that came after the content. They are good as long as the head is.
 func (b *Body) Trailer() field.Fields { return b.trailer }
 
+// Ready reports whether Read has something to give without waiting for the connection: whoever passes on what comes knows by it
+// when to hold back nothing.
+func (b *Body) Ready() bool {
+	unread := b.r.buf[b.r.start:b.r.fill]
+	if b.err != nil || !b.chunked || b.left > 0 {
+		return b.err != nil || len(unread) > 0
+	}
+	if b.inChunk {
+		if len(unread) < 2 {
+			return false
+		}
+		unread = unread[2:]
+	}
+	end := bytes.IndexByte(unread, '\n')
+	if end < 0 {
+		return false
+	}
+	rest := unread[end+1:]
+	if unread[0] == '0' { // most likely the last chunk, after which trailers may come
+		return bytes.HasPrefix(rest, crlf) || bytes.Contains(rest, crlfTwice)
+	}
+	return len(rest) > 0
+}
+
+var (
+	crlf      = []byte("\r\n")
+	crlfTwice = []byte("\r\n\r\n")
+)
+
 // Read reads what there is, as it comes. io.EOF: the message is whole; an end of the connection before that is a
 // TruncatedError.
 func (b *Body) Read(p []byte) (int, error) {

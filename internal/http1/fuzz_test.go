@@ -95,7 +95,7 @@ func write(t *testing.T, q *http1.Request, content []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := http1.NewWriter(&out)
-	w.RequestLine(q.Method, q.Target)
+	w.RequestLine(string(q.Method), string(q.Target))
 	for i := range q.Fields {
 		if f := &q.Fields[i]; !f.Is("content-length") && !f.Is("transfer-encoding") {
 			w.Field(f.Name, f.Value)

@@ -19,9 +19,9 @@ func classes() (target, host [256]bool) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-func allOf(b []byte, class *[256]bool) bool {
-	for _, c := range b {
-		if !class[c] {
+func allOf[T []byte | string](b T, class *[256]bool) bool {
+	for i := range len(b) {
+		if !class[b[i]] {
 			return false
 		}
 	}

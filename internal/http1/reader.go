@@ -2,7 +2,9 @@ package http1
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"os"
 	"sync"
 
 	"postern/internal/field"
@@ -73,7 +75,7 @@ func (r *Reader) Unread() []byte {
 
 // Close gives back what memory is held. What was read is not good any more.
 func (r *Reader) Close() {
-	r.release()
+	r.Release()
 	if r.buf != nil {
 		giveBuffer(r.buf)
 		r.buf, r.start, r.fill = nil, 0, 0
@@ -81,13 +83,13 @@ func (r *Reader) Close() {
 	r.err = io.ErrClosedPipe
 }
 
-// release ends the use of the last message's head.
-func (r *Reader) release() {
+// Release ends the use of the message that was read last, and gives back what memory it took.
+func (r *Reader) Release() {
 	if r.head != nil {
 		giveBuffer(r.head)
 		r.head = nil
 	}
-	clear(r.fields[:cap(r.fields)])
+	clear(r.fields)
 	r.fields, r.headEnd = r.fields[:0], 0
 	if r.buf != nil && r.start == r.fill {
 		giveBuffer(r.buf)
@@ -101,7 +103,7 @@ func (r *Reader) Wait() error {
 	if r.err != nil {
 		return r.err
 	}
-	r.release()
+	r.Release()
 	if r.Buffered() > 0 {
 		return nil
 	}
@@ -113,8 +115,7 @@ func (r *Reader) Wait() error {
 			return nil
 		}
 		if err != nil {
-			r.err = err
-			return err
+			return r.ended(err)
 		}
 	}
 }
@@ -136,10 +137,26 @@ func (r *Reader) more(most int) error {
 			err = io.ErrNoProgress
 		}
 		if err != nil {
-			r.err = err
-			return err
+			return r.ended(err)
 		}
 	}
+}
+
+// ended keeps the error of a connection, but for a deadline, after which it can be read on.
+func (r *Reader) ended(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		r.err = err
+	}
+	return err
+}
+
+// Peek waits until the peer sends something more or its connection ends, for whoever wants to know whether it is still
+// there. The message that was read last stays good. After os.ErrDeadlineExceeded everything goes on as if nothing had been.
+func (r *Reader) Peek() error {
+	if r.Buffered() > 0 {
+		return nil
+	}
+	return r.more(smallBuffer)
 }
 
 // makeRoom sees to it that there is room to read into.

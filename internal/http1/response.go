@@ -27,10 +27,16 @@ const maxInterim = 16
 
 // Response reads a response's head. One of the class 1xx is given like the others: the final one follows, except after
 // 101, with which the connection is not HTTP any more. Every error is of status 502, and the connection is of
-// no use after it.
+// no use after it. It waits, holding a buffer: whoever asked expects an answer. io.EOF and os.ErrDeadlineExceeded: nothing of
+// one has come.
 func (r *Reader) Response(into *Response, asked Asked) error {
-	if err := r.Wait(); err != nil {
-		return err
+	if r.err != nil {
+		return r.err
+	}
+	if r.Release(); r.Buffered() == 0 {
+		if err := r.more(r.limits.Head); err != nil {
+			return err
+		}
 	}
 	if err := r.response(into, asked); err != nil {
 		return r.fail(ofBackend(err))

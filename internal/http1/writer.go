@@ -35,14 +35,14 @@ var (
 func NewWriter(dst io.Writer) *Writer { return &Writer{dst: dst} }
 
 // RequestLine begins a request.
-func (w *Writer) RequestLine(method, target []byte) {
+func (w *Writer) RequestLine(method, target string) {
 	if len(method) == 0 || len(target) == 0 || !field.Token(method) || !allOf(target, &isTarget) {
 		w.broke(ErrUnwritable)
 		return
 	}
-	w.put(method)
-	w.put(space)
-	w.put(target)
+	w.text(method)
+	w.text(" ")
+	w.text(target)
 	w.text(" HTTP/1.1\r\n")
 }
 

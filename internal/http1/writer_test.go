@@ -13,7 +13,7 @@ import (
 
 func TestWriter(t *testing.T) {
 	get := func(w *http1.Writer) {
-		w.RequestLine([]byte("GET"), []byte("/x?y"))
+		w.RequestLine("GET", "/x?y")
 		w.Field([]byte("Host"), []byte("a"))
 	}
 	tests := []struct {
@@ -76,8 +76,8 @@ func TestWriter(t *testing.T) {
 			w.EndHead(0, false)
 			return w.End(nil)
 		}, "", http1.ErrUnwritable},
-		{"a blank in a target", func(w *http1.Writer) error { w.RequestLine([]byte("GET"), []byte("/ x")); return w.End(nil) }, "", http1.ErrUnwritable},
-		{"no method", func(w *http1.Writer) error { w.RequestLine(nil, []byte("/")); return w.End(nil) }, "", http1.ErrUnwritable},
+		{"a blank in a target", func(w *http1.Writer) error { w.RequestLine("GET", "/ x"); return w.End(nil) }, "", http1.ErrUnwritable},
+		{"no method", func(w *http1.Writer) error { w.RequestLine("", "/"); return w.End(nil) }, "", http1.ErrUnwritable},
 		{"a status that is none", func(w *http1.Writer) error { w.StatusLine(99); return w.End(nil) }, "", http1.ErrUnwritable},
 		{"two framings", func(w *http1.Writer) error {
 			get(w)

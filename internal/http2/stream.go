@@ -3,6 +3,7 @@ package http2
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -64,6 +65,9 @@ type deadline struct {
 	timer *time.Timer
 	over  bool
 }
+
+// Conn gives the connection that carries the stream.
+func (st *Stream) Conn() net.Conn { return st.c.net }
 
 // Request gives the request. It is good until Handle returns.
 func (st *Stream) Request() *Request { return &st.request }

@@ -56,6 +56,13 @@ func (st *Stream) readLocked(p []byte) (int, error) {
 	}
 }
 
+// Idle reports whether the peer has sent nothing that is unread and has not ended the stream either.
+func (st *Stream) Idle() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.q.bytes == 0 && st.readError() == nil
+}
+
 // readError says why nothing can be read when there is nothing to read. st.mu is held.
 func (st *Stream) readError() error {
 	switch {
