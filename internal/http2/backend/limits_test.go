@@ -166,3 +166,19 @@ func TestManyIdle(t *testing.T) {
 	s.Close()
 	eventually(t, "nothing is held", func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.out == nil })
 }
+
+// TestNoTable: the first head says that there is no table, which decoders want to hear that allow none, and no later one uses any.
+func TestNoTable(t *testing.T) {
+	c, p := scripted(t, Config{}, http2.Setting{ID: http2.SettingHeaderTableSize, Val: 0})
+	p.Framer.ReadMetaHeaders = nil
+	r := get("/")
+	r.Fields = fields("X-Repeated", "value", "Authorization", "Bearer secret")
+	var blocks []string
+	for range 2 {
+		must(c.Open(r))(t)
+		blocks = append(blocks, string(await[*http2.HeadersFrame](p).HeaderBlockFragment()))
+	}
+	if blocks[0] != "\x20"+blocks[1] || !strings.Contains(blocks[1], "x-repeated\x05value") || !strings.Contains(blocks[1], "\x1f\x08\x0dBearer secret") {
+		t.Errorf("%q", blocks)
+	}
+}
