@@ -92,6 +92,7 @@ type exchange struct {
 	app        *published                       // set once, before it is registered
 	own        *page                            // of ours that answers it, once one is made
 	idle       time.Duration                    // how long nothing may move
+	trailing   bool                             // the reply is one of gRPC, whose trailers tell how it ended
 	patience   time.Duration                    // how long the backend may take to answer
 	who        atomic.Pointer[access.Principal] // nil for nobody
 	decided    atomic.Bool                      // who is final, unless something ends

@@ -106,6 +106,10 @@ func failureOf(err error) *failure {
 		if refusal.Timeout {
 			f.status, f.reason = http.StatusGatewayTimeout, f.reason+"-timeout"
 		}
+		if refusal.Code == wire.CodeNoHTTP2 {
+			f.reason, f.title = "backend-no-http2", "The application does not speak HTTP/2"
+			f.message = "The application is set to be spoken to by HTTP/2, which it does not agree to."
+		}
 		f.err, f.advice = err, "Try again in a moment. "+askAdmin
 		return &f
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"postern/internal/access"
+	"postern/internal/field"
 	"postern/internal/http1"
 	"postern/internal/wire"
 )
@@ -29,13 +30,26 @@ func (g *Gateway) forward(x *exchange, r route) error {
 		return x.cause(err)
 	}
 	defer c.end()
-	res := &c.backend.res
+	status, fields := c.reply()
 	x.record.FirstByte = x.since()
-	g.connectionAuth.notice(r.published, res.Fields, "www-authenticate")
-	if res.Status == http.StatusSwitchingProtocols {
-		return g.upgrade(x, c)
+	g.connectionAuth.notice(r.published, fields, "www-authenticate")
+	if one, ok := c.(*carriage); ok && status == http.StatusSwitchingProtocols {
+		return g.upgrade(x, one)
 	}
 	return x.cause(c.relay())
+}
+
+// A carried exchange has the head of its reply.
+type carried interface {
+	reply() (status int, fields field.Fields)
+	// relay sends the reply to the client as it comes.
+	relay() error
+	// end lets go of what carried the exchange.
+	end()
+}
+
+func (c *carriage) reply() (status int, fields field.Fields) {
+	return c.backend.res.Status, c.backend.res.Fields
 }
 
 // A carriage is an exchange on its way: with the link, the backend connection and whatever sends the body.
@@ -57,7 +71,7 @@ func (c *carriage) end() {
 
 // roundTrip sends the request through one connector after another, as long as nothing of it can
 // have reached the backend, until there is a reply. The link's load stays taken.
-func (g *Gateway) roundTrip(x *exchange, r route, private string) (*carriage, error) {
+func (g *Gateway) roundTrip(x *exchange, r route, private string) (carried, error) {
 	deadline := x.started.Add(x.patience)
 	var tried map[*link]bool // made when one is not enough
 	var last error
@@ -123,9 +137,17 @@ func (x *exchange) movable(err error, l *link) bool {
 	return (lost(err) || !l.usable()) && x.repeatable()
 }
 
-// send does one attempt. One on a kept connection that the backend was just closing does not count:
+// send sends the request over a link.
+func (x *exchange) send(l *link, key poolKey, r route) (carried, error) {
+	if x.speaks2(r, key.private) {
+		return x.send2(l, key, r)
+	}
+	return x.send1(l, key, r)
+}
+
+// send1 does one attempt. One on a kept connection that the backend was just closing does not count:
 // it is done again, once, if repeating it is safe.
-func (x *exchange) send(l *link, key poolKey, r route) (*carriage, error) {
+func (x *exchange) send1(l *link, key poolKey, r route) (carried, error) {
 	c, err := x.attempt(l, key, r, false)
 	if stale, ok := errors.AsType[*staleError](err); ok {
 		if x.why() == nil && x.repeatable() {
@@ -137,7 +159,10 @@ func (x *exchange) send(l *link, key poolKey, r route) (*carriage, error) {
 	if stale, ok := errors.AsType[*staleError](err); ok {
 		err = stale.err
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // A staleError may come from nothing but the age of the connection.

@@ -39,7 +39,12 @@ func (x *exchange) page() (http.ResponseWriter, *http.Request) {
 // send sends the page. The client may be gone: then there is nobody to tell.
 func (p *page) send() {
 	x := p.x
-	p.WriteHeader(http.StatusOK)                                // if nothing was said
+	p.WriteHeader(http.StatusOK) // if nothing was said
+	if kind := grpcType(x.fields); kind != "" && p.status >= 300 {
+		p.header = grpcHeader(kind, p.status, p.header, p.body.Bytes())
+		p.status = http.StatusOK
+		p.body.Reset()
+	}
 	p.header.Set("Date", x.record.Time.Format(http.TimeFormat)) // RFC 9110 section 6.6.1
 	length := int64(p.body.Len())
 	if x.method == http.MethodHead && p.status != http.StatusNoContent && p.status != http.StatusNotModified {

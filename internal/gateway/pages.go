@@ -30,7 +30,9 @@ func (g *Gateway) fail(x *exchange, err error) {
 	answered := x.answered
 	x.mu.Unlock()
 	if answered {
-		x.abort(err)
+		if !x.endGRPC(f) {
+			x.abort(err)
+		}
 		return
 	}
 	w, r := x.page()

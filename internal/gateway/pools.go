@@ -64,8 +64,9 @@ type pool struct {
 type pools struct {
 	link *link
 
-	mu   sync.Mutex // guards the fields below
-	open map[poolKey]*pool
+	mu    sync.Mutex // guards the fields below
+	open  map[poolKey]*pool
+	open2 map[poolKey]*pool2
 }
 
 // get gives a connection for an exchange: the one that was used last, or a new one. fresh: a new one, since those that
@@ -179,6 +180,7 @@ func (s *pools) retire(condition func(poolKey) bool) {
 	for _, b := range gone {
 		b.close()
 	}
+	s.retire2(condition)
 }
 
 // sweep closes what was idle for too long, or what its backend ended.
@@ -202,6 +204,7 @@ func (s *pools) sweep(now time.Time) {
 	for _, b := range gone {
 		b.close()
 	}
+	s.sweep2(now)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -219,26 +222,36 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // dial opens a stream to the application's backend, for everybody (who is nil) or for one user.
 func (l *link) dial(x *exchange, who *access.Principal) (*tunnel.Stream, error) {
+	s, _, err := l.dialOffering(x, who, nil)
+	return s, err
+}
+
+// dialOffering does so and says what is spoken to a backend with TLS; nil: HTTP/1.1.
+func (l *link) dialOffering(x *exchange, who *access.Principal, alpn []string) (*tunnel.Stream, wire.Opened, error) {
+	var opened wire.Opened
 	began, app := time.Now(), x.app
 	ctx, cancel := context.WithTimeout(x.context(), openTimeout)
 	defer cancel()
 	grant, err := l.g.grants.grant(ctx, app.ID, who)
 	if err != nil {
-		return nil, &dialError{fmt.Errorf("ask for a grant: %w", err)}
+		return nil, opened, &dialError{fmt.Errorf("ask for a grant: %w", err)}
 	}
-	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version, Request: x.id}
+	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version, Request: x.id, ALPN: alpn}
 	if who := x.who.Load(); who != nil {
 		open.User = who.Name
 	}
-	s, _, err := l.openShown(ctx, l.forwarding(open, who), grant)
+	s, answer, err := l.openShown(ctx, l.forwarding(open, who), grant)
 	if err != nil {
 		if refusal, ok := err.(*wire.Refusal); ok && refusal.Phase == wire.PhaseGrant {
 			l.g.grants.drop(app.ID, who) // the next attempt brings a new one
 		}
-		return nil, &dialError{err}
+		return nil, opened, &dialError{err}
 	}
 	x.record.Open = time.Since(began)
-	return s, nil
+	if alpn != nil {
+		opened, _ = wire.Decode[wire.Opened](answer) // one that cannot be read says nothing of ALPN, which is dealt with
+	}
+	return s, opened, nil
 }
 
 // openShown opens a stream with a grant: in full the first time, then by its hash.

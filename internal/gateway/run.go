@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postern/internal/fault"
+	h2 "postern/internal/http2/backend"
 	"postern/internal/tunnel"
 )
 
@@ -31,6 +32,7 @@ type Gateway struct {
 	metrics    *metrics
 	faces      *faces
 	budget     *tunnel.Budget
+	windows2   *h2.Budget
 	census     *census
 	conns      atomic.Uint64
 	started    time.Time
@@ -71,7 +73,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, log: cfg.Log, now: cfg.Now, limits: limits,
 		faces:  newFaces(cfg.Keys, cfg.Now),
-		budget: tunnel.NewBudget(0),
+		budget: tunnel.NewBudget(0), windows2: h2.NewBudget(windows2),
 		census: newCensus(limits),
 		first:  make(chan struct{}),
 		links:  newLinks(), live: newLive(limits), fronts: newFronts(), peers: newPeers(), forwards: newForwards(), started: time.Now(),

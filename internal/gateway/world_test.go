@@ -443,6 +443,7 @@ type connector struct {
 	grants  map[string]bool // hashes seen in full
 	opens   []wire.Open
 	refuse  *wire.Refusal
+	alpn    string // that backends choose
 	session *tunnel.Session
 }
 
@@ -553,7 +554,7 @@ func (c *connector) accept(s *tunnel.Stream) {
 		s.Refuse(wire.Encode(&wire.Refusal{Phase: wire.PhaseConnect, Code: "connection-refused", Message: err.Error()}))
 		return
 	}
-	if s.Accept(wire.Encode(wire.Opened{Address: address})) != nil {
+	if s.Accept(wire.Encode(wire.Opened{Address: address, ALPN: c.alpn})) != nil {
 		backend.Close()
 		return
 	}
