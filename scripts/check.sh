@@ -10,7 +10,7 @@ check_format() { local files; files=$(git ls-files -co --exclude-standard -- '*.
 check_vet() { go vet ./...; }
 check_staticcheck() { go tool staticcheck ./...; }
 check_imports() { go test ./internal/archtest/; }
-check_modules() { go mod tidy -diff && go mod verify >/dev/null; }
+check_modules() { go mod tidy -diff && go mod verify >/dev/null && ( cd test/grpc/programs && go mod tidy -diff ); }
 check_generated() { scripts/generate.sh --check; }
 check_scripts() {
   local files file

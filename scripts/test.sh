@@ -38,7 +38,7 @@ files_in_memory() {
 needs_system() { needs go initdb node npm; has_go_tests test/system || echo "test/system has no tests"; }
 run_system() {
   ( cd test/oidc && install_modules ) || return 1
-  go test -count=1 -timeout 40m ./test/system/... ./test/security/... ./test/oidc/...
+  go test -count=1 -timeout 40m ./test/system/... ./test/security/... ./test/oidc/... ./test/grpc/...
 }
 
 needs_lab() {
