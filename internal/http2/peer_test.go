@@ -161,11 +161,19 @@ func (p *peer) fields(block []byte) string {
 	return strings.Join(out, " ")
 }
 
-// wants reads what the server says, line by line.
+// wants reads what the server says, line by line. The end of content may come with the last of it or right after.
 func (p *peer) wants(lines ...string) {
 	p.t.Helper()
 	for _, want := range lines {
-		if got := p.next(); got != want {
+		got := p.next()
+		if got+" end" == want && strings.HasSuffix(got, `"`) {
+			id, _, _ := strings.Cut(got, " ")
+			if last := p.next(); last != id+` "" end` {
+				p.t.Fatalf("got %q after %q", last, got)
+			}
+			continue
+		}
+		if got != want {
 			p.t.Fatalf("got %q, want %q", got, want)
 		}
 	}

@@ -147,8 +147,8 @@ func TestRequests(t *testing.T) {
 				got, _, _ = strings.Cut(got, " ")
 				p.next() // the text
 			case got == "200":
-				got = strings.TrimPrefix(p.next(), fmt.Sprint(id, " "))
-				row.want = fmt.Sprintf("%q end", row.want)
+				p.wants(line(id, fmt.Sprintf("%q end", row.want)))
+				got = row.want
 			}
 			if got != row.want {
 				t.Fatalf("got %s, want %s", got, row.want)
