@@ -21,6 +21,7 @@ import (
 	"postern/internal/identity"
 	"postern/internal/posterntest/fresh"
 	"postern/internal/store"
+	"postern/internal/trafficlog"
 )
 
 const password = "correct horse battery staple"
@@ -36,6 +37,7 @@ func postern() *cobra.Command {
 type service struct {
 	url, key, ca string
 	control      *control.Control
+	traffic      *trafficlog.Log
 }
 
 // serve starts a service. Its clean-ups are given to cleanup.
@@ -50,19 +52,25 @@ func serve(dir string, cleanup func(func())) (service, error) {
 	if err != nil {
 		return service{}, err
 	}
-	c, err := control.New(ctx, control.Config{Store: db, Log: log, Passwords: identity.PasswordConfig{Cost: identity.Cost{Memory: 64, Time: 1, Lanes: 1}},
+	traffic, err := trafficlog.New(trafficlog.Config{Dir: filepath.Join(dir, "traffic")})
+	if err != nil {
+		return service{}, err
+	}
+	c, err := control.New(ctx, control.Config{Store: db, Traffic: traffic, Log: log, Passwords: identity.PasswordConfig{Cost: identity.Cost{Memory: 64, Time: 1, Lanes: 1}},
 		Names:   access.Names{PortalURL: "https://portal.example.com", AdminURL: "https://admin.example.com"},
 		Gateway: access.Gateway{ID: access.NewID(access.PrefixGateway, time.Now()), Address: "gateway.example.com:443"}})
 	if err != nil {
 		return service{}, err
 	}
 	running, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- c.Run(running) }()
+	go func() { ended <- traffic.Run(running) }()
 	server := httptest.NewTLSServer(admin.New(admin.Config{Control: c, Log: log}))
 	cleanup(func() {
 		server.Close()
 		cancel()
+		<-ended
 		<-ended
 		db.Close()
 	})
@@ -73,13 +81,20 @@ func serve(dir string, cleanup func(func())) (service, error) {
 	key, err := c.Setup(ctx, access.Actor{Kind: access.ActorAnyone, Address: "127.0.0.1"},
 		control.SetupRequest{Code: code, User: access.User{Name: "owner"}, Password: password})
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return service{server.URL, key, string(ca), c}, err
+	return service{server.URL, key, string(ca), c, traffic}, err
 }
 
 // A terminal runs commands in this process, as the owner of a service.
 type terminal struct{ *testing.T }
 
 func newTerminal(t *testing.T) terminal {
+	t.Helper()
+	here, _ := newDeskOf(t)
+	return here
+}
+
+// newDeskOf gives a terminal, and the service that it belongs to.
+func newDeskOf(t *testing.T) (terminal, service) {
 	t.Helper()
 	s, err := serve(t.TempDir(), t.Cleanup)
 	if err != nil {
@@ -99,7 +114,7 @@ func newTerminal(t *testing.T) terminal {
 	t.Setenv("POSTERN_CA_FILE", write("ca.pem", s.ca))
 	t.Setenv("POSTERN_API_KEY_FILE", write("owner.key", s.key+"\n"))
 	t.Chdir(home)
-	return terminal{t}
+	return terminal{t}, s
 }
 
 // A result is what a command printed and its exit code.

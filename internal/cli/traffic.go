@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,7 +251,7 @@ func trafficShow() *cobra.Command {
 
 // goOn prints the newest, the oldest first, and then what comes.
 func (f *trafficFlags) goOn(c *cobra.Command, how string, client *api.Client) error {
-	to := &trafficFeed{how: how, w: c.OutOrStdout(), seen: map[string]bool{}}
+	to := &trafficFeed{how: how, w: c.OutOrStdout(), seen: map[string]time.Time{}}
 	if how == "table" {
 		if _, err := fmt.Fprintln(to.w, strings.Join([]string{"TIME", "WHO", "FROM", "REQUEST", "STATUS", "OUTCOME", "TOOK"}, "   ")); err != nil {
 			return err
@@ -263,30 +264,19 @@ func (f *trafficFlags) goOn(c *cobra.Command, how string, client *api.Client) er
 		f.o.Limit = min(f.limit, api.MaxPage)
 	}
 	for first := true; ; first = false {
-		var fresh []api.Traffic
-		for page, err := range client.Traffic.Pages(c.Context(), f.o) {
-			if err != nil {
-				if c.Context().Err() != nil {
-					return nil
-				}
-				return renamed(err, trafficFlag)
+		fresh, err := f.fresh(c, client, to, first)
+		if err != nil {
+			if c.Context().Err() != nil {
+				return nil
 			}
-			unseen := slices.DeleteFunc(page.Items, func(t api.Traffic) bool { return to.seen[t.ID] })
-			fresh = append(fresh, unseen...)
-			if first {
-				warnIncomplete(c.ErrOrStderr(), page.Incomplete)
-			}
-			// Who begins sees one page; who goes on, all back to what was seen.
-			if first && len(fresh) > 0 || len(to.seen) > 0 && len(unseen) == 0 || !first && len(to.seen) == 0 {
-				break
-			}
+			return renamed(err, trafficFlag)
 		}
-		slices.Reverse(fresh)
-		for _, t := range fresh {
+		for _, t := range slices.Backward(fresh) {
 			if err := to.print(t); err != nil {
 				return err
 			}
 		}
+		to.forget()
 		f.o.Limit = api.MaxPage
 		select {
 		case <-c.Context().Done():
@@ -296,23 +286,64 @@ func (f *trafficFlags) goOn(c *cobra.Command, how string, client *api.Client) er
 	}
 }
 
-// trafficFeed prints records as they come.
-type trafficFeed struct {
-	how  string
-	w    io.Writer
-	seen map[string]bool
-	line []string // of seen, the oldest first
+// fresh gives what was not printed yet, the newest first: at first one page, then all that ended as far back as a gateway may be late.
+func (f *trafficFlags) fresh(c *cobra.Command, client *api.Client, to *trafficFeed, first bool) (list []api.Traffic, err error) {
+	for page, err := range client.Traffic.Pages(c.Context(), f.o) {
+		if err != nil {
+			return nil, err
+		}
+		past := false
+		for _, t := range page.Items {
+			if past = ended(t).Before(to.floor); past {
+				break
+			}
+			if _, printed := to.seen[t.ID]; !printed {
+				list = append(list, t)
+			}
+		}
+		if first && (len(list) > 0 || page.Next == "") {
+			warnIncomplete(c.ErrOrStderr(), page.Incomplete)
+			to.floor = time.Now().Add(-followBack)
+			if len(list) > 0 {
+				to.floor = ended(list[len(list)-1])
+			}
+			return list, nil
+		}
+		if past {
+			break
+		}
+	}
+	return list, nil
 }
 
-// maxSeen bounds what is remembered as printed.
-const maxSeen = 20_000
+func ended(t api.Traffic) time.Time {
+	return t.Time.Add(time.Duration(t.Duration * float64(time.Millisecond)))
+}
+
+// trafficFeed prints records as they come.
+type trafficFeed struct {
+	how   string
+	w     io.Writer
+	seen  map[string]time.Time // what was printed, and when it ended
+	floor time.Time            // what ended before is not looked at any more
+}
+
+// forget moves the floor up, and forgets what is below it.
+func (to *trafficFeed) forget() {
+	now := time.Now()
+	for _, at := range to.seen {
+		if at.After(now) {
+			at = now // a gateway's clock may be ahead
+		}
+		if back := at.Add(-followBack); back.After(to.floor) {
+			to.floor = back
+		}
+	}
+	maps.DeleteFunc(to.seen, func(_ string, at time.Time) bool { return at.Before(to.floor) })
+}
 
 func (to *trafficFeed) print(t api.Traffic) error {
-	to.seen[t.ID] = true
-	if to.line = append(to.line, t.ID); len(to.line) > maxSeen {
-		delete(to.seen, to.line[0])
-		to.line = to.line[1:]
-	}
+	to.seen[t.ID] = ended(t)
 	switch to.how {
 	case "json":
 		line, err := json.Marshal(t)
