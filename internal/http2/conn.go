@@ -49,9 +49,10 @@ type conn struct {
 	leaving  leaving
 	final    uint32 // once settled: the last stream that is handled
 	since    time.Time
-	lastDone time.Time // when a handler returned last
-	doom     error     // why the reader is to end the connection
-	err      error     // the connection is over
+	settles  *time.Timer // the second step of leaving, if the client does not take it
+	lastDone time.Time   // when a handler returned last
+	doom     error       // why the reader is to end the connection
+	err      error       // the connection is over
 	sender
 }
 
@@ -69,9 +70,12 @@ func (s *Server) newConn(c net.Conn) *conn {
 	k.in.conn, k.in.before, k.in.slow = c, k.rest, k.slow
 	k.in.last.Store(time.Now().UnixNano())
 	k.decoder.table.most = tableSize
-	k.credit = firstWindow
+	k.credit = s.limits.ConnWindow + windowSlack
 	k.work = newBudget(s.limits.Work)
 	k.gather(c)
+	k.put(func(b []byte) []byte { // before anybody says anything else
+		return appendWindowUpdate(appendSettings(b, k.limits), 0, k.credit-firstWindow)
+	})
 	return k
 }
 
@@ -93,7 +97,7 @@ func (c *conn) run(ctx context.Context) error {
 		err = c.frame()
 	}
 	c.end(err)
-	c.watch.Stop()
+	c.stopTimers()
 	c.handlers.Wait()
 	c.closeSender()
 	c.in.drop()
@@ -115,13 +119,6 @@ func (c *conn) run(ctx context.Context) error {
 
 // greet says our settings and reads the preface.
 func (c *conn) greet() error {
-	c.mu.Lock()
-	c.put(func(b []byte) []byte {
-		b = appendSettings(b, c.limits)
-		return appendWindowUpdate(b, 0, c.limits.ConnWindow+windowSlack-firstWindow)
-	})
-	c.mu.Unlock()
-	c.credit = c.limits.ConnWindow + windowSlack
 	if err := c.rest(); err != nil {
 		return err
 	}

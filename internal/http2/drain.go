@@ -22,7 +22,7 @@ func (c *conn) leave() {
 		b = appendGoAway(b, maxStreamID, NoError, "")
 		return appendPing(b, 0, []byte(leavePing))
 	})
-	time.AfterFunc(c.limits.Linger, func() { // for a client that does not answer pings
+	c.settles = time.AfterFunc(c.limits.Linger, func() { // for a client that does not answer pings
 		c.mu.Lock()
 		if c.leaving == warned && c.err == nil {
 			c.settle()
@@ -117,4 +117,13 @@ func (c *conn) due(now time.Time) time.Duration {
 	c.pinged.Store(now.UnixNano())
 	c.put(func(b []byte) []byte { return appendPing(b, 0, []byte("silence?")) })
 	return c.limits.Pong
+}
+
+func (c *conn) stopTimers() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watch.Stop()
+	if c.settles != nil {
+		c.settles.Stop()
+	}
 }

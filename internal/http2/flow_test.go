@@ -101,6 +101,34 @@ func TestConnectionWindow(t *testing.T) {
 	}
 }
 
+// TestHeadsNeedNoWindow has content wait for the connection's window: the heads of other responses do not.
+func TestHeadsNeedNoWindow(t *testing.T) {
+	s := serve(t, http2.Config{Handle: func(st *http2.Stream) {
+		if st.Request().Fields.Count("x") > 0 {
+			_ = st.Start(204, nil, 0)
+			return
+		}
+		_ = st.Start(200, nil, -1)
+		_, _ = st.Write(make([]byte, 1<<20))
+	}})
+	p := s.dial(t, frames.Setting{ID: frames.SettingInitialWindowSize, Val: 1 << 20})
+	p.ask(1, get...)
+	p.ask(3, get...)
+	for taken := 0; taken < 65535; {
+		f, err := p.ReadFrame()
+		p.ok(err)
+		if data, ok := f.(*frames.DataFrame); ok {
+			taken += len(data.Data())
+		}
+	}
+	p.ask(5, with(get, "x: now")...)
+	for got := p.next(); got != "5 204 end"; got = p.next() {
+		if got == "closed" {
+			t.Fatal("no head came")
+		}
+	}
+}
+
 // TestTransfer sends much up and down at once by an independent client. Sums must agree.
 func TestTransfer(t *testing.T) {
 	s := serve(t, http2.Config{Handle: func(st *http2.Stream) {

@@ -132,6 +132,9 @@ func TestDrain(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 	p = s.dial(t) // a connection after Drain ends at once
+	if f, err := p.ReadFrame(); err != nil || f.Header().Type != frames.FrameSettings {
+		t.Errorf("the first frame is %v, %v", f, err)
+	}
 	p.wants("goaway 2147483647 NO_ERROR")
 }
 

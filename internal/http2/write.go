@@ -100,15 +100,15 @@ func (c *conn) fits() bool {
 	return n == 0 || n+slot <= c.limits.Pending
 }
 
-// grant lets the longest-waiting streams send a frame each. c.mu is held.
+// grant lets the longest-waiting streams send a frame each. Heads need no window: they wait for nobody's. c.mu is held.
 func (c *conn) grant() {
-	n := 0
-	for ; n < len(c.line) && c.fits(); n++ {
-		st := c.line[n]
+	kept := c.line[:0]
+	for _, st := range c.line {
+		if !c.fits() || !st.wantsRoom && c.window <= 0 {
+			kept = append(kept, st)
+			continue
+		}
 		if !st.wantsRoom {
-			if c.window <= 0 {
-				break
-			}
 			st.quota = min(maxFrame, c.window)
 			c.window -= st.quota
 		}
@@ -116,9 +116,8 @@ func (c *conn) grant() {
 		c.reserved += slot
 		st.cond.Broadcast()
 	}
-	if n > 0 {
-		c.line = slices.Delete(c.line, 0, n)
-	}
+	clear(c.line[len(kept):])
+	c.line = kept
 }
 
 // giveBack ends a stream's place in the line and returns what it was granted. c.mu is held.
