@@ -46,6 +46,8 @@ type coalescer struct {
 	net.Conn
 	raw syscall.RawConn // nil if the connection is not a socket
 
+	pusher pusher // of whoever flushes
+
 	mu    sync.Mutex // guards the fields below; never held over I/O
 	owned bool
 	held  []byte // not yet sent
@@ -103,7 +105,7 @@ func (c *coalescer) push() (rest []byte, err error) {
 	if c.raw == nil || !canPush {
 		return held, nil
 	}
-	n, err := pushRaw(c.raw, held)
+	n, err := c.pusher.push(c.raw, held)
 	c.moved.Add(uint64(n))
 	if err != nil {
 		giveBuffer(held)
@@ -145,7 +147,7 @@ func (c *coalescer) Close() error {
 		held := c.takeHeld()
 		if len(held) > 0 && c.raw != nil && canPush {
 			_ = c.Conn.SetWriteDeadline(time.Time{})
-			_, _ = pushRaw(c.raw, held)
+			_, _ = new(pusher).push(c.raw, held) // a flush may be under way
 		}
 		giveBuffer(held)
 	}

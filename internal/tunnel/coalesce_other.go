@@ -7,6 +7,8 @@ import "syscall"
 // Elsewhere sockets are not written to without waiting: the writer goroutine does it.
 const canPush = false
 
-func pushRaw(syscall.RawConn, []byte) (int, error) { return 0, nil }
+type pusher struct{}
+
+func (*pusher) push(syscall.RawConn, []byte) (int, error) { return 0, nil }
 
 func readRaw(syscall.RawConn) (*copyBuffer, int, error) { return nil, 0, syscall.ENOTSUP }

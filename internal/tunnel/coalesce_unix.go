@@ -10,30 +10,44 @@ import (
 
 const canPush = true
 
-// pushRaw writes as much of b as the socket takes without waiting.
-func pushRaw(raw syscall.RawConn, b []byte) (n int, err error) {
-	ctlErr := raw.Write(func(fd uintptr) bool {
-		for n < len(b) {
-			var m int
-			m, err = syscall.Write(int(fd), b[n:])
-			switch {
-			case err == syscall.EINTR:
-				err = nil
-				continue
-			case err == syscall.EAGAIN:
-				err = nil
-				return true
-			case err != nil:
-				return true
-			}
-			n += m
-		}
-		return true
-	})
-	if err == nil {
-		err = ctlErr
+// A pusher writes without waiting. It is kept, since a new one for each flush would be most of what a small flush allocates.
+type pusher struct {
+	rest []byte
+	n    int
+	err  error
+	try  func(fd uintptr) bool // once, as a value
+}
+
+// push writes as much of b as the socket takes without waiting.
+func (p *pusher) push(raw syscall.RawConn, b []byte) (n int, err error) {
+	if p.try == nil {
+		p.try = p.once
 	}
-	return n, err
+	p.rest, p.n, p.err = b, 0, nil
+	err = raw.Write(p.try)
+	p.rest = nil
+	if p.err != nil {
+		err = p.err
+	}
+	return p.n, err
+}
+
+// once writes until the socket takes no more, and never asks to be called again.
+func (p *pusher) once(fd uintptr) bool {
+	for p.n < len(p.rest) {
+		m, err := syscall.Write(int(fd), p.rest[p.n:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			return true
+		case err != nil:
+			p.err = err
+			return true
+		}
+		p.n += m
+	}
+	return true
 }
 
 // readRaw waits until the socket can be read, and only then takes a buffer.
