@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/net/http2"
@@ -246,18 +247,11 @@ type upload2 struct {
 func (u *upload2) run() {
 	defer close(u.done)
 	x, s := u.c.x, u.c.stream
-	buffer := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buffer)
-	for {
+	for last := 0; ; {
 		x.touched.Store(true)
-		n, err := x.body.Read(*buffer)
-		if n > 0 {
-			x.received.Add(int64(n))
-			x.touch()
-			if _, err := s.Write((*buffer)[:n]); err != nil {
-				return // the reply, or what Head and Read say, tells why
-			}
-			x.touch()
+		n, failed, err := u.some(last)
+		if last = n; failed {
+			return // the reply, or what Head and Read say, tells why
 		}
 		switch {
 		case err == io.EOF:
@@ -275,6 +269,27 @@ func (u *upload2) run() {
 			return
 		}
 	}
+}
+
+// littleBuffers are for bodies that trickle, as calls that stay open for days do.
+var littleBuffers = sync.Pool{New: func() any { b := make([]byte, roomForLittle); return &b }}
+
+// some sends what comes next; last is how much came before it. failed: the backend takes no more.
+func (u *upload2) some(last int) (n int, failed bool, err error) {
+	x, buffers := u.c.x, &littleBuffers
+	if last >= roomForLittle {
+		buffers = &copyBuffers
+	}
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	if n, err = x.body.Read(*buffer); n > 0 {
+		x.received.Add(int64(n))
+		x.touch()
+		_, gone := u.c.stream.Write((*buffer)[:n])
+		failed = gone != nil
+		x.touch()
+	}
+	return n, failed, err
 }
 
 // failed gives what was wrong with the client's body.
