@@ -168,7 +168,7 @@ func (c *Control) askTraffic(ctx context.Context, of []access.Gateway, ask wire.
 
 func (c *Control) searchTraffic(ctx context.Context, ask wire.AskTraffic) (wire.Traffic, error) {
 	if c.cfg.Traffic == nil {
-		return wire.Traffic{}, fault.Unavailable("this gateway keeps no traffic log")
+		return wire.Traffic{Problem: "its traffic log is off (--traffic-log-size)"}, nil
 	}
 	if ask.Limit <= 0 || ask.Limit > maxPage {
 		ask.Limit = defaultPage
@@ -284,7 +284,7 @@ func (c *Control) findTraffic(f *findings) {
 	}
 	if p := c.cfg.Traffic.Problem(); p != nil {
 		f.add(Finding{Code: "traffic-log-failing", Severity: SeverityError,
-			Sentence: "The traffic log of this gateway is not written since " + p.Since.UTC().Format(time.RFC3339) + ": " + p.Err.Error() + ". Traffic goes on; what it does is not recorded.",
+			Sentence: "The traffic log of this gateway is not written since " + p.Since.UTC().Format(time.RFC3339) + ": " + short(p.Err.Error(), 300) + ". Traffic goes on without records.",
 			Cure:     "Make room on the disk of the data directory and see that the service may write there; it goes on by itself."})
 	}
 }

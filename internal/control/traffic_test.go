@@ -3,6 +3,8 @@ package control_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +188,54 @@ func TestTrafficIsErased(t *testing.T) {
 		}
 		if n, named := told(bob); n != 5 || named != 5 {
 			t.Errorf("of another: %d records, %d name him", n, named)
+		}
+	})
+}
+
+// TestTrafficLogThatFails is a finding, and a page says whose records are missing.
+func TestTrafficLogThatFails(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		found := func() bool {
+			return slices.ContainsFunc(k.Findings(t.Context()), func(f control.Finding) bool { return f.Code == "traffic-log-failing" })
+		}
+		page := func() control.TrafficPage {
+			page, err := k.Traffic(t.Context(), k.owner, control.TrafficQuery{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return page
+		}
+		if why := page().Incomplete; len(why) != 1 || !strings.Contains(why[0].Why, "is off") || found() {
+			t.Errorf("without a log: %+v", why)
+		}
+		log := k.keepTraffic(trafficlog.Limits{})
+		if why := page().Incomplete; len(why) != 0 || found() {
+			t.Errorf("with a log: %+v", why)
+		}
+		k.stop()
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		broken, err := trafficlog.New(trafficlog.Config{Dir: filepath.Join(file, "traffic")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- broken.Run(ctx) }()
+		if err := broken.Flush(t.Context()); err == nil {
+			t.Error("a log below a file is written")
+		}
+		k.cfg.Traffic = broken
+		k.Control = k.open()
+		k.run()
+		if why := page().Incomplete; len(why) != 1 || !strings.Contains(why[0].Why, "records nothing at the moment") || !found() {
+			t.Errorf("with a log that fails: %+v", why)
+		}
+		cancel()
+		if err := <-done; err != nil || log.Problem() != nil {
+			t.Error(err, log.Problem())
 		}
 	})
 }
