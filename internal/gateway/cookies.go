@@ -20,8 +20,24 @@ const (
 )
 
 // ourCookie reports whether a cookie's name is ours under any folding of case and "_".
-func ourCookie(name string) bool {
-	return strings.HasPrefix(fold(name), fold(cookiePrefix))
+func ourCookie(name []byte) bool {
+	const folded = "--host-postern-"
+	if len(name) < len(folded) {
+		return false
+	}
+	for i := range len(folded) {
+		c := name[i]
+		switch {
+		case c == '_':
+			c = '-'
+		case 'A' <= c && c <= 'Z':
+			c |= 0x20
+		}
+		if c != folded[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // sessionCookieName gives the name of an application's session cookie on its host. Applications
@@ -73,30 +89,34 @@ func mayBeOurs(value []byte) bool {
 	return false
 }
 
-// withoutOurs takes our cookies out of a Cookie field. Other cookies keep every byte and their order; a field without any
-// of ours is not touched at all. any is false if nothing is left.
-func withoutOurs(value []byte) (rest []byte, any bool) {
-	if !mayBeOurs(value) {
-		return value, true
+// cookies takes a Cookie field over without our cookies. Other cookies keep every byte and their order; a field without any of
+// ours is not touched at all.
+func (h *head) cookies(f field.Field) {
+	if !mayBeOurs(f.Value) {
+		h.take(f)
+		return
 	}
-	found := false
-	for all, more := value, true; more; {
+	start, found := len(h.text), false
+	for all, more := f.Value, true; more; {
 		var pair []byte
 		pair, all, more = bytes.Cut(all, semicolon)
 		name, _, _ := bytes.Cut(bytes.TrimLeft(pair, "= \t"), equals)
-		if ourCookie(string(bytes.Trim(name, " \t"))) {
+		if ourCookie(bytes.Trim(name, " \t")) {
 			found = true
 			continue
 		}
-		if any {
-			rest = append(rest, ';')
+		if len(h.text) == start {
+			pair = bytes.TrimLeft(pair, " \t")
+		} else {
+			h.text = append(h.text, ';')
 		}
-		rest, any = append(rest, pair...), true
+		h.text = append(h.text, pair...)
 	}
-	if !found {
-		return value, true
+	if rest := h.text[start:len(h.text):len(h.text)]; !found {
+		h.take(f)
+	} else if len(rest) > 0 {
+		h.take(field.Field{Name: f.Name, Value: rest})
 	}
-	return bytes.TrimLeft(rest, " \t"), any
 }
 
 // cookieBack gives a backend's cookie as the browser gets it: Domain and Path turned back from internal to external. ok is false
@@ -105,7 +125,7 @@ func (p *published) cookieBack(value []byte) (back []byte, ok bool) {
 	// Browsers store "=name=value" as a cookie without a name and send it back as "name=value".
 	name, _, _ := bytes.Cut(bytes.TrimLeft(value, "= \t"), equals)
 	name, _, _ = bytes.Cut(name, semicolon)
-	if mayBeOurs(name) && ourCookie(string(bytes.TrimSpace(name))) {
+	if mayBeOurs(name) && ourCookie(bytes.TrimSpace(name)) {
 		return nil, false
 	}
 	text := string(value)

@@ -90,6 +90,7 @@ type exchange struct {
 	secret     string                           // the session cookie; looked up again when something ended
 	credential bool                             // secret is an access token or access key, not a cookie
 	app        *published                       // set once, before it is registered
+	carriage   carriage                         // its way, once there is one
 	own        *page                            // of ours that answers it, once one is made
 	idle       time.Duration                    // how long nothing may move
 	trailing   bool                             // the reply is one of gRPC, whose trailers tell how it ended

@@ -178,7 +178,8 @@ func (x *exchange) attempt(l *link, key poolKey, r route, fresh bool) (*carriage
 	if err != nil {
 		return nil, err
 	}
-	c := &carriage{x: x, link: l, backend: b}
+	c := &x.carriage
+	*c = carriage{x: x, link: l, backend: b}
 	if err = x.carriedBy(b); err == nil {
 		c.sendHead(r)
 		if err = c.sendBody(); err == nil {

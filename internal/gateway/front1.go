@@ -30,6 +30,11 @@ type front1 struct {
 	head http1.Request
 	body http1.Body
 
+	reply   reply1
+	halting func() // halt, and so on: made once
+	small   func() bool
+	tail    func() field.Fields
+
 	asked []byte // the authority of the last request
 	name  string // the same as text
 
@@ -43,6 +48,7 @@ type front1 struct {
 func (e *entrance) serve1(ctx context.Context, c *tls.Conn, raw *conn) {
 	limits := http1.Limits{Target: maxTarget, Head: e.g.limits.RequestHeaderBytes, Fields: maxRequestFields}
 	f := &front1{e: e, ctx: ctx, tls: c, conn: raw, in: http1.NewReader(c, limits), out: http1.NewWriter(c)}
+	f.halting, f.small, f.tail = f.halt, f.short, f.body.Trailer
 	defer f.in.Close()
 	if e.g.fronts.enter(f) {
 		defer e.g.fronts.leave(f)
@@ -107,7 +113,6 @@ func (f *front1) exchange() (more bool) {
 	}
 	x := f.makeExchange(methodText(f.head.Method))
 	x.target = string(f.head.Path)
-	reply := x.reply.(*reply1)
 	defer func() {
 		if p := recover(); p != nil {
 			f.e.g.log.Error("a request broke the gateway", "reference", x.id, "panic", p, "stack", string(debug.Stack()))
@@ -117,12 +122,13 @@ func (f *front1) exchange() (more bool) {
 		}
 	}()
 	f.e.serveExchange(x, f.conn, f.name, f.head.Scheme == nil || field.EqualFold(f.head.Scheme, "https"))
-	f.unlisten(reply.gone)
-	return f.rest(reply)
+	f.unlisten(f.reply.gone)
+	return f.rest()
 }
 
 // rest clears what is left of the exchange from the connection, and reports whether the next may come.
-func (f *front1) rest(r *reply1) bool {
+func (f *front1) rest() bool {
+	r := &f.reply
 	if f.bounded && !r.gone {
 		f.bounded = false
 		_ = f.tls.SetWriteDeadline(time.Time{})
@@ -133,7 +139,7 @@ func (f *front1) rest(r *reply1) bool {
 // makeExchange makes one of the request that was read.
 func (f *front1) makeExchange(method string) *exchange {
 	x := &exchange{
-		request: request{method: method, fields: f.head.Fields, length: f.head.Length, trailer: f.body.Trailer, halt: f.halt,
+		request: request{method: method, fields: f.head.Fields, length: f.head.Length, trailer: f.tail, halt: f.halting,
 			protocol: "HTTP/1.1", client: f.conn.client, peer: f.conn.peer},
 		id: web.NewRequestID(), conn: f.conn, started: time.Now(), base: f.ctx,
 	}
@@ -142,11 +148,12 @@ func (f *front1) makeExchange(method string) *exchange {
 	}
 	f.body = f.in.RequestBody(&f.head)
 	if f.head.Length != 0 {
-		x.body, x.short, x.expects = &f.body, f.short, f.head.Continue
+		x.body, x.short, x.expects = &f.body, f.small, f.head.Continue
 	}
 	x.upgrade = f.head.Upgrade && method == http.MethodGet && x.body == nil && x.fields.Count("upgrade") == 1 &&
 		field.EqualFold(x.fields.Get("upgrade"), "websocket")
-	x.reply = &reply1{f: f, x: x, old: f.head.Minor == 0, last: f.head.Close || f.head.Minor == 0}
+	f.reply = reply1{f: f, x: x, old: f.head.Minor == 0, last: f.head.Close || f.head.Minor == 0}
+	x.reply = &f.reply
 	return x
 }
 

@@ -121,7 +121,6 @@ type origin struct {
 
 // Names of the fields that we write.
 var (
-	nameHost      = []byte("Host")
 	nameForwarded = []byte("Forwarded")
 	nameXFor      = []byte("X-Forwarded-For")
 	nameXHost     = []byte("X-Forwarded-Host")
@@ -130,7 +129,6 @@ var (
 	nameRequestID = []byte("X-Request-Id")
 	nameTe        = []byte("Te")
 	nameReference = []byte("Postern-Reference")
-	nameCookie    = []byte("Cookie")
 )
 
 // request fills in what the backend gets of a request's fields, Host excepted.
@@ -162,9 +160,7 @@ func (h *head) request(in field.Fields, from origin) {
 func (h *head) requestOwn(f field.Field) {
 	switch {
 	case f.Is("cookie"):
-		if rest, any := withoutOurs(f.Value); any {
-			h.take(field.Field{Name: nameCookie, Value: rest})
-		}
+		h.cookies(f)
 	case f.Is("expect"), f.Is("x-request-id"): // made anew
 	default:
 		h.take(f)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,10 +30,24 @@ type conn struct {
 	client netip.AddrPort
 	peer   string // client, as text
 
+	destination atomic.Pointer[destination] // of its last request
+	called      atomic.Pointer[string]      // what its client called itself last
+
 	mu     sync.Mutex // guards the fields below
 	closed bool
 	after  []func()           // run when it closes
 	links  map[stickKey]*link // where its private backend connections are
+}
+
+// agent gives what a client calls itself, bounded. It seldom changes on a connection.
+func (c *conn) agent(value []byte) string {
+	value = value[:min(len(value), maxAgent)]
+	if last := c.called.Load(); last != nil && *last == string(value) {
+		return *last
+	}
+	text := string(value)
+	c.called.Store(&text)
+	return text
 }
 
 // SyscallConn lets a tunnel gather its writes.

@@ -24,7 +24,11 @@ func (e *entrance) handle(w http.ResponseWriter, r *http.Request) {
 	if other, both := r.Header["Host"]; both && (len(other) != 1 || other[0] != r.Host) {
 		host = "" // HTTP/2 with an :authority and another Host
 	}
-	_, place, f := e.judge(g.view.Load(), r.TLS, asked{r.Method, r.RequestURI, host})
+	f, place := allowed(r.Method, r.RequestURI), placeNone
+	if f == nil {
+		to := e.destination(g.view.Load(), r.TLS, host)
+		f, place = to.why, to.place
+	}
 	if f == nil && place == placeApplication {
 		f = &misdirected // applications have connections of their own, which another engine reads
 	}
@@ -51,15 +55,23 @@ func (e *entrance) serveExchange(x *exchange, c *conn, authority string, here bo
 	g := e.g
 	g.metrics.usage.arrived.Inc()
 	v := g.view.Load()
-	host, place, why := e.judge(v, c.hello, asked{x.method, x.target, authority})
-	if why == nil && (place != placeApplication || !here) {
+	why := allowed(x.method, x.target)
+	to := c.destination.Load() // a connection mostly asks for the same
+	if to == nil || to.view != v || to.authority != authority {
+		to = e.destination(v, c.hello, authority)
+		c.destination.Store(to)
+	}
+	if why == nil {
+		why = to.why
+	}
+	if why == nil && (to.place != placeApplication || !here) {
 		why = &misdirected // the portal and the admin center have connections of their own; what TLS protects is https (RFC 9110 section 7.4)
 	}
 	if why != nil {
 		e.turnAway(x, authority, why)
 		return
 	}
-	x.host = host
+	x.host = to.host
 	g.exchange(x, v)
 }
 
@@ -77,32 +89,46 @@ func (e *entrance) turnAway(x *exchange, authority string, why *failure) {
 	x.finish()
 }
 
-// asked is what of a request decides where it goes.
-type asked struct{ method, target, authority string }
-
-// judge finds out for whom a request is meant, by its own authority, or why nobody here takes it.
-func (e *entrance) judge(v *view, state *tls.ConnectionState, q asked) (host string, p place, f *failure) {
-	if v == nil {
-		return "", placeNone, &notReady
-	}
-	if !allowedMethod(q.method) {
-		return "", placeNone, &badMethod
-	}
-	if q.target == "" || q.target[0] != '/' {
-		return "", placeNone, badRequest("the request target must start with /")
-	}
-	name, ok := parseAuthority(q.authority)
-	if !ok {
-		return "", placeNone, badRequest("the host is missing or malformed")
-	}
-	p = v.place(name.host)
+// allowed says what is wrong with a request whoever it is for.
+func allowed(method, target string) *failure {
 	switch {
-	case !e.g.covers(state, name.host) || p != placeNone && !e.serves(p):
-		return "", placeNone, &misdirected
-	case p == placeNone:
-		return "", placeNone, &notPublished
+	case !allowedMethod(method):
+		return &badMethod
+	case target == "" || target[0] != '/':
+		return badRequest("the request target must start with /")
 	}
-	return name.host, p, nil
+	return nil
+}
+
+// A destination is for whom requests are meant, by their own authority, or why nobody here takes them.
+type destination struct {
+	view      *view
+	authority string
+	host      string
+	place     place
+	why       *failure
+}
+
+// destination finds out for whom a request is meant on a connection.
+func (e *entrance) destination(v *view, state *tls.ConnectionState, authority string) *destination {
+	d := &destination{view: v, authority: authority}
+	if v == nil {
+		d.why = &notReady
+		return d
+	}
+	name, ok := parseAuthority(authority)
+	if !ok {
+		d.why = badRequest("the host is missing or malformed")
+		return d
+	}
+	d.host, d.place = name.host, v.place(name.host)
+	switch {
+	case !e.g.covers(state, name.host) || d.place != placeNone && !e.serves(d.place):
+		d.why = &misdirected
+	case d.place == placeNone:
+		d.why = &notPublished
+	}
+	return d
 }
 
 func (g *Gateway) portal(w http.ResponseWriter, r *http.Request, id string) {
@@ -150,7 +176,7 @@ func (g *Gateway) crl(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) exchange(x *exchange, v *view) {
 	x.record = wire.Record{
 		Time: g.now().UTC(), Request: x.id, Gateway: g.cfg.ID, Client: x.peer, Protocol: x.protocol,
-		Method: x.method, Host: x.host, Action: "allow", UserAgent: bounded(x.userAgent()),
+		Method: x.method, Host: x.host, Action: "allow", UserAgent: x.conn.agent(x.fields.Get("user-agent")),
 	}
 	defer g.end(x)
 	if err := g.answer(x, v); err != nil {

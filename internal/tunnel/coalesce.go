@@ -154,15 +154,26 @@ func (c *coalescer) Close() error {
 	return c.Conn.Close()
 }
 
-// bufferPool holds write buffers: an idle connection has none.
-var bufferPool = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
+// bufferPool holds write buffers: an idle connection has none. emptyPool holds what they are kept in, so that giving one back
+// takes no memory.
+var (
+	bufferPool = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
+	emptyPool  = sync.Pool{New: func() any { return new([]byte) }}
+)
 
-func takeBuffer() []byte { return (*bufferPool.Get().(*[]byte))[:0] }
+func takeBuffer() []byte {
+	p := bufferPool.Get().(*[]byte)
+	b := (*p)[:0]
+	*p = nil
+	emptyPool.Put(p)
+	return b
+}
 
 func giveBuffer(b []byte) {
 	if cap(b) >= 32<<10 && cap(b) <= 1<<20 {
-		b = b[:0]
-		bufferPool.Put(&b)
+		p := emptyPool.Get().(*[]byte)
+		*p = b[:0]
+		bufferPool.Put(p)
 	}
 }
 

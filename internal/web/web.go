@@ -116,8 +116,12 @@ type requestIDKey struct{}
 func NewRequestID() string {
 	var raw [10]byte
 	rand.Read(raw[:]) // never fails
-	return strings.ToLower(base32.StdEncoding.EncodeToString(raw[:]))
+	var text [16]byte
+	requestIDs.Encode(text[:], raw[:])
+	return string(text[:])
 }
+
+var requestIDs = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
 
 // WithRequestID gives a context that carries the reference id.
 func WithRequestID(ctx context.Context, id string) context.Context {
