@@ -69,6 +69,9 @@ func (c Config) complete() (Config, error) {
 	if err := c.completeURLs(); err != nil {
 		return c, err
 	}
+	if c.TrafficAge < 0 {
+		return c, fault.Invalid("traffic-retention", "must not be negative")
+	}
 	if c.Drain < 0 {
 		return c, fault.Invalid("drain", "must not be negative")
 	}
