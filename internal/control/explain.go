@@ -60,7 +60,7 @@ type Explanation struct {
 
 // Explain runs the code that decides over the state as it is, and says what it found on the way.
 func (c *Control) Explain(ctx context.Context, by access.Actor, q Question) (e Explanation, err error) {
-	x := explainer{c: c, q: q, snap: c.current()}
+	x := explainer{c: c, q: q, snap: c.newest(ctx)}
 	if x.q.At.IsZero() {
 		x.q.At = c.now()
 	}
@@ -73,6 +73,27 @@ func (c *Control) Explain(ctx context.Context, by access.Actor, q Question) (e E
 		x.out.Allow = x.out.Failed == ""
 	}
 	return x.out, err
+}
+
+// newestWithin is how long a question waits for a change that was just made.
+const newestWithin = time.Second
+
+// newest gives the snapshot of what is stored: who has just changed something and asks what came of it is not told what was before.
+// When that takes too long, or the store is away, it is the current one.
+func (c *Control) newest(ctx context.Context) *access.Snapshot {
+	ctx, cancel := context.WithTimeout(ctx, newestWithin)
+	defer cancel()
+	var version uint64
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		version, err = tx.Version(ctx)
+		return err
+	})
+	if err == nil && version > 0 {
+		if snap, err := c.Snapshot(ctx, version-1); err == nil {
+			return snap
+		}
+	}
+	return c.current()
 }
 
 // explainer goes the way of a request.
