@@ -111,11 +111,15 @@ func (c *conn) open(h header) error {
 		st.left = st.request.Length
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil { // nobody would tell the stream
+		arenas.Put(st.head)
+		return c.err
+	}
 	st.window = c.first
 	c.streams[h.id] = st
 	c.granted += st.size
 	c.ready = append(c.ready, st)
-	c.mu.Unlock()
 	return nil
 }
 

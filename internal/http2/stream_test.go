@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -295,4 +296,27 @@ func TestDuplex(t *testing.T) {
 	}
 	p.ok(p.WriteData(1, true, nil))
 	p.wants("1 grpc-status: 0 end")
+}
+
+// TestBrokenWhileReading closes connections on which requests just came, before our settings were taken: writing finds it while
+// the reader still opens streams. None of them may be left waiting for a client that is gone.
+func TestBrokenWhileReading(t *testing.T) {
+	for range 300 {
+		server := http2.NewServer(http2.Config{Handle: tell, Limits: http2.Limits{Linger: time.Millisecond}})
+		ours, theirs := net.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- server.Serve(t.Context(), ours) }()
+		raw := frames.ClientPreface + frame(4, 0, 0, "")
+		for i := range uint32(20) {
+			raw += frame(1, 4, 2*i+1, good)
+		}
+		_, _ = io.WriteString(theirs, raw)
+		_ = theirs.Close()
+		select {
+		case <-done:
+		case <-time.After(within):
+			t.Fatal("a handler waits for a client that is gone")
+		}
+		server.Close()
+	}
 }
