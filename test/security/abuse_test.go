@@ -33,10 +33,21 @@ func dialStranger(w *world) (net.Conn, error) {
 // maxGrowth is how much memory abuse may cost the service, the test's own side of it included.
 const maxGrowth = 160 << 20
 
+// perClient is what the two ends of a client's connection, and its exchange's way to the backend, may need on top of that
+// in this process, which is all of them.
+const perClient = 256 << 10
+
 // abuse runs something hostile and asks meanwhile, as somebody who may, for a page: it always comes, and soon. It
 // returns when the hostile part has ended, and fails if memory has grown.
 func abuse(t *testing.T, w *world, cookie string, hostile func(t *testing.T)) {
 	t.Helper()
+	abuseBy(t, w, 0, cookie, hostile)
+}
+
+// abuseBy is abuse by many clients at once, which need memory too.
+func abuseBy(t *testing.T, w *world, clients int, cookie string, hostile func(t *testing.T)) {
+	t.Helper()
+	limit := int64(maxGrowth + clients*perClient)
 	before := resident(t)
 	over := make(chan struct{})
 	var canary sync.WaitGroup
@@ -68,7 +79,7 @@ func abuse(t *testing.T, w *world, cookie string, hostile func(t *testing.T)) {
 	if slowest > 5*time.Second {
 		t.Errorf("the canary waited %v", slowest)
 	}
-	if grown > maxGrowth {
+	if grown > limit {
 		t.Errorf("resident memory grew by %d MiB", grown>>20)
 	}
 	t.Logf("canary: %d requests, the slowest %v; memory %+d MiB", asked, slowest.Round(time.Millisecond), grown>>20)
