@@ -220,6 +220,8 @@ func connectRefusal(t *target, err error) *wire.Refusal {
 		return r
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return refuse(wire.PhaseConnect, "no-route", "the connector has no route to %s", to)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return refuse(wire.PhaseLimit, "out-of-files", "the connector's machine has no file or port left to connect to %s", to)
 	}
 	return refuse(wire.PhaseConnect, "connect-failed", "the connector cannot connect to %s: %s", to, err)
 }
