@@ -232,8 +232,17 @@ const poison = "HTTP/1.1 200 OK\r\nX-Id: poison\r\nContent-Length: 6\r\n\r\npois
 
 // hostileAnswers make the answers of a hostile or broken application, from the header line that tells whose it is, and its text.
 var hostileAnswers = map[string]func(head, own string) (text string, more bool){
+	"surplus": func(head, own string) (string, bool) {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s", head, len(own), own) + poison, true
+	},
+	"nocontent": func(head, own string) (string, bool) {
+		return "HTTP/1.1 204 No Content\r\n" + head + "\r\n" + poison, true
+	},
 	"lengths": func(head, own string) (string, bool) {
 		return fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\nContent-Length: 1\r\n\r\n%s", head, len(own), own) + poison, true
+	},
+	"both": func(head, own string) (string, bool) {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, len(own), own) + poison, true
 	},
 	"badchunk": func(head, own string) (string, bool) {
 		return "HTTP/1.1 200 OK\r\n" + head + "Transfer-Encoding: chunked\r\n\r\n0x5\r\n" + own + poison, true
