@@ -239,7 +239,8 @@ func (c *carriage) sendHead(r route) {
 	if x.expects {
 		out.FieldText("Expect", "100-continue")
 	}
-	out.EndHead(x.length, x.body != nil)
+	// A method that brings content says that there is none (RFC 9110 section 8.6).
+	out.EndHead(x.length, x.body != nil || x.method == http.MethodPost || x.method == http.MethodPut || x.method == http.MethodPatch)
 }
 
 // sendBody sends what follows the head: at once what was read with it, the rest beside the reply.
@@ -324,10 +325,9 @@ func (c *carriage) inform() error {
 	return nil
 }
 
-// bodiless reports whether a reply has no content whatever its fields say (RFC 9112 section 6.3).
-func (c *carriage) bodiless() bool {
-	status := c.backend.res.Status
-	return c.x.method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+// lengthSays reports whether Content-Length tells of content that does not come with the reply (RFC 9110 section 8.6).
+func (c *carriage) lengthSays() bool {
+	return c.x.method == http.MethodHead || c.backend.res.Status == http.StatusNotModified
 }
 
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
@@ -336,7 +336,7 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 func (c *carriage) relay() error {
 	x, res := c.x, &c.backend.res
 	h := newHead()
-	h.response(res.Fields, x.app, x.id, c.bodiless())
+	h.response(res.Fields, x.app, x.id, c.lengthSays())
 	x.enter(phaseReceiving)
 	err := x.start(res.Status, h.list, max(res.Length, -1))
 	h.release()

@@ -140,6 +140,7 @@ type Limits struct {
 	ResponseHeaderBytes int64         // of a backend [256 KiB]
 	Exchanges           int           // requests at once in all [20,000]
 	AppExchanges        int           // requests at once of one application [5,000]
+	AddressExchanges    int           // requests at once of one address, an IPv6 /64 being one [10,000]
 	ConnectorTunnels    int           // tunnels of one connector [8]
 	Asks                int           // questions at once of one connector's tunnel [16]
 	Peers               int           // tunnels that other gateways dialled [64]
@@ -166,6 +167,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.ResponseHeaderBytes, 256<<10)
 	fill(&l.Exchanges, 20_000)
 	fill(&l.AppExchanges, 5_000)
+	fill(&l.AddressExchanges, 10_000)
 	fill(&l.ConnectorTunnels, 8)
 	fill(&l.Asks, 16)
 	fill(&l.Peers, 64)

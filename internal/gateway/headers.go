@@ -203,9 +203,9 @@ var onlyBefore = map[string]bool{"content-type": true, "content-encoding": true,
 	"date": true, "expires": true, "retry-after": true, "vary": true, "range": true, "if-match": true, "if-none-match": true,
 	"max-forwards": true, "www-authenticate": true}
 
-// response fills in what the client gets of a backend's response fields. bodiless: there is no content, and Content-Length
-// says how much there would be.
-func (h *head) response(in field.Fields, app *published, reference string, bodiless bool) {
+// response fills in what the client gets of a backend's response fields. length: Content-Length is one of them, since it says
+// how much content there would be.
+func (h *head) response(in field.Fields, app *published, reference string, length bool) {
 	connection := nominates(in)
 	for i := range in {
 		f := in[i]
@@ -215,7 +215,7 @@ func (h *head) response(in field.Fields, app *published, reference string, bodil
 			h.responseOwn(f, app)
 		case k == hopField && f.Is("proxy-authenticate"):
 			h.take(f)
-		case k == hopField, k == frameField && !(bodiless && f.Is("content-length")), k == trustField && secretOfOurs(f.Name):
+		case k == hopField, k == frameField && !(length && f.Is("content-length")), k == trustField && secretOfOurs(f.Name):
 		case connection && k == plainField && nominated(in, f.Name):
 		default:
 			h.take(f)

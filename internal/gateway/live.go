@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -18,13 +19,16 @@ type live struct {
 	mu     sync.Mutex // guards the fields below
 	all    map[*exchange]struct{}
 	apps   map[access.ID]int
-	due    time.Time     // when the first of all must be decided again, since time changes it; zero for never
-	sooner chan struct{} // told when due is earlier than it was
+	from   map[netip.Prefix]int // by the network of the client
+	due    time.Time            // when the first of all must be decided again, since time changes it; zero for never
+	sooner chan struct{}        // told when due is earlier than it was
 }
 
 func newLive(limits Limits) *live {
-	return &live{limits: limits, all: map[*exchange]struct{}{}, apps: map[access.ID]int{}, sooner: make(chan struct{}, 1)}
+	return &live{limits: limits, all: map[*exchange]struct{}{}, apps: map[access.ID]int{}, from: map[netip.Prefix]int{}, sooner: make(chan struct{}, 1)}
 }
+
+const limitAddress = "address-exchanges"
 
 // enter registers an exchange, or names the limit that it met.
 func (s *live) enter(x *exchange) (limit string) {
@@ -35,7 +39,10 @@ func (s *live) enter(x *exchange) (limit string) {
 		return "exchanges"
 	case s.apps[x.app.ID] >= s.limits.AppExchanges:
 		return "application-exchanges"
+	case s.from[x.conn.network] >= s.limits.AddressExchanges:
+		return limitAddress
 	}
+	s.from[x.conn.network]++
 	s.all[x] = struct{}{}
 	s.apps[x.app.ID]++
 	return ""
@@ -48,6 +55,9 @@ func (s *live) leave(x *exchange) {
 		return
 	}
 	delete(s.all, x)
+	if s.from[x.conn.network]--; s.from[x.conn.network] <= 0 {
+		delete(s.from, x.conn.network)
+	}
 	if s.apps[x.app.ID]--; s.apps[x.app.ID] <= 0 {
 		delete(s.apps, x.app.ID)
 	}
@@ -155,6 +165,10 @@ func (g *Gateway) lookOnce(ctx context.Context, same []*exchange) {
 func (g *Gateway) decide(x *exchange) error {
 	if limit := g.live.enter(x); limit != "" {
 		g.metrics.refused.WithLabelValues(limit).Inc()
+		if limit == limitAddress {
+			return &failure{status: http.StatusTooManyRequests, reason: "too-many-requests", hop: hopYou, retry: time.Second, title: "Too many requests at once",
+				message: "Too many requests from your address are under way at the same time.", advice: "Let some of them finish first."}
+		}
 		return &failure{status: http.StatusServiceUnavailable, reason: "overload", hop: hopGateway, retry: time.Second,
 			title: "Too many requests at once", message: "Postern is carrying as many requests as it may.", advice: "Try again in a moment."}
 	}

@@ -294,6 +294,25 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// TestOneAddressTakesNotAll: who has as many requests under way as one address may gets 429, not a word about the application.
+func TestOneAddressTakesNotAll(t *testing.T) {
+	w, p, _ := newSite(t, func(c *gateway.Config) { c.Limits.AddressExchanges = 2 })
+	for range 2 {
+		c, _, _ := w.socket("wiki.test", signedIn)
+		defer c.Close()
+		soon(t, "WebSocket began", p.begun)
+	}
+	for name, client := range map[string]*http.Client{"HTTP/1.1": w.client(nil), "HTTP/2": w.client(http2)} {
+		res, _ := get(t, client, "https://wiki.test/mark", "Cookie", signedIn)
+		if res.StatusCode != 429 || res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s beyond the limit: %s", name, res.Status)
+		}
+	}
+	if n := w.metric("postern_gateway_refused_total"); n != 2 {
+		t.Errorf("%v were counted", n)
+	}
+}
+
 func TestRecordAndPresence(t *testing.T) {
 	w, _, app := newSite(t)
 	res, _ := do(t, w.client(nil), "POST", "https://wiki.test/mark?secret=1", "body", "Cookie", signedIn)
