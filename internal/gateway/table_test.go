@@ -118,11 +118,15 @@ func (b *rawBackend) keep(text *bytes.Buffer) {
 
 // taken gives what came since the last time, without what differs each time and without what all requests get.
 func (b *rawBackend) taken() string {
+	return sameForAll.ReplaceAllString(strings.ReplaceAll(b.raw(), b.address, "BACKEND"), "")
+}
+
+// raw gives the very bytes that came since the last time.
+func (b *rawBackend) raw() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.got.Reset()
-	text := strings.ReplaceAll(b.got.String(), b.address, "BACKEND")
-	return sameForAll.ReplaceAllString(text, "")
+	return b.got.String()
 }
 
 var sameForAll = regexp.MustCompile(`X-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Host: open\.test\r\nX-Forwarded-Proto: https\r\n` +
