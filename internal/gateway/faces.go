@@ -26,6 +26,8 @@ func newFaces(keys Keys, now func() time.Time) *faces {
 		return &tls.Config{
 			MinVersion: tls.VersionTLS12,
 			NextProtos: protocols,
+			// A page leaves in as few records as it fits in.
+			DynamicRecordSizingDisabled: true,
 			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 				name, _ := parseAuthority(hello.ServerName)
 				return keys.PublicCertificate(name.host)

@@ -29,11 +29,15 @@ func newFront2(e *entrance) *front2 {
 	f.server = http2.NewServer(http2.Config{
 		Handle: f.handle, Log: g.log,
 		Limits: http2.Limits{Target: maxTarget, Head: g.limits.RequestHeaderBytes, Fields: maxRequestFields, Idle: g.limits.KeepAlive,
-			Preface: g.limits.RequestHeader, Frame: g.limits.RequestHeader, Stall: g.limits.PageWrite},
+			Preface: g.limits.RequestHeader, Frame: g.limits.RequestHeader, Stall: stall2},
 		Refused: func(reason string) { g.metrics.refused.WithLabelValues("http2-" + reason).Inc() },
 	})
 	return f
 }
+
+// stall2 is how long a stream may have something that its client does not take. Exchanges are watched by their application's own
+// time; this is for what is none.
+const stall2 = 10 * time.Minute
 
 // serve serves one connection.
 func (f *front2) serve(ctx context.Context, c *tls.Conn) {

@@ -204,7 +204,11 @@ func TestResponseTable(t *testing.T) {
 	})
 	w := newWorld(t)
 	w.connect("a")
-	w.publish("https://open.test/", "http://"+backend.address, func(a *access.Application) { passthrough(a); a.BackendTimeout = 2 * time.Second; a.IdleTimeout = 2 * time.Second })
+	w.publish("https://open.test/", "http://"+backend.address, func(a *access.Application) {
+		passthrough(a)
+		a.BackendTimeout = 2 * time.Second
+		a.IdleTimeout = 2 * time.Second
+	})
 	var out bytes.Buffer
 	for n, row := range table {
 		how, _, _ := strings.Cut(row[1], " ")
