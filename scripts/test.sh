@@ -28,7 +28,7 @@ files_in_memory() {
   local free dir
   free=$(df --output=avail -B1G /dev/shm 2>/dev/null | tail -1) || return 0
   [ "${free:-0}" -ge 8 ] && [ "$(awk '/MemAvailable/ {print int($2 / 2^20)}' /proc/meminfo)" -ge 12 ] || return 0
-  dir=$(mktemp -d /dev/shm/postern-test.XXXXXX) || return 0
+  dir=$(mktemp -d -p /dev/shm) || return 0
   chmod 711 "$dir" # PostgreSQL runs as somebody else under root
   export GOTMPDIR=${TMPDIR:-/tmp} TMPDIR=$dir # programs are built where they were
   trap 'rm -rf "$TMPDIR"' EXIT
