@@ -173,8 +173,7 @@ func (c *carriage2) await() error {
 func (c *carriage2) relay() error {
 	x := c.x
 	h := newHead()
-	bodiless := x.method == http.MethodHead || c.head.Status == http.StatusNoContent || c.head.Status == http.StatusNotModified
-	h.response(c.head.Fields, x.app, x.id, bodiless)
+	h.response(c.head.Fields, x.app, x.id, x.lengthSays(c.head.Status))
 	x.enter(phaseReceiving)
 	x.trailing = c.head.Length < 0 && grpcType(c.head.Fields) != ""
 	err := x.start(c.head.Status, h.list, c.head.Length)

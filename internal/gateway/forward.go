@@ -326,8 +326,8 @@ func (c *carriage) inform() error {
 }
 
 // lengthSays reports whether Content-Length tells of content that does not come with the reply (RFC 9110 section 8.6).
-func (c *carriage) lengthSays() bool {
-	return c.x.method == http.MethodHead || c.backend.res.Status == http.StatusNotModified
+func (x *exchange) lengthSays(status int) bool {
+	return x.method == http.MethodHead || status == http.StatusNotModified
 }
 
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
@@ -336,7 +336,7 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 func (c *carriage) relay() error {
 	x, res := c.x, &c.backend.res
 	h := newHead()
-	h.response(res.Fields, x.app, x.id, c.lengthSays())
+	h.response(res.Fields, x.app, x.id, x.lengthSays(res.Status))
 	x.enter(phaseReceiving)
 	err := x.start(res.Status, h.list, max(res.Length, -1))
 	h.release()
