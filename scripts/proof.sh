@@ -19,7 +19,7 @@ directory | signing in by Active Directory (two Samba domains): groups, states, 
 saml      | signing in and out at a SAML provider (lemonldap-ng), encrypted assertions          | go test ./test/saml/...
 browser   | the pages in a browser                                                              | scripts/test.sh browser
 grpc      | gRPC's interoperability programs through a whole Postern: 14 of 14 cases, 20 times  | go test ./test/grpc/...
-fuzz      | every fuzz target for FUZZTIME (2m)                                                 | scripts/fuzz.sh
+fuzz      | every fuzz target for FUZZTIME (10m), as many as fit: run it until none is left | scripts/fuzz.sh
 bench     | tunnel against yamux, whole path beside nginx, many rounds                          | scripts/bench.sh
 TABLE
 }
@@ -45,7 +45,7 @@ saml)
   done
   install_wanted || say "Going on without." ;;
 esac
-export POSTERN_PROOF=1 FUZZTIME=${FUZZTIME:-2m} ROUNDS=${ROUNDS:-15}
+export POSTERN_PROOF=1 FUZZTIME=${FUZZTIME:-10m} BUDGET=${BUDGET:-1700} ROUNDS=${ROUNDS:-15}
 say "$name: $command"
 case $command in "go test "*)
   [ "$name" != lab ] || [ "$(id -u)" = 0 ] || die "lab: it needs root, to make network namespaces"
