@@ -1,5 +1,5 @@
 // Package dial connects to TCP addresses as browsers do: names under localhost are this machine,
-// whatever the resolver says or does not know (RFC 6761, section 6.3).
+// whatever the resolver says or does not know (RFC 6761, section 6.3). It also bounds what the kernel keeps for a connection.
 package dial
 
 import (

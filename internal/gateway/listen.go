@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"postern/internal/dial"
 	"postern/internal/match"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
@@ -157,6 +158,9 @@ func (c *census) leave(t *tally, network netip.Prefix) {
 	}
 }
 
+// clientUnsent is how many bytes the kernel may queue for a client that it has not sent yet. Tunnels have more.
+const clientUnsent = 128 << 10
+
 // accept takes connections until the listener is closed, and hands each to serve in a goroutine of
 // its own, so that one that says nothing holds up nobody else. It returns when all of them ended.
 func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
@@ -182,6 +186,11 @@ func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
 			g.metrics.refused.WithLabelValues(limit).Inc()
 			_ = raw.Close()
 			continue
+		}
+		if socket, ok := raw.(syscall.Conn); ok {
+			if control, err := socket.SyscallConn(); err == nil {
+				dial.BoundUnsent(control, clientUnsent)
+			}
 		}
 		c := &conn{Conn: raw, census: g.census, network: network, number: g.conns.Add(1)}
 		open.Go(func() { serve(c) })

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"postern/internal/dial"
 )
 
 // Coalesce wraps the connection under a TLS connection so that a Session over that TLS connection sends all records of a
@@ -61,8 +63,8 @@ func (c *coalescer) own() {
 	c.owned = true
 	c.mu.Unlock()
 	if c.raw != nil {
-		boundUnsent(c.raw)
-		boundUnacknowledged(c.raw, maxDark)
+		dial.BoundUnsent(c.raw, maxUnsent)
+		dial.BoundUnacknowledged(c.raw, maxDark) // else the session's own limit of silence works alone
 	}
 	if socket, ok := c.Conn.(*net.TCPConn); ok {
 		// An error means that the connection is closed, which reading tells.

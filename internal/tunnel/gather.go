@@ -9,9 +9,6 @@ func (c *coalescer) Gather() bool {
 	c.mu.Lock()
 	c.owned = true
 	c.mu.Unlock()
-	if c.raw != nil {
-		boundUnsent(c.raw)
-	}
 	return c.pushes()
 }
 

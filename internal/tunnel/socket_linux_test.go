@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+const tcpUserTimeout = 18 // from linux/tcp.h
+
 // TestDarkConnectionEnds: the kernel is told how long nothing may be acknowledged, at the session's start and not before. That
 // it does so is shown by test/lab, which has networks to cut.
 func TestDarkConnectionEnds(t *testing.T) {

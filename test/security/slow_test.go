@@ -3,10 +3,12 @@ package security
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,12 +50,24 @@ type slow struct {
 	cut atomic.Int64 // clients of slowhttptest that the service gave up
 }
 
+// smallBuffers gives connections whose kernel keeps little of what is written. Both ends of thousands are on this machine, and
+// megabytes for each would be more than it has for all TCP: everything would stand still, whatever we do.
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if socket, ok := conn.(*net.TCPConn); ok {
+		err = errors.Join(err, socket.SetWriteBuffer(64<<10))
+	}
+	return conn, err
+}
+
 func newSlow(t *testing.T) *slow {
 	t.Helper()
 	s := &slow{world: &world{System: posterntest.New(t)}}
 	s.connector = s.Connector("site")
 	block := bytes.Repeat([]byte("slow"), 1<<18)
-	s.backend = posterntest.NewBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		if r.URL.Path != "/large" {
 			fmt.Fprint(w, "page")
@@ -67,6 +81,10 @@ func newSlow(t *testing.T) *slow {
 			}
 		}
 	}))
+	server.Listener = smallBuffers{server.Listener}
+	server.Start()
+	t.Cleanup(server.Close)
+	s.backend = &posterntest.Backend{URL: server.URL + "/"}
 	s.wiki = s.Publish("wiki", s.backend.URL, func(a *api.ApplicationInput) { a.IdleTimeout = standstill.String() })
 	s.Assign(s.wiki, s.User("ada"))
 	cookie, _ := s.session(t, "wiki", "ada")

@@ -1,0 +1,34 @@
+package dial
+
+import (
+	"syscall"
+	"time"
+)
+
+// From linux/tcp.h; package syscall has only some of them.
+const (
+	tcpUserTimeout  = 18
+	tcpNotsentLowat = 25
+)
+
+// BoundUnsent keeps the kernel from queueing more bytes for a connection than so many that it has not sent yet. On a slow link a small
+// message would wait seconds behind megabytes, and of those who read slowly a few thousand would use up the memory that the
+// kernel has for all TCP. What is under way on the link is not bounded, so a fast and long one is used as well as before.
+// Where that cannot be had nothing happens.
+func BoundUnsent(raw syscall.RawConn, bytes int) {
+	setTCP(raw, tcpNotsentLowat, bytes)
+}
+
+// BoundUnacknowledged ends the connection when what was sent is not acknowledged for so long. TCP by itself tries again at
+// ever longer intervals, so that after an interruption of seven seconds it would stand for another six. Where that cannot be had
+// nothing happens.
+func BoundUnacknowledged(raw syscall.RawConn, limit time.Duration) {
+	setTCP(raw, tcpUserTimeout, int(limit.Milliseconds()))
+}
+
+// setTCP sets an option without which everything works, too; a socket that is not TCP says no.
+func setTCP(raw syscall.RawConn, option, value int) {
+	_ = raw.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, option, value)
+	})
+}
