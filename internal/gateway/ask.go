@@ -13,6 +13,27 @@ import (
 	"postern/internal/wire"
 )
 
+// question reads what a tunnel asks, if it has not too many questions open: asks has room for as many as it may, and limit is what
+// that is called in metrics. done says that it was answered.
+func (g *Gateway) question(s *tunnel.Stream, asks chan struct{}, limit string) (body []byte, done func(), ok bool) {
+	select {
+	case asks <- struct{}{}:
+		done = func() { <-asks }
+	default:
+		g.metrics.refused.WithLabelValues(limit).Inc()
+		refuse(s, wire.PhaseLimit, "too-many-questions", "this tunnel has as many questions open as it may have")
+		return nil, nil, false
+	}
+	_ = s.SetReadDeadline(time.Now().Add(askRead)) // a stream takes any deadline
+	body, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
+	if err != nil || len(body) > wire.MaxAsk {
+		done()
+		refuse(s, wire.PhaseAsk, "bad-question", "the question is too long or was not finished in time")
+		return nil, nil, false
+	}
+	return body, done, true
+}
+
 // accept serves a stream that the connector opened: a question.
 func (l *link) accept(s *tunnel.Stream) {
 	defer s.Close()
@@ -21,20 +42,11 @@ func (l *link) accept(s *tunnel.Stream) {
 		refuse(s, wire.PhaseAsk, "unknown-kind", "this gateway takes only questions from connectors")
 		return
 	}
-	select {
-	case l.asks <- struct{}{}:
-		defer func() { <-l.asks }()
-	default:
-		l.g.metrics.refused.WithLabelValues("asks").Inc()
-		refuse(s, wire.PhaseLimit, "too-many-questions", "this tunnel has as many questions open as it may have")
+	body, done, ok := l.g.question(s, l.asks, "asks")
+	if !ok {
 		return
 	}
-	_ = s.SetReadDeadline(time.Now().Add(askRead)) // a stream takes any deadline
-	body, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
-	if err != nil || len(body) > wire.MaxAsk {
-		refuse(s, wire.PhaseAsk, "bad-question", "the question is too long or was not finished in time")
-		return
-	}
+	defer done()
 	_ = s.SetReadDeadline(time.Time{})
 	ctx, cancel := context.WithTimeout(s.Context(), askTimeout)
 	defer cancel()

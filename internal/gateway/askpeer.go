@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"postern/internal/fault"
 	"postern/internal/tunnel"
@@ -65,21 +64,12 @@ func (p *peer) answerAsk(s *tunnel.Stream, open wire.Open) {
 		refuse(s, wire.PhaseAsk, "question-unknown", "this gateway does not answer such questions")
 		return
 	}
-	select {
-	case p.asks <- struct{}{}:
-		defer func() { <-p.asks }()
-	default:
-		p.g.metrics.refused.WithLabelValues("peer-asks").Inc()
-		refuse(s, wire.PhaseLimit, "too-many-questions", "this tunnel has as many questions open as it may have")
-		return
-	}
 	defer s.Close()
-	_ = s.SetReadDeadline(time.Now().Add(askRead)) // a stream takes any deadline
-	body, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
-	if err != nil || len(body) > wire.MaxAsk {
-		refuse(s, wire.PhaseAsk, "bad-question", "the question is too long or was not finished in time")
+	body, done, ok := p.g.question(s, p.asks, "peer-asks")
+	if !ok {
 		return
 	}
+	defer done()
 	ctx, cancel := context.WithTimeout(s.Context(), askTimeout)
 	defer cancel()
 	answer, err := p.g.cfg.AskPeer(ctx, open.Question, body)

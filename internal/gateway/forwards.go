@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -287,21 +286,12 @@ func (g *Gateway) viewSince(ctx context.Context, version uint64) *view {
 
 // passAsk passes a question on to the connector and its answer back.
 func (p *peer) passAsk(s *tunnel.Stream, open wire.Open) {
-	select {
-	case p.asks <- struct{}{}:
-		defer func() { <-p.asks }()
-	default:
-		p.g.metrics.refused.WithLabelValues("peer-asks").Inc()
-		refuse(s, wire.PhaseLimit, "too-many-questions", "this tunnel has as many questions open as it may have")
-		return
-	}
 	defer s.Close()
-	_ = s.SetReadDeadline(time.Now().Add(askRead)) // a stream takes any deadline
-	body, err := io.ReadAll(io.LimitReader(s, wire.MaxAsk+1))
-	if err != nil || len(body) > wire.MaxAsk {
-		refuse(s, wire.PhaseAsk, "bad-question", "the question is too long or was not finished in time")
+	body, done, ok := p.g.question(s, p.asks, "peer-asks")
+	if !ok {
 		return
 	}
+	defer done()
 	ctx, cancel := context.WithTimeout(s.Context(), askTimeout)
 	defer cancel()
 	for _, l := range p.g.links.of(access.ID(open.Forward.Connector)) {
