@@ -137,10 +137,11 @@ func (c *carriage2) sendBody() error {
 	}
 	x.enter(phaseSending)
 	if x.expects {
-		if err := x.reply.Inform(http.StatusContinue, nil); err != nil {
-			return errClientGone
+		if err := c.link.g.inform(x, http.StatusContinue, nil); err != nil {
+			return err
 		}
 	}
+	x.touched.Store(true) // from now on the body is read there and nowhere else
 	c.upload = &upload2{c: c, done: make(chan struct{})}
 	go c.upload.run()
 	return nil
@@ -162,9 +163,9 @@ func (c *carriage2) await() error {
 		}
 		h := newHead()
 		h.response(head.Fields, c.x.app, c.x.id, false)
-		err = c.x.reply.Inform(head.Status, h.list)
+		err = c.link.g.inform(c.x, head.Status, h.list)
 		if h.release(); err != nil {
-			return errClientGone
+			return err
 		}
 	}
 }
@@ -247,7 +248,6 @@ func (u *upload2) run() {
 	defer close(u.done)
 	x, s := u.c.x, u.c.stream
 	for last := 0; ; {
-		x.touched.Store(true)
 		n, failed, err := u.some(last)
 		if last = n; failed {
 			return // the reply, or what Head and Read say, tells why

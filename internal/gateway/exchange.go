@@ -109,7 +109,8 @@ type exchange struct {
 
 	mu       sync.Mutex // guards the fields below; held over Abort, which must not meet the next exchange of its connection
 	over     bool
-	reason   error // why it was cut; nil: it was not
+	reason   error         // why it was cut; nil: it was not
+	cutAt    time.Duration // and when
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	backend  carrier        // that has it, if one has
@@ -217,6 +218,7 @@ func (x *exchange) cut(reason error, code int) {
 		x.farewell(code)
 	}
 	x.stop(reason)
+	x.cutAt = x.since()
 	if x.answered {
 		x.reply.Abort()
 	}
@@ -242,9 +244,25 @@ func (x *exchange) finish() {
 	}
 }
 
+// cutGrace is how long an exchange that was cut before its answer began may take to say why. It is longer than a page may take.
+const cutGrace = 90 * time.Second
+
+// linger aborts the exchange if it was cut and has not ended since: its client holds it by not reading.
+func (x *exchange) linger() (cut bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.over && x.cutAt > 0 && x.since()-x.cutAt >= cutGrace {
+		x.reply.Abort()
+	}
+	return x.reason != nil
+}
+
 // look cuts the exchange when nothing moved for too long while something was due, and has its client listened to when
 // the backend takes its time.
 func (x *exchange) look() {
+	if x.linger() {
+		return
+	}
 	quiet := x.since() - time.Duration(x.moved.Load())
 	phase := x.phase.Load()
 	if l := x.link.Load(); l != nil && quiet >= lookAfter && x.link.CompareAndSwap(l, nil) {
@@ -282,5 +300,6 @@ func (g *Gateway) watchExchanges(ctx context.Context) {
 		for _, x := range g.live.list(func(x *exchange) bool { return x.since() >= lookEach && x.idle > 0 }) {
 			x.look()
 		}
+		g.fronts.sweep()
 	}
 }

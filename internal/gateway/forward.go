@@ -276,38 +276,41 @@ func (c *carriage) await() error {
 	asked := http1.Asked{Head: x.method == http.MethodHead, Upgrade: x.upgrade}
 	waiting := x.expects
 	for {
-		if waiting {
-			_ = b.stream.SetReadDeadline(time.Now().Add(expectTimeout)) // a stream has deadlines
+		invited := waiting && !c.hears(expectTimeout)
+		if !invited {
+			if err := b.in.Response(&b.res, asked); err != nil {
+				return err
+			}
+			invited = waiting && b.res.Status == http.StatusContinue
 		}
-		err := b.in.Response(&b.res, asked)
-		if waiting && (errors.Is(err, os.ErrDeadlineExceeded) || err == nil && b.res.Status == http.StatusContinue) {
-			_ = b.stream.SetReadDeadline(time.Time{})
+		switch {
+		case invited:
 			waiting = false
 			if err := c.goAhead(); err != nil {
 				return err
 			}
-			continue
-		}
-		switch {
-		case err != nil:
-			return err
 		case b.res.Status == http.StatusEarlyHints, b.res.Status == http.StatusProcessing:
 			if err := c.inform(); err != nil {
 				return err
 			}
 		case b.res.Status >= 200, b.res.Status == http.StatusSwitchingProtocols:
-			if waiting {
-				_ = b.stream.SetReadDeadline(time.Time{})
-			}
 			return nil
 		}
 	}
 }
 
+// hears reports whether the backend says something within a time. A head may come in pieces: only its beginning is waited for.
+func (c *carriage) hears(limit time.Duration) bool {
+	_ = c.backend.stream.SetReadDeadline(time.Now().Add(limit)) // a stream has deadlines
+	err := c.backend.in.Peek()
+	_ = c.backend.stream.SetReadDeadline(time.Time{})
+	return !errors.Is(err, os.ErrDeadlineExceeded) // another error is kept, and met by who reads
+}
+
 // goAhead has the client send the body it announced, and sends it on.
 func (c *carriage) goAhead() error {
-	if err := c.x.reply.Inform(http.StatusContinue, nil); err != nil {
-		return errClientGone
+	if err := c.link.g.inform(c.x, http.StatusContinue, nil); err != nil {
+		return err
 	}
 	c.upload = newUpload(c)
 	c.upload.start()
@@ -319,7 +322,14 @@ func (c *carriage) inform() error {
 	h := newHead()
 	defer h.release()
 	h.response(c.backend.res.Fields, c.x.app, c.x.id, false)
-	if err := c.x.reply.Inform(c.backend.res.Status, h.list); err != nil {
+	return c.link.g.inform(c.x, c.backend.res.Status, h.list)
+}
+
+// inform sends an interim response. A client that does not read must not hold the exchange by it: nothing moves meanwhile.
+func (g *Gateway) inform(x *exchange, status int, fields field.Fields) error {
+	x.reply.Within(g.limits.PageWrite)
+	defer x.reply.Within(0)
+	if err := x.reply.Inform(status, fields); err != nil {
 		return errClientGone
 	}
 	return nil

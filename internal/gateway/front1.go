@@ -38,6 +38,8 @@ type front1 struct {
 	asked []byte // the authority of the last request
 	name  string // the same as text
 
+	due       due
+	used      bool          // it has brought a request
 	bounded   bool          // writing has a deadline
 	listening sync.Mutex    // guards the fields below
 	heard     chan struct{} // closed when nobody listens to the client any more; nil: nobody does
@@ -68,24 +70,36 @@ func (f *front1) next() bool {
 	g := f.e.g
 	if f.in.Buffered() == 0 {
 		f.in.Release()
-		_ = f.tls.SetReadDeadline(time.Now().Add(g.limits.KeepAlive)) // an open connection has deadlines; a closed one says so next
-		if !g.fronts.rests(f) {
+		limit := g.limits.KeepAlive
+		if !f.used {
+			limit = min(limit, firstRequests*g.limits.RequestHeader)
+		}
+		if !f.due.rest(limit) || g.fronts.draining.Load() {
 			return false
 		}
-		err := f.in.Wait()
-		if g.fronts.works(f); err != nil {
+		if f.in.Wait() != nil {
 			return false
 		}
 	}
-	_ = f.tls.SetReadDeadline(time.Now().Add(g.limits.RequestHeader))
-	f.head = http1.Request{}
-	if err := f.in.Request(&f.head); err != nil {
-		f.refuse(err)
+	if !f.due.expect(g.limits.RequestHeader) {
 		return false
 	}
-	_ = f.tls.SetReadDeadline(time.Time{})
+	f.head = http1.Request{}
+	err := f.in.Request(&f.head)
+	inTime := f.due.none()
+	switch {
+	case err != nil:
+		f.refuse(err)
+		return false
+	case !inTime:
+		return false
+	}
+	f.used = true
 	return f.exchange()
 }
+
+// firstRequests is how many times the time of a header a new connection may take before its first request: browsers open some ahead.
+const firstRequests = 3
 
 // refuse answers what cannot be understood, and why.
 func (f *front1) refuse(err error) {
@@ -118,6 +132,7 @@ func (f *front1) exchange() (more bool) {
 			f.e.g.log.Error("a request broke the gateway", "reference", x.id, "panic", p, "stack", string(debug.Stack()))
 			f.conn.abort()
 			x.finish()
+			f.unlisten(true) // who listens fails now
 			more = false
 		}
 	}()
@@ -167,6 +182,10 @@ var past = time.Unix(1, 0)
 
 func (f *front1) halt() { _ = f.tls.SetReadDeadline(past) }
 
+// expire ends a connection that waits for a request or for the rest of one. What TLS answers by itself while it reads (RFC 8446
+// section 4.6.3) ends too.
+func (f *front1) expire() { _ = f.tls.SetDeadline(past) }
+
 // listen finds out when the client goes away.
 func (f *front1) listen(gone func()) {
 	f.listening.Lock()
@@ -194,8 +213,10 @@ func (f *front1) unlisten(deaf bool) {
 		return
 	}
 	f.halt()
+	_ = f.tls.SetWriteDeadline(time.Now().Add(lingerFor)) // of what TLS answers by itself; all of ours is written
 	<-heard
-	_ = f.tls.SetReadDeadline(time.Time{})
+	_ = f.tls.SetDeadline(time.Time{})
+	f.bounded = false
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"postern/internal/http1"
 )
@@ -21,6 +22,7 @@ func newUpload(c *carriage) *upload { return &upload{c: c} }
 // start sends the body beside the reply.
 func (u *upload) start() {
 	u.done = make(chan struct{})
+	u.c.x.touched.Store(true) // from now on the body is read there and nowhere else
 	go func() {
 		defer close(u.done)
 		u.run()
@@ -46,8 +48,8 @@ func (u *upload) copy() error {
 	x, out := u.c.x, u.c.backend.out
 	buffer := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buffer)
+	x.touched.Store(true)
 	for {
-		x.touched.Store(true)
 		n, err := x.body.Read(*buffer)
 		if n > 0 {
 			x.received.Add(int64(n))
@@ -107,9 +109,23 @@ func (u *upload) end() bool {
 			u.c.x.halt()
 			u.c.backend.drop()
 		}
-		<-u.done
+		u.settle()
 	}
 	return u.sent.Load()
+}
+
+// sendGrace is how long a backend that has answered may take to read what is left of the request. The client waits meanwhile.
+const sendGrace = time.Second
+
+// settle waits until nothing more is sent. A backend that reads no more is let go.
+func (u *upload) settle() {
+	select {
+	case <-u.done:
+	default:
+		late := time.AfterFunc(sendGrace, u.c.backend.drop)
+		defer late.Stop()
+		<-u.done
+	}
 }
 
 // whole reports whether the request was read to its end.

@@ -117,3 +117,21 @@ func TestFields(t *testing.T) {
 		t.Errorf("list %v, fields %q", list, q.Fields)
 	}
 }
+
+// TestFailedHeadKeepsItsMethod: what is said of a request that failed is of that request, also when its head had outgrown its buffer
+// and others have that buffer now.
+func TestFailedHeadKeepsItsMethod(t *testing.T) {
+	src := &source{parts: []string{"PATCH /secret HTTP/1.1\r\nHost: a\r\n", "X: " + strings.Repeat("y", 20<<10), "\r\nX: y\n"}, look: func(int) {}}
+	r := http1.NewReader(src, http1.Limits{})
+	var q http1.Request
+	if err := r.Request(&q); err == nil {
+		t.Fatal("a bare LF was taken")
+	}
+	for range 8 { // what takes the buffers that were given back
+		other := http1.NewReader(&source{parts: []string{strings.Repeat("z", 4<<10)}, look: func(int) {}}, http1.Limits{})
+		_ = other.Request(new(http1.Request)) // it is none
+	}
+	if string(q.Method) != "PATCH" || string(q.Path) != "/secret" {
+		t.Errorf("%q %q", q.Method, q.Path)
+	}
+}

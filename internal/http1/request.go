@@ -72,6 +72,7 @@ func (r *Reader) request(into *Request) error {
 	}
 	block, err := r.readLines(r.limits.Head, errHeadSize, "head")
 	if err != nil {
+		_ = into.startLine(r.buf[r.start:][:len(line)], r.limits.Target) // good as before, but what came may have moved since
 		return err
 	}
 	r.headEnd = r.start
