@@ -178,7 +178,8 @@ func TestSlowHTTPTest(t *testing.T) {
 		return
 	}
 	s := newSlow(t)
-	// This process is the tool's way, service, connector and backend at once: of those who reach the backend it has five ends.
+	// This process is the tool's way, service, connector and backend at once: of those who reach the backend it has five ends. All
+	// clients come faster than the first of them are cut.
 	ways := []struct {
 		name, path string
 		count      int
@@ -193,7 +194,7 @@ func TestSlowHTTPTest(t *testing.T) {
 			count := way.count
 			abuseBy(t, s.world, count, strings.TrimPrefix(s.cookie, sessionCookie+"="), func(t *testing.T) {
 				s.cut.Store(0)
-				out := s.slowhttptest(t, count, append(way.args, "-c", strconv.Itoa(count), "-r", strconv.Itoa(size.Of(20, 100)), "-l", "600", "-p", "30",
+				out := s.slowhttptest(t, count, append(way.args, "-c", strconv.Itoa(count), "-r", strconv.Itoa(size.Of(20, 200)), "-l", "600", "-p", "30",
 					"-j", s.cookie, "-u", s.forward(t)+way.path, "-v", "1")...)
 				if !strings.Contains(out, "service available:   YES") || strings.Contains(out, "service available:   NO") {
 					t.Errorf("the service was not available: %s", out)
@@ -243,7 +244,9 @@ func said(t *testing.T, path string) string {
 // of hosts. What one side does not read, the other cannot write, and the end of one is the end of the other. It gives its URL.
 func (s *slow) forward(t *testing.T) string {
 	t.Helper()
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	// Unbounded, the kernel would keep 2.4 MiB here for each client that reads by a window of 256 bytes: 3,000 of them would use up all
+	// that it has for TCP, packets would be dropped everywhere, and everybody would wait for them, whatever the service does.
+	listener := smallBuffers{must(net.Listen("tcp", "127.0.0.1:0"))(t)}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -265,6 +268,7 @@ func (s *slow) carry(conn net.Conn, own string) {
 		return
 	}
 	defer raw.Close()
+	_ = raw.(*net.TCPConn).SetReadBuffer(32 << 10) // as smallBuffers
 	c := tls.Client(raw, &tls.Config{ServerName: "wiki.test.localhost", RootCAs: s.Roots})
 	var up sync.WaitGroup
 	defer up.Wait()
