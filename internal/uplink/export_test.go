@@ -9,5 +9,9 @@ import (
 func (d *Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	return d.dial(ctx, address)
+	conn, _, err := d.dial(ctx, address)
+	return conn, err
 }
+
+// WPADNames gives where scripts are looked for by a resolver's configuration.
+func WPADNames(resolvConf string) []string { return wpadURLs(searchDomains(resolvConf)) }

@@ -40,15 +40,17 @@ func (d *Dialer) Service(serviceURL string, config *tls.Config) (*Service, error
 	if port == "" {
 		port = "443"
 	}
-	target := secured{address: net.JoinHostPort(u.Hostname(), port), name: u.Hostname(), config: config}
+	target := secured{address: net.JoinHostPort(u.Hostname(), port), name: u.Hostname(), service: serviceURL, config: config}
 	transport := &http.Transport{
 		// Requests are rare and may be hours apart: none waits on a connection that died meanwhile.
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHead,
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, d.timeout)
-			defer cancel()
-			return d.secure(ctx, target)
+			conn, _, err := d.secure(ctx, target)
+			if err != nil {
+				return nil, err // not a nil *tls.Conn in an interface
+			}
+			return conn, nil
 		},
 	}
 	return &Service{base: "https://" + u.Host, client: &http.Client{

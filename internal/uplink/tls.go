@@ -29,9 +29,13 @@ type Tunnel struct {
 // wire.ProtocolTunnel agreed. Whether the gateway takes our certificate shows with the first read:
 // see Rejected.
 func (d *Dialer) Tunnel(ctx context.Context, t Tunnel) (*tls.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	s := secured{address: t.Gateway.Address, name: serverName(t.Gateway.Address, t.Service), config: t.TLS, wrap: t.Wrap}
+	conn, _, err := d.TunnelBy(ctx, t)
+	return conn, err
+}
+
+// TunnelBy is Tunnel and tells by which way.
+func (d *Dialer) TunnelBy(ctx context.Context, t Tunnel) (*tls.Conn, Way, error) {
+	s := secured{address: t.Gateway.Address, name: serverName(t.Gateway.Address, t.Service), service: t.Service, config: t.TLS, wrap: t.Wrap}
 	if t.TLS != nil && t.TLS.ClientSessionCache != nil {
 		s.config = t.TLS.Clone()
 		s.config.ClientSessionCache = gatewaySessions{t.TLS.ClientSessionCache, t.Gateway.ID + " " + t.Gateway.Address}
@@ -77,40 +81,88 @@ func Rejected(err error) bool {
 type secured struct {
 	address string
 	name    string // server name
+	service string // URL of the service, whose host has the way by Upgrade; that of address if empty
 	config  *tls.Config
 	wrap    func(net.Conn) net.Conn
 }
 
-// secure dials, shakes hands and checks that the first of the configuration's protocols was agreed.
-func (d *Dialer) secure(ctx context.Context, s secured) (*tls.Conn, error) {
+// authority gives what the service calls itself in HTTP.
+func (s secured) authority() string {
+	if u, err := url.Parse(s.service); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return s.address
+}
+
+func (s secured) portal() string {
+	if u, err := url.Parse(s.service); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	return s.name
+}
+
+// secure dials, shakes hands and checks that the first of the configuration's protocols was agreed. Where somebody between us and the
+// service opens TLS, or ends it for the service, it goes inside his, by Upgrade.
+func (d *Dialer) secure(ctx context.Context, s secured) (*tls.Conn, Way, error) {
 	if s.config == nil || s.config.VerifyConnection == nil || len(s.config.NextProtos) == 0 {
-		return nil, fault.New(fault.KindInternal, "the check of the service's certificate is not set up")
+		return nil, Way{}, fault.New(fault.KindInternal, "the check of the service's certificate is not set up")
 	}
-	raw, err := d.dial(ctx, s.address)
+	if d.upgrades.due(s.address) {
+		conn, way, err := d.upgrade(ctx, s)
+		if err == nil {
+			return conn, way, nil
+		}
+		d.upgrades.note(s.address, false)
+	}
+	conn, way, err := d.plainly(ctx, s)
+	if err == nil || ctx.Err() != nil || !blocked(err) {
+		return conn, way, err
+	}
+	conn, way, inside := d.upgrade(ctx, s)
+	if inside != nil {
+		return nil, way, alsoUpgrade(err, inside)
+	}
+	d.upgrades.note(s.address, true)
+	return conn, way, nil
+}
+
+// plainly dials and makes our own TLS on the connection itself.
+func (d *Dialer) plainly(ctx context.Context, s secured) (*tls.Conn, Way, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	raw, way, err := d.dial(ctx, s.address)
 	if err != nil {
-		return nil, err
+		return nil, way, err
 	}
+	conn, seen, err := s.handshake(ctx, raw)
+	if err != nil {
+		return nil, way, d.explain(ctx, failedTLS{s, way, seen}, err)
+	}
+	return conn, way, nil
+}
+
+// handshake makes our own TLS on a connection, which it closes if that does not work. It gives what was shown.
+func (s secured) handshake(ctx context.Context, raw net.Conn) (conn *tls.Conn, seen []*x509.Certificate, err error) {
 	under := raw
 	if s.wrap != nil {
 		under = s.wrap(raw)
 	}
-	var seen []*x509.Certificate
 	config := s.config.Clone()
 	config.ServerName = s.name
 	config.VerifyConnection = func(cs tls.ConnectionState) error {
 		seen = cs.PeerCertificates
 		return s.config.VerifyConnection(cs)
 	}
-	conn := tls.Client(under, config)
+	conn = tls.Client(under, config)
 	err = conn.HandshakeContext(ctx)
 	if err == nil && conn.ConnectionState().NegotiatedProtocol != s.config.NextProtos[0] {
 		err = errProtocol
 	}
 	if err != nil {
 		under.Close()
-		return nil, d.explain(ctx, s, seen, err)
+		return nil, seen, err
 	}
-	return conn, nil
+	return conn, seen, nil
 }
 
 var errProtocol = errors.New("tls: no application protocol")
@@ -122,6 +174,7 @@ type Intercepted struct {
 	Issuer  string // distinguished name
 	Subject string
 	Service string // trust domain of the service of Postern that it says it is; empty: it says no such thing
+	Upgrade string // why the way inside that TLS does not work either
 	Err     error
 }
 
@@ -132,9 +185,13 @@ func (e *Intercepted) Error() string {
 			"if the service finished the exchange of its authority meanwhile, this machine must be enrolled with a new token "+
 			"(after postern-connector uninstall --force, if it was enrolled before); if it did not, somebody pretends to be it", e.Address, e.Service, e.Issuer)
 	}
-	return fmt.Sprintf("%s answered with a certificate for %q issued by %q instead of the service's own: if that is a proxy or firewall "+
+	text := fmt.Sprintf("%s answered with a certificate for %q issued by %q instead of the service's own: if that is a proxy or firewall "+
 		"that inspects TLS, exempt this address from inspection; otherwise the address leads to another server",
 		e.Address, e.Subject, e.Issuer)
+	if e.Upgrade != "" {
+		text += " (" + e.Upgrade + ")"
+	}
+	return text
 }
 
 // Unwrap gives what the check said.
@@ -154,13 +211,19 @@ func intercepted(address string, leaf *x509.Certificate, err error) *Intercepted
 	return e
 }
 
+// failedTLS is what is known of a TLS session that did not come about.
+type failedTLS struct {
+	secured
+	way  Way
+	seen []*x509.Certificate
+}
+
 // explain says why no TLS session came about.
-func (d *Dialer) explain(ctx context.Context, s secured, seen []*x509.Certificate, err error) error {
-	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign && len(seen) > 0 {
-		return intercepted(s.address, seen[0], err)
+func (d *Dialer) explain(ctx context.Context, s failedTLS, err error) error {
+	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign && len(s.seen) > 0 {
+		return intercepted(s.address, s.seen[0], err)
 	}
-	e := &Error{Step: StepTLS, Address: s.address}
-	e.Proxy, _ = d.Proxy(s.address)
+	e := &Error{Step: StepTLS, Address: s.address, Proxy: s.way.Proxy}
 	said, isOurs := errors.AsType[*fault.Error](err)
 	op, isOp := errors.AsType[*net.OpError](err)
 	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
@@ -168,9 +231,10 @@ func (d *Dialer) explain(ctx context.Context, s secured, seen []*x509.Certificat
 	case isOurs:
 		e.Fault = fault.New(said.Kind, "%s: %s", s.address, said.Error())
 	case isOp && op.Op == "remote error" || errors.Is(err, errProtocol):
-		if leaf := d.inspect(ctx, s); leaf != nil {
+		if leaf := d.inspect(ctx, s.secured); leaf != nil {
 			return intercepted(s.address, leaf, err)
 		}
+		e.blocked = true
 		e.Fault = fault.New(fault.KindUpstream, "%s refused the TLS handshake (%s): is it a Postern service, and does everything before it pass TLS through?",
 			s.address, rootCause(err))
 	case isPlain:
@@ -178,6 +242,7 @@ func (d *Dialer) explain(ctx context.Context, s secured, seen []*x509.Certificat
 	case isTimeout(ctx, err):
 		e.Fault = fault.New(fault.KindTimeout, "%s took the connection but did not finish the TLS handshake within %s", s.address, d.timeout)
 	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		e.blocked = true
 		e.Fault = fault.Unavailable("%s closed the connection during the TLS handshake: does a firewall between here and there inspect TLS?", s.address)
 	default:
 		e.Fault = fault.Unavailable("no TLS session with %s (%s)", s.address, rootCause(err))
@@ -192,7 +257,7 @@ func (d *Dialer) explain(ctx context.Context, s secured, seen []*x509.Certificat
 func (d *Dialer) inspect(ctx context.Context, s secured) *x509.Certificate {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
 	defer cancel()
-	raw, err := d.dial(ctx, s.address)
+	raw, _, err := d.dial(ctx, s.address)
 	if err != nil {
 		return nil
 	}

@@ -16,10 +16,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
-	"postern/internal/dial"
 	"postern/internal/fault"
+	"postern/internal/uplink/pac"
 )
 
 // Direct is the Config.Proxy that uses no proxy.
@@ -27,42 +25,44 @@ const Direct = "direct"
 
 // Config holds what a Dialer needs. Every field is optional.
 type Config struct {
-	Proxy      string         // "": HTTPS_PROXY and NO_PROXY of the environment; Direct: none; else a URL: http, https, socks5, with user and password if need be
+	// Proxy says what goes between. "": HTTPS_PROXY and NO_PROXY of the environment; Direct: nothing; a URL: http, https, socks5, with user
+	// and password if need be; "pac:" and the URL or file of a proxy auto-configuration script; "wpad" or "wpad:" and a
+	// domain: the script that the network offers. WPAD trusts whoever answers to a name, so it is never tried unasked.
+	Proxy      string
 	NoProxy    string         // with a Proxy URL: hosts to dial directly, in the form of NO_PROXY
+	User       *url.Userinfo  // for proxies whose URL names no user; not with wpad
+	Kerberos   Kerberos       // for proxies that want Negotiate
+	Script     pac.Find       // runs scripts; without it there is neither pac nor wpad
 	ProxyRoots *x509.CertPool // whom to trust for an https proxy's certificate; the system's if nil
 	Timeout    time.Duration  // of a dial, TLS included; 3 s if zero
 }
 
 // Dialer dials the service.
 type Dialer struct {
-	proxy   func(*url.URL) (*url.URL, error)
-	roots   *x509.CertPool
-	timeout time.Duration
+	chooser  chooser
+	kerberos Kerberos
+	roots    *x509.CertPool
+	timeout  time.Duration
+	bad      *badProxies
+	wants    wantsNegotiate
+	upgrades *upgrades
 }
 
 // New gives a Dialer. The environment is read once, here. As with other programs, this machine's own
 // names and addresses are always dialled directly.
 func New(cfg Config) (*Dialer, error) {
-	d := &Dialer{roots: cfg.ProxyRoots, timeout: cfg.Timeout}
+	d := &Dialer{roots: cfg.ProxyRoots, timeout: cfg.Timeout, kerberos: cfg.Kerberos, bad: &badProxies{when: map[string]time.Time{}}, upgrades: newUpgrades()}
 	if d.timeout <= 0 {
 		d.timeout = 3 * time.Second
 	}
-	proxies, name := &httpproxy.Config{HTTPSProxy: cfg.Proxy, NoProxy: cfg.NoProxy}, "proxy"
-	switch cfg.Proxy {
-	case Direct:
-		proxies.HTTPSProxy = ""
-	case "":
-		proxies, name = httpproxy.FromEnvironment(), "HTTPS_PROXY"
-	}
-	if proxies.HTTPSProxy != "" {
-		u, err := parseProxy(proxies.HTTPSProxy)
-		if err != nil {
-			return nil, fault.Invalid(name, "%s", err.Error())
+	if d.kerberos.given() || d.kerberos.Principal != "" {
+		if err := d.kerberos.check(); err != nil {
+			return nil, err
 		}
-		proxies.HTTPSProxy = u.String()
 	}
-	d.proxy = proxies.ProxyFunc()
-	return d, nil
+	var err error
+	d.chooser, err = cfg.chooser()
+	return d, err
 }
 
 // parseProxy reads a proxy's URL; without a scheme it is http, as everywhere. Its errors do not
@@ -76,40 +76,22 @@ func parseProxy(text string) (*url.URL, error) {
 		return nil, errors.New("must be a URL such as http://proxy.example.com:3128")
 	}
 	if _, ok := proxyPorts[u.Scheme]; !ok {
-		return nil, errors.New("must start with http://, https:// or socks5://")
+		return nil, errors.New("must start with http://, https:// or socks5://, or be pac:URL, pac:FILE, wpad or direct")
 	}
 	return u, nil
 }
 
 var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
 
-// Proxy gives the URL of the proxy that is due for host:port, without its password; empty: none.
+// Proxy gives the URL of the proxy that is tried first for host:port, without its password; empty: none.
 func (d *Dialer) Proxy(address string) (string, error) {
-	u, err := d.proxy(&url.URL{Scheme: "https", Host: address})
-	if err != nil || u == nil {
+	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
+	defer cancel()
+	ways, err := d.Ways(ctx, address)
+	if err != nil || len(ways) == 0 {
 		return "", err
 	}
-	return u.Redacted(), nil
-}
-
-// dial connects to host:port over TCP, through the proxy that is due for it. Errors are *Error.
-func (d *Dialer) dial(ctx context.Context, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || port == "" || strings.ContainsAny(address, " \t\r\n/@") {
-		return nil, &Error{Step: StepAddress, Address: address, Fault: fault.Invalid("address", "must be host:port")}
-	}
-	via, err := d.proxy(&url.URL{Scheme: "https", Host: address})
-	if err != nil {
-		return nil, &Error{Step: StepProxy, Address: address, Fault: fault.Unavailable("no proxy can be chosen for %s", address).Because(err)}
-	}
-	if via != nil {
-		return d.dialVia(ctx, via, address)
-	}
-	conn, err := dial.Context(ctx, "tcp", address)
-	if err != nil {
-		return nil, d.connectError(ctx, address, err)
-	}
-	return conn, nil
+	return ways[0], nil
 }
 
 // Step says where on the way a dial failed.
@@ -130,6 +112,8 @@ type Error struct {
 	Address string // that was to be reached
 	Proxy   string // on the way, without its password; empty: none
 	Fault   *fault.Error
+
+	blocked bool // somebody between us and the service may be the reason
 }
 
 // Error gives the sentence.

@@ -24,6 +24,13 @@ const (
 	ProtocolAgent  = "postern-agent/1"  // enrol and renew: HTTP/1.1 with JSON, server-authenticated
 )
 
+// The way of both for those whose connections somebody else opens or ends TLS on: GET PathTunnel at the service's own host, with
+// UpgradeTunnel as its Upgrade; what follows the answer 101 is our own TLS with one of the protocols above.
+const (
+	PathTunnel    = "/.postern/tunnel"
+	UpgradeTunnel = "postern-tunnel"
+)
+
 // The paths of the agent face. All take POST and answer JSON, errors as problem documents
 // (RFC 9457).
 const (
@@ -182,6 +189,8 @@ type Report struct {
 	Time    time.Time `json:"time"`
 	Serial  string    `json:"serial"` // of the certificate in use
 	Hash    string    `json:"hash"`   // of the configuration in force
+	// Diagnosis is what the connector found when it last examined itself, since it had no tunnel for a while.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 }
 
 // The questions that are asked over a tunnel. The asker opens a stream whose Open says KindAsk and

@@ -48,30 +48,35 @@ func Process(program string, args ...string) Find {
 		defer cancel()
 		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.Stdin = bytes.NewReader(question)
-		out := &limitedBuffer{left: maxAnswer}
-		cmd.Stdout = out
 		died := &limitedBuffer{left: maxAnswer}
 		cmd.Stderr = died
 		// What our environment holds, such as a proxy's password, is no business of a script's process. Windows finds no
 		// network without its own directory.
 		cmd.Env = []string{"TZ=" + os.Getenv("TZ"), "SystemRoot=" + os.Getenv("SystemRoot")}
 		cmd.WaitDelay = time.Second
-		err = cmd.Run()
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			return "", fmt.Errorf("the process that runs the script failed: %w", err)
+		}
 		var r reply
-		said := json.Unmarshal(out.Bytes(), &r) == nil
+		said := json.NewDecoder(io.LimitReader(out, maxAnswer)).Decode(&r)
+		slow := ctx.Err() != nil
+		cancel() // whoever has answered has nothing left to do
+		err = cmd.Wait()
 		switch {
-		case said && r.Error != "":
+		case said == nil && r.Error != "":
 			return "", errors.New(r.Error)
-		case said && err == nil:
+		case said == nil:
 			return r.Answer, nil
-		case ctx.Err() != nil:
+		case slow:
 			return "", errSlow
 		case bytes.Contains(died.Bytes(), []byte("out of memory")):
 			return "", errMemory
-		case err != nil:
-			return "", fmt.Errorf("the process that runs the script failed: %w", err)
 		}
-		return "", errors.New("the process that runs the script gave no answer")
+		return "", fmt.Errorf("the process that runs the script gave no answer: %w", errors.Join(err, said))
 	}
 }
 
