@@ -116,7 +116,8 @@ Every flag can be given by an environment variable too: --log-level is POSTERN_C
 	f.StringVar(&s.proxy, "proxy", "", "`URL` of an outbound proxy (http, https, socks5), or \"direct\" (default HTTPS_PROXY and NO_PROXY)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
-	root.AddCommand(runCommand(s), enrolCommand(s), statusCommand(s), uninstallCommand(s), versionCommand())
+	root.AddCommand(runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), uninstallCommand(s), versionCommand(),
+		serviceCommand(s), workerCommand(s))
 	return root
 }
 

@@ -16,12 +16,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"postern/internal/connector"
 	"postern/internal/credential"
 	"postern/internal/daemon"
 	"postern/internal/fault"
+	"postern/internal/supervise"
 	"postern/internal/uplink"
+	"postern/internal/wire"
 )
 
 // runFlags are the flags of run.
@@ -32,6 +35,16 @@ type runFlags struct {
 	name      string
 	gateways  int
 	metrics   string
+	tie       *supervise.Tie // of a worker to its supervisor; nil without one
+	patience  time.Duration  // of a supervisor with a worker that is stuck
+}
+
+func (r *runFlags) add(f *pflag.FlagSet) {
+	tokenFlag(f, &r.tokenFile)
+	f.StringVar(&r.rules, "rules", "", "`file` of destinations that this machine allows or denies, whatever the service says")
+	f.StringVar(&r.name, "name", "", "`name` of the connector when it enrols (default the machine's)")
+	f.IntVar(&r.gateways, "gateways", 3, "how many gateways to keep tunnels to")
+	f.StringVar(&r.metrics, "metrics", "", "`address` to serve Prometheus metrics on, such as 127.0.0.1:9464 (default: nowhere)")
 }
 
 func runCommand(s *settings) *cobra.Command {
@@ -53,12 +66,7 @@ It ends with exit code 3 when the service has deleted this connector: starting i
 			return flags.run(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr())
 		},
 	}
-	f := cmd.Flags()
-	tokenFlag(f, &flags.tokenFile)
-	f.StringVar(&flags.rules, "rules", "", "`file` of destinations that this machine allows or denies, whatever the service says")
-	f.StringVar(&flags.name, "name", "", "`name` of the connector when it enrols (default the machine's)")
-	f.IntVar(&flags.gateways, "gateways", 3, "how many gateways to keep tunnels to")
-	f.StringVar(&flags.metrics, "metrics", "", "`address` to serve Prometheus metrics on, such as 127.0.0.1:9464 (default: nowhere)")
+	flags.add(cmd.Flags())
 	return cmd
 }
 
@@ -77,7 +85,12 @@ func (r *runFlags) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("--proxy: %w", err)
 	}
-	if err := r.enrolOnce(ctx, in, dialer, log); err != nil || ctx.Err() != nil {
+	if r.tie != nil {
+		err = r.awaitEnrolment(ctx, dialer, log)
+	} else {
+		err = r.enrolOnce(ctx, in, dialer, log)
+	}
+	if err != nil || ctx.Err() != nil {
 		return err
 	}
 	return r.serve(ctx, dialer, log)
@@ -103,6 +116,11 @@ func (r *runFlags) enrolOnce(ctx context.Context, in io.Reader, dialer *uplink.D
 	if err != nil {
 		return err
 	}
+	return r.enrolPatiently(ctx, token, dialer, log)
+}
+
+// enrolPatiently enrols, or returns nil when ctx ends before a service that is away has come back.
+func (r *runFlags) enrolPatiently(ctx context.Context, token wire.EnrolmentToken, dialer *uplink.Dialer, log *slog.Logger) error {
 	var backoff uplink.Backoff
 	for {
 		_, err := connector.Enrol(ctx, connector.Enrolment{State: r.state, Token: token, Name: r.name, Dialer: dialer, Host: host(), Log: log})
@@ -143,8 +161,9 @@ func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.L
 	defer signal.Stop(reload)
 	cfg := connector.Config{
 		State: r.state, Rules: r.rules, Dialer: dialer, Host: host(), Log: log, Gateways: r.gateways, Reload: reload,
+		Supervised: r.tie != nil,
 	}
-	listener, registry, err := r.listenMetrics()
+	listener, registry, err := r.listenMetrics(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -155,29 +174,43 @@ func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.L
 	if err != nil {
 		return notEnrolled(err)
 	}
-	if err := daemon.Ready(); err != nil {
-		log.Warn("systemd was not told", "error", err)
-	}
+	r.started(log)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	err = daemon.Run(ctx,
-		func(ctx context.Context) error { defer stop(); return c.Run(ctx) },
-		func(ctx context.Context) error {
-			return daemon.Watchdog(ctx, func(context.Context) error { return nil })
-		},
+	life, over := context.WithCancel(context.WithoutCancel(ctx))
+	defer over()
+	err = daemon.Run(ctx, append(r.tasks(life, c, reload),
+		func(ctx context.Context) error { defer over(); defer stop(); return c.Run(ctx) },
 		func(ctx context.Context) error { return serveMetrics(ctx, listener, registry) },
-	)
+	)...)
 	if errors.Is(err, connector.ErrEnded) {
 		return &exit{exitEnded, err}
 	}
 	return err
 }
 
-func (r *runFlags) listenMetrics() (net.Listener, *prometheus.Registry, error) {
+// started tells whoever started this process that its settings are right.
+func (r *runFlags) started(log *slog.Logger) {
+	if r.tie != nil {
+		r.tie.Started()
+		return
+	}
+	if err := daemon.Ready(); err != nil {
+		log.Warn("systemd was not told", "error", err)
+	}
+}
+
+// listenMetrics gives the metrics' listener, nil if there shall be none. A worker may find the one before it on the
+// address, which leaves as soon as it hands over: then the listener waits for it.
+func (r *runFlags) listenMetrics(ctx context.Context, log *slog.Logger) (net.Listener, *prometheus.Registry, error) {
 	if r.metrics == "" {
 		return nil, nil, nil
 	}
 	l, err := net.Listen("tcp", r.metrics)
+	if err != nil && r.tie != nil && inUse(err) {
+		log.Info("the metrics' address is in use: it is waited for", "address", r.metrics)
+		return newLateListener(ctx, r.metrics), prometheus.NewRegistry(), nil
+	}
 	if err != nil {
 		return nil, nil, fault.Invalid("--metrics", "cannot be listened on: %v", err)
 	}

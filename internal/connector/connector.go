@@ -44,6 +44,7 @@ type Config struct {
 	Resolver   Resolver              // optional; net.DefaultResolver if nil
 	Registerer prometheus.Registerer // optional; where the metrics go
 	Now        func() time.Time      // optional; time.Now if nil
+	Supervised bool                  // a supervisor holds the lock of State; another process may serve from it during a hand-over
 }
 
 // Limits bounds a connector. A zero field means the number in brackets.
@@ -91,15 +92,18 @@ type Connector struct {
 	fleet     *fleet
 	flows     *flows
 	renewal   *renewal
+	heart     *heart
 	dials     chan struct{} // one element for each dial under way
 	metrics   *metrics
+	checkup   *checkup
 	save      sync.Mutex // held while the connection settings are written
 
-	mu       sync.Mutex // guards the fields below
-	draining bool
-	refused  string // why the service refuses to renew; empty: it does not
-	last     lastError
-	logged   time.Time // when last was logged
+	mu        sync.Mutex // guards the fields below
+	draining  bool
+	refused   string // why the service refuses to renew; empty: it does not
+	last      lastError
+	logged    time.Time       // when last was logged
+	diagnosis *wire.Diagnosis // the last that it made of its own accord
 }
 
 // identity is the credential in force with its TLS configuration, made once: sessions resume within it.
@@ -135,9 +139,11 @@ func New(cfg Config) (*Connector, error) {
 		cfg: cfg, log: cfg.Log, dir: dir, local: local, instance: rand.Text(), started: cfg.Now(),
 		budget: tunnel.NewBudget(0), flows: newFlows(), dials: make(chan struct{}, cfg.Limits.Dials),
 	}
+	c.checkup = &checkup{c: c, busy: make(chan struct{}, 1)}
 	c.fleet = newFleet(c)
 	c.following = newFollowing(c)
 	c.renewal = &renewal{c: c, check: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
+	c.heart = &heart{beating: make(chan struct{})}
 	if err := c.use(cred); err != nil {
 		return nil, err
 	}
@@ -149,8 +155,8 @@ func (c *Connector) identity() *identity { return c.current.Load() }
 
 const runLock = "run.lock"
 
-// lockRun makes sure that one process at a time serves from a directory.
-func lockRun(state string) (*disk.FileLock, error) {
+// LockRun makes sure that one process at a time, or one supervisor and its workers, serves from a directory.
+func LockRun(state string) (*disk.FileLock, error) {
 	lock, err := disk.TryLock(filepath.Join(state, runLock))
 	if errors.Is(err, disk.ErrLocked) {
 		return nil, fault.Conflict("a connector is running on %s: stop it first", state)
@@ -161,15 +167,19 @@ func lockRun(state string) (*disk.FileLock, error) {
 // Run serves until ctx ends, then drains: no new streams, and those that are open finish, within limits. It returns
 // when all it started has ended: nil after a drain, ErrEnded when the service ended this connector for good.
 func (c *Connector) Run(ctx context.Context) error {
-	lock, err := lockRun(c.cfg.State)
-	if err != nil {
-		return err
+	if !c.cfg.Supervised {
+		lock, err := LockRun(c.cfg.State)
+		if err != nil {
+			return err
+		}
+		defer lock.Unlock() // the lock ends with the process at the latest
 	}
-	defer lock.Unlock()                                             // the lock ends with the process at the latest
 	lifeCtx, stop := context.WithCancel(context.WithoutCancel(ctx)) // what is needed until the drain is over
 	defer stop()
 	var life sync.WaitGroup
 	life.Go(func() { c.serveStatus(lifeCtx) })
+	life.Go(func() { c.serveQuestions(lifeCtx) })
+	life.Go(func() { c.heart.run(lifeCtx, c) })
 	life.Go(func() { c.local.watch(lifeCtx, c.cfg.Reload, c.log) })
 
 	workCtx, cancel := context.WithCancel(ctx)
@@ -178,12 +188,13 @@ func (c *Connector) Run(ctx context.Context) error {
 	work.Go(func() { c.following.run(workCtx) })
 	work.Go(func() { c.following.runHurry(workCtx) })
 	work.Go(func() { c.runReports(workCtx) })
+	work.Go(func() { c.checkup.run(workCtx) })
 	cred := c.identity().cred
 	c.log.Info("connector started", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "program", c.cfg.Host.Program,
 		"serial", cred.Serial, "rules", c.cfg.Rules)
 	c.fleet.follow(cred.Connection.Gateways)
 	work.Go(func() { c.fleet.rescue(workCtx) })
-	err = c.renewal.run(workCtx)
+	err := c.renewal.run(workCtx)
 	c.setDraining()
 	c.log.Info("connector draining", "streams", c.flows.count())
 	cancel()

@@ -139,7 +139,7 @@ func Deregister(ctx context.Context, u Uninstall) (told bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	run, err := lockRun(u.State)
+	run, err := LockRun(u.State)
 	if err != nil {
 		return false, err
 	}
@@ -162,7 +162,7 @@ func Deregister(ctx context.Context, u Uninstall) (told bool, err error) {
 		return false, fmt.Errorf("deregister at %s: %w", cred.Connection.ServiceURL, err)
 	}
 	err = dir.Remove()
-	for _, name := range []string{runLock, statusSocket, "lock"} {
+	for _, name := range []string{runLock, statusSocket, askSocket, "lock"} {
 		err = errors.Join(err, disk.Remove(filepath.Join(u.State, name))) // whoever waits for a lock finds no credential
 	}
 	return told, err

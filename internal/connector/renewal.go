@@ -18,6 +18,7 @@ const (
 	renewCheck   = 5 * time.Minute  // between two attempts that a refused certificate causes
 	renewLook    = time.Minute      // how often the clock is looked at: machines sleep
 	askedSpread  = 20 * time.Second // over which connectors spread that are all asked to renew
+	renewAtMost  = 2 * time.Minute  // for one attempt
 	giveUpAfter  = time.Hour        // after which a connector that its service does not know any more ends
 )
 
@@ -39,6 +40,7 @@ type renewal struct {
 func (r *renewal) run(ctx context.Context) error {
 	due := r.due()
 	for {
+		r.c.heart.turned.Store(time.Now().UnixNano())
 		wait := time.NewTimer(min(max(due.Sub(r.c.cfg.Now()), 0), renewLook))
 		select {
 		case <-ctx.Done():
@@ -97,7 +99,9 @@ func (r *renewal) due() time.Time {
 
 // attempt tries once and gives when to try again, or zero: never.
 func (r *renewal) attempt(ctx context.Context) time.Time {
-	err := r.c.renew(ctx)
+	trying, cancel := context.WithTimeout(ctx, renewAtMost)
+	err := r.c.renew(trying)
+	cancel()
 	now := r.c.cfg.Now()
 	if err == nil {
 		r.failures, r.lost = 0, time.Time{}

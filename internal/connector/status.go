@@ -7,16 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"postern/internal/fault"
+	"postern/internal/wire"
 )
 
 // The states of a running connector.
@@ -43,6 +40,8 @@ type Status struct {
 	Certificate   CertificateStatus   `json:"certificate"`
 	Rules         RulesStatus         `json:"rules"`
 	LastError     *lastError          `json:"lastError,omitempty"`
+	// Diagnosis is what it found when it last examined itself because it had no tunnel.
+	Diagnosis *wire.Diagnosis `json:"diagnosis,omitempty"`
 }
 
 // TunnelStatus is one tunnel.
@@ -119,6 +118,7 @@ func (c *Connector) Status() Status {
 		last := c.last
 		s.LastError = &last
 	}
+	s.Diagnosis = c.diagnosis
 	return s
 }
 
@@ -179,12 +179,12 @@ const (
 // serveStatus answers whoever connects to the status socket with the status, until ctx ends. Without the socket the
 // connector serves all the same.
 func (c *Connector) serveStatus(ctx context.Context) {
-	l, err := listenStatus(c.cfg.State)
+	l, err := listenLocal(c.cfg.State, statusSocket)
 	if err != nil {
 		c.note("offer the status", err)
 		return
 	}
-	defer os.Remove(filepath.Join(c.cfg.State, statusSocket)) // a socket that is left over answers nobody
+	defer c.leaveLocal(statusSocket)
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -204,48 +204,15 @@ func (c *Connector) serveStatus(ctx context.Context) {
 	}
 }
 
-func listenStatus(state string) (net.Listener, error) {
-	path, release, err := socketPath(state, statusSocket)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	// The run lock says that nobody serves it: it was left by a process that died.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false) // the path may lead nowhere by then
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
-}
-
 // ErrNotRunning says that no connector runs on a directory.
 var ErrNotRunning = errors.New("no connector is running here")
 
 // ReadStatus asks the connector that runs on a state directory for its status.
 func ReadStatus(ctx context.Context, state string) (Status, error) {
 	var s Status
-	path, release, err := socketPath(state, statusSocket)
+	conn, err := dialLocal(ctx, state, statusSocket)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return s, ErrNotRunning
-		}
 		return s, err
-	}
-	defer release()
-	dialer := net.Dialer{Timeout: statusTimeout}
-	conn, err := dialer.DialContext(ctx, "unix", path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-			return s, ErrNotRunning
-		}
-		return s, fmt.Errorf("ask the connector: %w", err)
 	}
 	defer conn.Close() // only read from
 	_ = conn.SetDeadline(time.Now().Add(statusTimeout))

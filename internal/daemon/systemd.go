@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,16 @@ import (
 
 // Ready tells systemd that the program serves. It does nothing where systemd does not ask to be told.
 func Ready() error { return notify(systemd.SdNotifyReady) }
+
+// Say tells systemd in a sentence how the program is, which systemctl status shows.
+func Say(text string) error { return notify("STATUS=" + strings.ReplaceAll(text, "\n", " ")) }
+
+// Alive tells systemd's watchdog that the program moves, if there is one. Watchdog does so regularly.
+func Alive() {
+	if os.Getenv("WATCHDOG_USEC") != "" {
+		_ = notify(systemd.SdNotifyWatchdog) // systemd misses it then
+	}
+}
 
 func notify(state string) error {
 	if _, err := systemd.SdNotify(false, state); err != nil {

@@ -1,0 +1,34 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"postern/internal/supervise"
+)
+
+// asService runs the supervisor by signals: SIGTERM stops, SIGHUP reads the local rules again, SIGUSR1 hands over.
+func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	return r.supervise(ctx, log, func(ctx context.Context, sup *supervise.Supervisor) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case s := <-signals:
+				if s == syscall.SIGUSR1 {
+					sup.Replace()
+				} else {
+					sup.Reload()
+				}
+			}
+		}
+	})
+}
