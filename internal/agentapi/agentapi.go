@@ -44,6 +44,7 @@ type Config struct {
 	Enrolments     Enrolments
 	Configurations Configurations
 	Log            *slog.Logger
+	Program        string           // optional; the service's version, which only proven peers are told
 	Now            func() time.Time // optional; time.Now if nil
 	Rate           float64          // optional; requests a second and network (IPv4 address or IPv6 /64), 10 if zero
 	Burst          int              // optional; requests at once, 100 if zero: a site behind one address enrols in one go
@@ -76,13 +77,14 @@ func New(cfg Config) (*API, error) {
 	a.mux.Handle(wire.PathDeregister, route(a, func(ctx context.Context, by access.Actor, req wire.SignedRequest) (struct{}, error) {
 		return struct{}{}, cfg.Enrolments.Deregister(ctx, by, req)
 	}))
+	a.mux.Handle(wire.PathHello, route(a, a.hello))
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, fault.NotFound("there is nothing at this path for agents"))
 	})
 	return a, nil
 }
 
-// ServeHTTP answers wire.PathEnrol, wire.PathRenew and wire.PathDeregister. The limit by address
+// ServeHTTP answers wire.PathEnrol, wire.PathRenew, wire.PathDeregister and wire.PathHello. The limit by address
 // comes before everything else, also for paths and methods that do not exist.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.RequestID(r.Context())

@@ -33,6 +33,9 @@ func (a *API) Ask(ctx context.Context, peer wire.Identity, question string, body
 			return struct{}{}, a.cfg.Configurations.ReportConnector(ctx, connector, q)
 		})
 	}
+	if question == wire.QuestionMeasure {
+		return ask(body, a.measure)
+	}
 	return nil, fault.NotFound("this service does not know the question %.40q", question)
 }
 

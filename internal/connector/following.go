@@ -218,7 +218,7 @@ func (c *Connector) report(ctx context.Context) error {
 	defer cancel()
 	_, err = ask[struct{}](ctx, l.session, wire.QuestionReport, wire.Report{
 		Host: c.cfg.Host, Started: c.started, Streams: c.flows.count(), Time: c.cfg.Now(),
-		Serial: c.identity().cred.Serial, Hash: c.following.hash(),
+		Serial: c.identity().cred.Serial, Hash: c.following.hash(), Way: c.fleet.way(), Diagnosis: c.lastDiagnosis(),
 	})
 	return err
 }

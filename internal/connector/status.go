@@ -52,6 +52,7 @@ type TunnelStatus struct {
 	RoundTrip time.Duration `json:"roundTrip"` // nanoseconds; 0: not measured yet
 	Streams   int           `json:"streams"`
 	Draining  bool          `json:"draining,omitempty"`
+	Way       string        `json:"way,omitempty"` // how it goes, in words; empty: the plain way
 }
 
 // ConfigurationStatus is what the connector was told last.
@@ -162,7 +163,7 @@ func (f *fleet) status() []TunnelStatus {
 	links := f.all()
 	all := make([]TunnelStatus, 0, len(links))
 	for _, l := range links {
-		all = append(all, TunnelStatus{l.name(), l.address, l.since, l.session.Stats().RTT, l.session.Streams(), l.session.Draining()})
+		all = append(all, TunnelStatus{l.name(), l.address, l.since, l.session.Stats().RTT, l.session.Streams(), l.session.Draining(), l.way.String()})
 	}
 	slices.SortFunc(all, func(a, b TunnelStatus) int {
 		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), a.Since.Compare(b.Since))

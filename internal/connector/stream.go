@@ -59,7 +59,7 @@ func clip(s string) string {
 // serveAsk answers a question of the service: whether this process is alive, by an echo, and whether it reaches an
 // application's target.
 func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
-	if open.Question != wire.QuestionProbe && open.Question != wire.QuestionReach {
+	if open.Question != wire.QuestionProbe && open.Question != wire.QuestionReach && open.Question != wire.QuestionDoctor {
 		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-unknown", "this connector does not know question %q", clip(open.Question)))
 		return
 	}
@@ -76,6 +76,10 @@ func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
 			return
 		}
 		question = wire.Encode(c.reach(st.Context(), ask))
+	}
+	if open.Question == wire.QuestionDoctor {
+		_ = st.SetDeadline(time.Now().Add(doctorTime)) // as above
+		question = fitting(c.Diagnose(st.Context()))
 	}
 	if answer(st, question) != nil {
 		st.Reset(tunnel.CodeCancelled)

@@ -131,7 +131,7 @@ func (s *Service) wire(ctx context.Context) error {
 	if err := s.writeRoots(ctx); err != nil {
 		return err
 	}
-	agents, err := agentapi.New(agentapi.Config{Enrolments: s.control, Configurations: s.control, Log: s.log})
+	agents, err := agentapi.New(agentapi.Config{Enrolments: s.control, Configurations: s.control, Program: s.cfg.Version, Log: s.log})
 	if err != nil {
 		return err
 	}

@@ -187,8 +187,9 @@ type Report struct {
 	Started time.Time `json:"started"`
 	Streams int       `json:"streams"`
 	Time    time.Time `json:"time"`
-	Serial  string    `json:"serial"` // of the certificate in use
-	Hash    string    `json:"hash"`   // of the configuration in force
+	Serial  string    `json:"serial"`        // of the certificate in use
+	Hash    string    `json:"hash"`          // of the configuration in force
+	Way     string    `json:"way,omitempty"` // how its tunnels go, in words; empty: the plain way
 	// Diagnosis is what the connector found when it last examined itself, since it had no tunnel for a while.
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 }

@@ -1,0 +1,174 @@
+package connector
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"postern/internal/connector/doctor"
+	"postern/internal/fault"
+	"postern/internal/wire"
+)
+
+const (
+	askSocket  = "ask.sock"
+	maxLine    = 64 << 10 // bytes of a question
+	localAsked = time.Minute
+)
+
+// The questions that the programs of this machine ask a running connector over its ask socket, which only its user and root
+// can open. A question is a line of JSON; the answer is JSON to the end.
+const (
+	askDoctor       = "doctor"
+	askRequirements = "requirements"
+)
+
+// question is what a program of this machine asks.
+type question struct {
+	Question string `json:"question"`
+}
+
+// serveQuestions answers on the ask socket until ctx ends. Without the socket the connector serves all the same.
+func (c *Connector) serveQuestions(ctx context.Context) {
+	l, err := listenLocal(c.cfg.State, askSocket)
+	if err != nil {
+		c.note("offer answers on this machine", err)
+		return
+	}
+	defer c.leaveLocal(askSocket)
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	var running sync.WaitGroup
+	defer running.Wait()
+	places := make(chan struct{}, 8)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return // only Close ends a listener on a socket of our own
+		}
+		places <- struct{}{}
+		running.Go(func() {
+			defer func() { <-places }()
+			defer conn.Close() // the asker has had the answer or is gone
+			c.answerLocal(ctx, conn)
+		})
+	}
+}
+
+func (c *Connector) answerLocal(ctx context.Context, conn net.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, localAsked)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // what still reads or writes ends
+	_ = conn.SetReadDeadline(time.Now().Add(statusTimeout))
+	line, err := bufio.NewReader(io.LimitReader(conn, maxLine)).ReadBytes('\n')
+	var q question
+	if err != nil || json.Unmarshal(line, &q) != nil {
+		return // whoever asks nothing gets nothing
+	}
+	var answer any
+	switch q.Question {
+	case askDoctor:
+		answer = c.Diagnose(ctx)
+	case askRequirements:
+		answer = c.Requirements(ctx)
+	default:
+		return
+	}
+	_ = json.NewEncoder(conn).Encode(answer) // whoever asked went away: nobody to tell
+}
+
+// ReadDiagnosis has the connector that runs on a state directory examine itself. ErrNotRunning: none does.
+func ReadDiagnosis(ctx context.Context, state string) (wire.Diagnosis, error) {
+	return askLocal[wire.Diagnosis](ctx, state, question{askDoctor})
+}
+
+// ReadRequirements asks the connector that runs on a state directory what it must be let through to.
+func ReadRequirements(ctx context.Context, state string) ([]doctor.Requirement, error) {
+	return askLocal[[]doctor.Requirement](ctx, state, question{askRequirements})
+}
+
+func askLocal[A any](ctx context.Context, state string, q question) (A, error) {
+	var answer A
+	conn, err := dialLocal(ctx, state, askSocket)
+	if err != nil {
+		return answer, err
+	}
+	defer conn.Close() // only read from
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	_ = conn.SetDeadline(time.Now().Add(localAsked + statusTimeout))
+	if err := json.NewEncoder(conn).Encode(q); err != nil {
+		return answer, fmt.Errorf("ask the connector: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(conn, maxStatus))
+	if err != nil {
+		return answer, fmt.Errorf("ask the connector: %w", err)
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return answer, fault.Internal(err, "the connector's answer is not understood: is it of another version than this program?")
+	}
+	return answer, nil
+}
+
+// listenLocal makes a socket in the state directory that only the connector's user and root can open. It takes the place of
+// whoever served it before: a process that died, or a worker that hands over.
+func listenLocal(state, name string) (net.Listener, error) {
+	draft := fmt.Sprintf(".%s-%d.tmp", name, os.Getpid()) // swept away like other drafts if this process dies here
+	path, release, err := socketPath(state, draft)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // it has another name by then
+	err = os.Chmod(path, 0o600)
+	if err == nil {
+		err = os.Rename(path, filepath.Join(state, name))
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close(), os.Remove(path))
+	}
+	return l, nil
+}
+
+// leaveLocal removes a socket that would answer nobody any more. With a supervisor it may be the next worker's by now.
+func (c *Connector) leaveLocal(name string) {
+	if !c.cfg.Supervised {
+		_ = os.Remove(filepath.Join(c.cfg.State, name)) // left over, it misleads nobody for long
+	}
+}
+
+// dialLocal connects to a socket of the connector that runs on a state directory. ErrNotRunning: none does.
+func dialLocal(ctx context.Context, state, name string) (net.Conn, error) {
+	path, release, err := socketPath(state, name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrNotRunning
+		}
+		return nil, err
+	}
+	defer release()
+	dialer := net.Dialer{Timeout: statusTimeout}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, ErrNotRunning
+		}
+		return nil, fmt.Errorf("ask the connector: %w", err)
+	}
+	return conn, nil
+}

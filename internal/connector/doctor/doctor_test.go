@@ -1,0 +1,284 @@
+package doctor_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/internal/api"
+	"postern/internal/connector"
+	"postern/internal/connector/doctor"
+	"postern/internal/fault"
+	"postern/internal/posterntest"
+	"postern/internal/uplink"
+	"postern/internal/wire"
+)
+
+// coded gives the findings of a code.
+func coded(d wire.Diagnosis, code string) (all []wire.Finding) {
+	for _, f := range d.Findings {
+		if f.Code == code {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// wants fails unless each code was found with its severity.
+func wants(t *testing.T, d wire.Diagnosis, severity wire.Severity, codes ...string) {
+	t.Helper()
+	for _, code := range codes {
+		if found := coded(d, code); len(found) == 0 || slices.ContainsFunc(found, func(f wire.Finding) bool { return f.Severity != severity }) {
+			text, _ := json.MarshalIndent(d.Findings, "", " ")
+			t.Fatalf("no finding %s of severity %s in %s", code, severity, text)
+		}
+	}
+}
+
+func dialer(t *testing.T, proxy string) *uplink.Dialer {
+	t.Helper()
+	d, err := uplink.New(uplink.Config{Proxy: proxy, Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// patiently is the examination's time: a test machine may be slow, and no test waits for its end.
+const patiently = 2 * time.Minute
+
+func examine(t *testing.T, cfg doctor.Config) wire.Diagnosis {
+	t.Helper()
+	cfg.Host, cfg.Within = wire.Host{Program: "test"}, patiently
+	if cfg.Dialer == nil {
+		cfg.Dialer = dialer(t, uplink.Direct)
+	}
+	return doctor.Examine(t.Context(), cfg)
+}
+
+// closed gives an address on which nobody listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestAConnectorThatRuns(t *testing.T) {
+	sys := posterntest.New(t)
+	good := posterntest.NewBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead || r.URL.Path != "/" {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		w.WriteHeader(http.StatusNotFound) // whatever it says below 500: it lives
+	}))
+	failing := posterntest.NewBackend(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	sys.Publish("good", good.URL)
+	sys.Publish("failing", failing.URL)
+	sys.Publish("gone", "http://"+closed(t)+"/")
+	sys.Publish("denied", "http://127.0.0.2/")
+	k := sys.Connector("hq-1")
+	sys.Await("the targets", func() bool { return len(k.Status().Targets) == 4 })
+	sys.Await("the socket for questions", func() bool { _, err := connector.ReadRequirements(t.Context(), k.State); return err == nil })
+
+	d, err := connector.ReadDiagnosis(t.Context(), k.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Running || d.Connector != string(k.ID) || d.Worst() != wire.SeverityError || d.Findings[0].Severity != wire.SeverityError {
+		t.Errorf("%+v", d)
+	}
+	wants(t, d, wire.SeverityOK, "enrolled", "certificate", "running", "rules", "name", "service", "clock", "large-messages", "versions", "revocations", "tunnel", "application")
+	wants(t, d, wire.SeverityError, "application-unreachable")
+	wants(t, d, wire.SeverityWarning, "application-fails")
+	reasons := map[string]string{}
+	for _, f := range coded(d, "application-unreachable") {
+		reasons[f.Subject] = f.Reason
+	}
+	if reasons["gone"] != "connection-refused" || reasons["denied"] != "address-refused" || len(reasons) != 2 {
+		t.Errorf("reasons: %v", reasons)
+	}
+	for _, f := range coded(d, "tunnel") {
+		if !strings.Contains(f.Detail, "round trip") || !strings.Contains(f.Detail, "down and") {
+			t.Errorf("a tunnel: %s", f.Detail)
+		}
+	}
+	needed, err := connector.ReadRequirements(t.Context(), k.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whys []string
+	for _, q := range needed {
+		whys = append(whys, q.Why)
+		if q.Process == "" || q.Port == "" || q.Direction == "" {
+			t.Errorf("a line lacks something: %+v", q)
+		}
+	}
+	for _, why := range []string{"application good", "application gone", "application denied"} {
+		if !slices.Contains(whys, why) {
+			t.Errorf("%q is not among %q", why, whys)
+		}
+	}
+}
+
+func TestAConnectorThatDoesNotRun(t *testing.T) {
+	sys := posterntest.New(t)
+	k := sys.Connector("hq-1")
+	if err := k.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connector.ReadDiagnosis(t.Context(), k.State); err != connector.ErrNotRunning {
+		t.Fatalf("ReadDiagnosis: %v", err)
+	}
+	d := examine(t, doctor.Config{State: k.State})
+	wants(t, d, wire.SeverityError, "not-running")
+	wants(t, d, wire.SeverityOK, "enrolled", "service", "clock", "large-messages", "gateway")
+
+	d = examine(t, doctor.Config{State: k.State, Now: func() time.Time { return time.Now().Add(-2 * time.Hour) }})
+	wants(t, d, wire.SeverityError, "clock-skewed")
+	d = examine(t, doctor.Config{State: k.State, Now: func() time.Time { return time.Now().Add(40 * 24 * time.Hour) }})
+	wants(t, d, wire.SeverityError, "certificate-expired")
+
+	if err := sys.API.Connectors.Delete(t.Context(), string(k.ID), 0); err != nil {
+		t.Fatal(err)
+	}
+	sys.Await("a gateway that refuses", func() bool {
+		d = examine(t, doctor.Config{State: k.State})
+		return len(coded(d, "gateway-refuses")) > 0
+	})
+	wants(t, d, wire.SeverityError, "gateway-refuses", "certificate-revoked")
+
+	sys.Stop()
+	d = examine(t, doctor.Config{State: k.State})
+	wants(t, d, wire.SeverityError, "service-unreachable", "gateway-unreachable")
+	d = examine(t, doctor.Config{State: k.State, Dialer: dialer(t, "http://"+closed(t))})
+	wants(t, d, wire.SeverityOK, "enrolled")
+}
+
+func TestAMachineThatIsNotEnrolled(t *testing.T) {
+	sys := posterntest.New(t)
+	state := filepath.Join(t.TempDir(), "state")
+	d := examine(t, doctor.Config{State: state})
+	wants(t, d, wire.SeverityError, "not-enrolled")
+	if _, err := os.Stat(state); err == nil {
+		t.Error("looking made the directory")
+	}
+	d = examine(t, doctor.Config{State: state, Service: sys.PortalURL})
+	wants(t, d, wire.SeverityNote, "enrolment-due", "service-unproven")
+	wants(t, d, wire.SeverityOK, "clock", "large-messages")
+	if d.Worst() != wire.SeverityNote {
+		t.Errorf("worst: %s of %+v", d.Worst(), d.Findings)
+	}
+	token, err := wire.ParseEnrolmentToken(sys.Token("hq-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d = examine(t, doctor.Config{State: state, Token: &token})
+	wants(t, d, wire.SeverityOK, "service")
+	token.Fingerprint = strings.Repeat("ab", 32)
+	d = examine(t, doctor.Config{State: state, Token: &token})
+	wants(t, d, wire.SeverityError, "wrong-authority")
+	if all, err := sys.API.Tokens.List(t.Context(), api.ListOptions{}); err != nil || !all.Items[0].Used.IsZero() {
+		t.Errorf("the token was used up: %v", err)
+	}
+}
+
+// names is a resolver that says what it was told.
+type names struct{ err error }
+
+func (n names) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) { return nil, n.err }
+
+func TestNamesAndStrangers(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	unknown := names{&net.DNSError{IsNotFound: true}}
+	d := examine(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: unknown})
+	wants(t, d, wire.SeverityError, "name-unknown", "service-unreachable")
+	d = examine(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: names{&net.DNSError{IsTimeout: true}}})
+	wants(t, d, wire.SeverityError, "dns-silent")
+	d = examine(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: unknown, Dialer: dialer(t, "http://"+closed(t))})
+	wants(t, d, wire.SeverityError, "proxy-failed")
+	wants(t, d, wire.SeverityNote, "proxy", "name-by-proxy")
+
+	plain := posterntest.NewBackend(t, http.NotFoundHandler())
+	d = examine(t, doctor.Config{State: state, Service: strings.Replace(plain.URL, "http:", "https:", 1)})
+	wants(t, d, wire.SeverityError, "service-tls")
+}
+
+func TestStateAndRules(t *testing.T) {
+	sys := posterntest.New(t)
+	k := sys.Connector("hq-1")
+	if err := k.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	rules := filepath.Join(t.TempDir(), "rules")
+	write := func(text string, mode os.FileMode) {
+		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(rules, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		text string
+		mode os.FileMode
+		want string
+	}{{"allow 10.0.0.0/8\n", 0o600, "rules"}, {"allow everything please\n", 0o600, "rules-wrong"}, {"allow 10.0.0.0/8\n", 0o666, "rules-wrong"}} {
+		write(test.text, test.mode)
+		severity := wire.SeverityError
+		if test.want == "rules" {
+			severity = wire.SeverityOK
+		}
+		wants(t, examine(t, doctor.Config{State: k.State, Rules: rules}), severity, test.want)
+	}
+	if err := os.Chmod(k.State, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := examine(t, doctor.Config{State: k.State})
+	wants(t, d, wire.SeverityError, "state-unusable")
+	if found := coded(d, "state-unusable")[0]; !strings.Contains(found.Detail, "chmod 700") {
+		t.Errorf("it does not say what to do: %s", found.Detail)
+	}
+}
+
+func TestAskedFromAfar(t *testing.T) {
+	sys := posterntest.New(t)
+	backend := posterntest.NewBackend(t, http.NotFoundHandler())
+	sys.Publish("wiki", backend.URL)
+	k := sys.Connector("hq-1")
+	sys.Await("the target", func() bool { return len(k.Status().Targets) == 1 })
+	d, err := sys.API.Connectors.Diagnose(t.Context(), string(k.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Connector != string(k.ID) || !d.Running || !slices.ContainsFunc(d.Findings, func(f api.DiagnosisFinding) bool { return f.Code == "application" && f.Subject == "wiki" }) {
+		t.Errorf("%+v", d)
+	}
+	if _, err := sys.API.Connectors.LastDiagnosis(t.Context(), string(k.ID)); !fault.Is(err, fault.KindNotFound) || !strings.Contains(err.Error(), "had no reason") {
+		t.Errorf("the last one of its own accord: %v", err)
+	}
+	if err := k.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	sys.Await("nobody to ask", func() bool {
+		_, err = sys.API.Connectors.Diagnose(t.Context(), string(k.ID))
+		return fault.Is(err, fault.KindUnavailable)
+	})
+	if !strings.Contains(err.Error(), "hq-1 has no tunnel") {
+		t.Errorf("without a tunnel: %v", err)
+	}
+	if _, err := sys.API.Connectors.Diagnose(t.Context(), "con_00000000000000000000000000"); !fault.Is(err, fault.KindNotFound) {
+		t.Errorf("of a connector that is not there: %v", err)
+	}
+}
