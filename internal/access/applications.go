@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,20 @@ const (
 	BackendAuto  BackendProtocol = "auto"  // what the backend chooses of both in TLS
 )
 
+// Balancing says which of the connectors that can carry a request does.
+type Balancing string
+
+// The ways to choose a connector.
+const (
+	LeastLoaded   Balancing = "least-loaded"   // the one with the least to do and the shortest way to the application
+	StickyUser    Balancing = "sticky-user"    // always the same for a user, as long as it can
+	StickyAddress Balancing = "sticky-address" // always the same for a client's address, as long as it can
+	ByPriority    Balancing = "priority"       // the first in the order that the connectors' priorities give
+)
+
+// Balancings lists them.
+func Balancings() []Balancing { return []Balancing{LeastLoaded, StickyUser, StickyAddress, ByPriority} }
+
 // ReservedPath is ours on every application host and never forwarded; CallbackPath in it takes the one-time code
 // with which a browser comes back from the portal.
 const (
@@ -68,6 +83,7 @@ type Application struct {
 	PreAuthentication PreAuthentication
 	HostHeader        HostHeader
 	BackendProtocol   BackendProtocol // HTTP/1.1 if empty
+	Balancing         Balancing       // LeastLoaded if empty
 	Disabled          bool            // maintenance: nobody may use it
 	SkipVerify        bool            // do not verify the backend's TLS certificate; a recorded weakness
 	BackendCA         string          // PEM certificates that the backend's chain may end in, beside the system's; optional
@@ -249,6 +265,9 @@ func (a *Application) Defaults() {
 	if a.BackendProtocol == "" {
 		a.BackendProtocol = BackendHTTP1
 	}
+	if a.Balancing == "" {
+		a.Balancing = LeastLoaded
+	}
 }
 
 // Validate says everything that is wrong with the application itself; what depends on other
@@ -282,6 +301,9 @@ func (a *Application) Validate() error {
 	}
 	checkIDs(&p, "ownerUsers", PrefixUser, a.OwnerUsers)
 	checkIDs(&p, "ownerGroups", PrefixGroup, a.OwnerGroups)
+	if !slices.Contains(Balancings(), a.Balancing) {
+		p.Add("balancing", "must be %q, %q, %q or %q", LeastLoaded, StickyUser, StickyAddress, ByPriority)
+	}
 	checkTimeout(&p, "backendTimeout", a.BackendTimeout)
 	checkTimeout(&p, "idleTimeout", a.IdleTimeout)
 	p.Check("backendCa", checkCertificates(a.BackendCA))

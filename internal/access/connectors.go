@@ -12,6 +12,10 @@ type ConnectorGroup struct {
 	Meta
 	Name    string
 	Default bool
+	Region  string // where its connectors are, in a word; optional
+	// BackupGroup carries the traffic while no connector of this group can; empty for none. It has none itself, so nothing
+	// goes further than one step.
+	BackupGroup ID
 }
 
 // Connector is an outbound-only agent in a private network.
@@ -20,6 +24,9 @@ type Connector struct {
 	Name     string
 	GroupID  ID
 	Disabled bool
+	Draining bool      // takes no new streams; what runs goes on
+	Priority int       // among the connectors of its group, where an application goes by it: the lowest is the first
+	Archived time.Time // when it was put away, after long absence; zero: it was not
 	Host     HostFacts
 	Serial   string    // of the certificate in force, lower-case hex
 	NotAfter time.Time // of that certificate
@@ -82,8 +89,20 @@ type PublicCertificate struct {
 func (g *ConnectorGroup) Validate() error {
 	var p fault.Problems
 	p.Check("name", CheckName(g.Name))
+	if g.Region != "" {
+		p.Check("region", CheckName(g.Region))
+	}
+	switch {
+	case g.BackupGroup != "" && !g.BackupGroup.Valid(PrefixConnectorGroup):
+		p.Add("backupGroup", "must be the id of a connector group, or left out")
+	case g.BackupGroup != "" && g.BackupGroup == g.ID:
+		p.Add("backupGroup", "must be another group than this one")
+	}
 	return p.Err()
 }
+
+// MaxPriority is the highest number that a connector's place in its group may have.
+const MaxPriority = 100
 
 // Validate says everything that is wrong with what an administrator may change of a connector.
 func (c *Connector) Validate() error {
@@ -91,6 +110,9 @@ func (c *Connector) Validate() error {
 	p.Check("name", CheckName(c.Name))
 	if !c.GroupID.Valid(PrefixConnectorGroup) {
 		p.Add("connectorGroup", "must be the id of a connector group")
+	}
+	if c.Priority < 0 || c.Priority > MaxPriority {
+		p.Add("priority", "must be from 0 to %d", MaxPriority)
 	}
 	return p.Err()
 }

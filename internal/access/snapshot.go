@@ -46,7 +46,8 @@ type Snapshot struct {
 	applications map[ID]*Application
 	groups       map[ID]*ConnectorGroup
 	connectors   map[ID]*Connector
-	members      map[ID][]*Connector     // by connector group
+	members      map[ID][]*Connector     // by connector group, without those that are archived
+	backups      map[ID]ID               // by connector group that has one
 	assigned     map[ID]map[ID]time.Time // application → users and groups → until when; zero for ever
 	routes       map[string][]route      // by host, longest path first
 	rules        map[ID][]*Rule          // by application
@@ -65,6 +66,7 @@ func NewSnapshot(c Content) *Snapshot {
 		groups:       make(map[ID]*ConnectorGroup, len(c.Groups)),
 		connectors:   make(map[ID]*Connector, len(c.Connectors)),
 		members:      map[ID][]*Connector{},
+		backups:      map[ID]ID{},
 		assigned:     map[ID]map[ID]time.Time{},
 		routes:       map[string][]route{},
 	}
@@ -73,7 +75,14 @@ func NewSnapshot(c Content) *Snapshot {
 	}
 	for _, k := range c.Connectors {
 		s.connectors[k.ID] = k
-		s.members[k.GroupID] = append(s.members[k.GroupID], k)
+		if k.Archived.IsZero() {
+			s.members[k.GroupID] = append(s.members[k.GroupID], k)
+		}
+	}
+	for _, g := range c.Groups {
+		if _, there := s.groups[g.BackupGroup]; there && g.BackupGroup != g.ID {
+			s.backups[g.ID] = g.BackupGroup
+		}
 	}
 	for _, a := range c.Applications {
 		s.applications[a.ID] = a
@@ -102,7 +111,19 @@ func (s *Snapshot) Group(id ID) (*ConnectorGroup, bool) { g, ok := s.groups[id];
 // Connector finds a connector by id.
 func (s *Snapshot) Connector(id ID) (*Connector, bool) { c, ok := s.connectors[id]; return c, ok }
 
-// Members lists the connectors of a group. The caller must not change the slice.
+// Backup gives the group that carries the traffic while no connector of a group can.
+func (s *Snapshot) Backup(group ID) (backup ID, ok bool) {
+	backup, ok = s.backups[group]
+	return backup, ok
+}
+
+// Serves reports whether the connectors of a group may carry an application's traffic: it is the application's
+// own group, or the backup of that.
+func (s *Snapshot) Serves(group ID, app *Application) bool {
+	return group == app.GroupID || group != "" && group == s.backups[app.GroupID]
+}
+
+// Members lists the connectors of a group, but for those that are archived. The caller must not change the slice.
 func (s *Snapshot) Members(group ID) []*Connector { return s.members[group] }
 
 // Assigned reports whether the application is assigned, at now, to the user or to one of the groups,

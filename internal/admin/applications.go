@@ -16,7 +16,7 @@ func showApplication(a access.Application) api.Application {
 func inputApplication(a access.Application) api.ApplicationInput {
 	return api.ApplicationInput{
 		Name: a.Name, ConnectorGroup: string(a.GroupID), ExternalURL: a.ExternalURL, InternalURL: a.InternalURL,
-		PreAuthentication: string(a.PreAuthentication), HostHeader: string(a.HostHeader), BackendProtocol: string(a.BackendProtocol),
+		PreAuthentication: string(a.PreAuthentication), HostHeader: string(a.HostHeader), BackendProtocol: string(a.BackendProtocol), Balancing: string(a.Balancing),
 		Disabled: a.Disabled, SkipVerify: a.SkipVerify, BackendCA: a.BackendCA,
 		BackendTimeout: duration(a.BackendTimeout), IdleTimeout: duration(a.IdleTimeout),
 		AccessKeys: a.AccessKeys, Requestable: a.Requestable, OwnerUsers: words(a.OwnerUsers), OwnerGroups: words(a.OwnerGroups), AllowRawPaths: a.AllowRawPaths,
@@ -28,7 +28,7 @@ func applyApplication(a *access.Application, in api.ApplicationInput) error {
 	a.Name, a.GroupID = in.Name, access.ID(in.ConnectorGroup)
 	a.ExternalURL, a.InternalURL = in.ExternalURL, in.InternalURL
 	a.PreAuthentication, a.HostHeader = access.PreAuthentication(in.PreAuthentication), access.HostHeader(in.HostHeader)
-	a.BackendProtocol = access.BackendProtocol(in.BackendProtocol)
+	a.BackendProtocol, a.Balancing = access.BackendProtocol(in.BackendProtocol), access.Balancing(in.Balancing)
 	a.Disabled, a.SkipVerify, a.BackendCA = in.Disabled, in.SkipVerify, in.BackendCA
 	a.BackendTimeout = parseDuration(&p, "backendTimeout", in.BackendTimeout)
 	a.IdleTimeout = parseDuration(&p, "idleTimeout", in.IdleTimeout)

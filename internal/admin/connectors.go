@@ -9,22 +9,31 @@ import (
 )
 
 func showConnectorGroup(g access.ConnectorGroup) api.ConnectorGroup {
-	return api.ConnectorGroup{Meta: meta(g.Meta), ConnectorGroupInput: inputConnectorGroup(g), Default: g.Default}
+	return api.ConnectorGroup{Meta: meta(g.Meta), ConnectorGroupInput: inputConnectorGroup(g)}
 }
 
 func inputConnectorGroup(g access.ConnectorGroup) api.ConnectorGroupInput {
-	return api.ConnectorGroupInput{Name: g.Name}
+	return api.ConnectorGroupInput{Name: g.Name, Region: g.Region, BackupGroup: string(g.BackupGroup), Default: g.Default}
 }
 
 func (h *Handler) createConnectorGroup(c *call, in api.ConnectorGroupInput) (api.ConnectorGroup, error) {
-	made, err := h.cfg.Control.CreateConnectorGroup(c, c.by, access.ConnectorGroup{Name: in.Name})
+	var g access.ConnectorGroup
+	if err := applyConnectorGroup(&g, in); err != nil {
+		return api.ConnectorGroup{}, err
+	}
+	made, err := h.cfg.Control.CreateConnectorGroup(c, c.by, g)
 	return showConnectorGroup(made), err
+}
+
+func applyConnectorGroup(g *access.ConnectorGroup, in api.ConnectorGroupInput) error {
+	g.Name, g.Region, g.BackupGroup, g.Default = in.Name, in.Region, access.ID(in.BackupGroup), in.Default
+	return nil
 }
 
 func (h *Handler) changeConnectorGroup() change[access.ConnectorGroup, api.ConnectorGroupInput, api.ConnectorGroup] {
 	return change[access.ConnectorGroup, api.ConnectorGroupInput, api.ConnectorGroup]{
 		prefix: access.PrefixConnectorGroup, read: h.cfg.Control.ConnectorGroup, input: inputConnectorGroup,
-		apply: func(g *access.ConnectorGroup, in api.ConnectorGroupInput) error { g.Name = in.Name; return nil },
+		apply: applyConnectorGroup,
 		write: h.cfg.Control.UpdateConnectorGroup, show: showConnectorGroup,
 	}
 }
@@ -35,11 +44,11 @@ func (h *Handler) showConnector(k access.Connector) api.Connector {
 	shown := api.Connector{
 		Meta: meta(k.Meta), ConnectorInput: inputConnector(k),
 		Status: api.ConnectorStatus{Label: string(s.Label), Why: s.Why, Tunnels: s.Tunnels, Streams: s.Streams,
-			Echo: s.Echo, RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000},
+			Echo: s.Echo, RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, Way: s.Way},
 		Certificate: api.ConnectorCertificate{Serial: k.Serial, NotAfter: k.NotAfter},
 		Host: api.ConnectorHost{MachineName: k.Host.MachineName, OS: k.Host.OS,
 			Arch: k.Host.Arch, Version: k.Host.Program},
-		LastSeen: later(k.LastSeen, s.LastSeen), Address: k.Address,
+		LastSeen: later(k.LastSeen, s.LastSeen), Address: k.Address, Archived: k.Archived,
 	}
 	if s.Address != "" {
 		shown.Address = s.Address
@@ -58,14 +67,15 @@ func later(a, b time.Time) time.Time {
 }
 
 func inputConnector(k access.Connector) api.ConnectorInput {
-	return api.ConnectorInput{Name: k.Name, ConnectorGroup: string(k.GroupID), Disabled: k.Disabled}
+	return api.ConnectorInput{Name: k.Name, ConnectorGroup: string(k.GroupID), Priority: k.Priority, Draining: k.Draining, Disabled: k.Disabled}
 }
 
 func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput, api.Connector] {
 	return change[access.Connector, api.ConnectorInput, api.Connector]{
 		prefix: access.PrefixConnector, read: h.cfg.Control.Connector, input: inputConnector,
 		apply: func(k *access.Connector, in api.ConnectorInput) error {
-			k.Name, k.GroupID, k.Disabled = in.Name, access.ID(in.ConnectorGroup), in.Disabled
+			k.Name, k.GroupID, k.Priority = in.Name, access.ID(in.ConnectorGroup), in.Priority
+			k.Draining, k.Disabled = in.Draining, in.Disabled
 			return nil
 		},
 		write: h.cfg.Control.UpdateConnector, show: h.showConnector,

@@ -91,7 +91,7 @@ func readDocument(in api.Document) (access.Document, error) {
 	var p fault.Problems
 	doc := access.Document{
 		ConnectorGroups: each(in.ConnectorGroups, func(_ int, g api.DocumentConnectorGroup) access.ConnectorGroup {
-			return access.ConnectorGroup{Name: g.Name, Default: g.Default}
+			return access.ConnectorGroup{Name: g.Name, Default: g.Default, Region: g.Region, BackupGroup: access.ID(g.BackupGroup)}
 		}),
 		Assignments: each(in.Assignments, func(_ int, a api.AssignmentInput) access.Assignment {
 			return access.Assignment{Application: access.ID(a.Application), User: access.ID(a.User), Group: access.ID(a.Group), Expires: a.Expires}
@@ -153,7 +153,7 @@ func orNone[T any](list []T) []T {
 }
 
 func describeGroup(g access.ConnectorGroup) api.DocumentConnectorGroup {
-	return api.DocumentConnectorGroup{Name: g.Name, Default: g.Default}
+	return api.DocumentConnectorGroup{Name: g.Name, Default: g.Default, Region: g.Region, BackupGroup: string(g.BackupGroup)}
 }
 
 func showPlan(plan control.Plan) api.Plan {

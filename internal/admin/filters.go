@@ -12,7 +12,8 @@ var (
 	ofExpired        = either("expired", "Only those that have ended (true), or that have not (false).")
 	ofRequestable    = either("requestable", "Only applications that users may ask for (true), or may not (false).")
 	ofSignIn         = filter{"preAuthentication", "Only applications that ask for a sign-in, or that pass requests through.", "", words([]access.PreAuthentication{access.SignIn, access.Passthrough})}
-	ofStatus         = filter{"status", "Only connectors that are so.", "", words([]control.Label{control.LabelActive, control.LabelDegraded, control.LabelInactive, control.LabelDisabled})}
+	ofStatus         = filter{"status", "Only connectors that are so.", "", words(control.Labels())}
+	ofArchived       = filter{"archived", "Only those that are archived (true), that are not (false; so if left out), or both (any).", "", []string{"true", "false", "any"}}
 	ofRole           = filter{"role", "Only those with this role.", "", words(access.Roles())}
 	ofBreakGlass     = either("breakGlass", "Only users for whom no policy holds (true), or all others (false).")
 	ofSecondFactor   = either("secondFactor", "Only users who have a second factor or a passkey here (true), or none (false).")

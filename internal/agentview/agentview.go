@@ -15,8 +15,8 @@ import (
 	"postern/internal/wire"
 )
 
-// Configuration gives the connector's configuration and whether the connector is known and
-// enabled. If it is not, the configuration has no targets and no grant keys, so that it opens
+// Configuration gives the connector's configuration and whether the connector is known,
+// enabled and not archived. If it is not, the configuration has no targets and no grant keys, so that it opens
 // nothing.
 func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configuration, bool) {
 	c := wire.Configuration{
@@ -30,7 +30,7 @@ func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configurati
 		Issuer:     snap.Issuer,
 	}
 	agent, ok := snap.Connector(connector)
-	ok = ok && !agent.Disabled
+	ok = ok && !agent.Disabled && agent.Archived.IsZero()
 	if ok {
 		c.Name = agent.Name
 		c.Group = string(agent.GroupID)
@@ -55,7 +55,7 @@ func gateways(snap *access.Snapshot) []wire.Gateway {
 func targets(snap *access.Snapshot, group access.ID) []wire.Target {
 	list := []wire.Target{}
 	for _, app := range snap.Applications {
-		if app.Disabled || app.GroupID != group {
+		if app.Disabled || !snap.Serves(group, app) {
 			continue
 		}
 		internal := app.Internal()

@@ -9,6 +9,7 @@ type ApplicationInput struct {
 	PreAuthentication string   `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
 	HostHeader        string   `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
 	BackendProtocol   string   `json:"backendProtocol,omitempty" enum:"http1,http2,auto" default:"http1" doc:"Which version of HTTP the application is spoken to: http1; http2, which gRPC needs (agreed on in TLS by ALPN, or h2c where the internal URL has http://); auto, whichever it chooses in TLS."`
+	Balancing         string   `json:"balancing,omitempty" enum:"least-loaded,sticky-user,sticky-address,priority" default:"least-loaded" doc:"Which connector of the group carries a request: the one with the least to do and the shortest way to the application; always the same for a user or for a client's address; or the first by the connectors' priority. A connector that cannot reach the application is passed over in any case."`
 	Disabled          bool     `json:"disabled" required:"false" doc:"Nobody may use it, for maintenance."`
 	SkipVerify        bool     `json:"skipVerify" required:"false" doc:"Do not verify the TLS certificate of the internal URL. A weakness that the audit log records."`
 	BackendCA         string   `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`

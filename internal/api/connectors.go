@@ -2,21 +2,25 @@ package api
 
 // ConnectorGroupInput is what an administrator writes of a connector group.
 type ConnectorGroupInput struct {
-	Name string `json:"name" doc:"The name for people, unique." example:"Headquarters"`
+	Name        string `json:"name" doc:"The name for people, unique." example:"Headquarters"`
+	Region      string `json:"region,omitempty" doc:"Where its connectors are, in a word." example:"eu-west"`
+	BackupGroup string `json:"backupGroup,omitempty" doc:"The connector group that carries the traffic of this one's applications while none of its connectors can. It has no backup group itself."`
+	Default     bool   `json:"default" required:"false" doc:"New connectors and applications land here when nobody says otherwise. Exactly one group is the default; making another one the default ends it."`
 }
 
 // ConnectorGroup is a set of connectors that act as one unit.
 type ConnectorGroup struct {
 	Meta
 	ConnectorGroupInput
-	Default bool `json:"default" doc:"New connectors and applications land here when nobody says otherwise. Exactly one group is the default."`
 }
 
 // ConnectorInput is what an administrator may change of a connector.
 type ConnectorInput struct {
 	Name           string `json:"name" doc:"The name for people, unique." example:"hq-1"`
 	ConnectorGroup string `json:"connectorGroup" doc:"The connector group that it is in."`
-	Disabled       bool   `json:"disabled" required:"false" doc:"It carries no traffic."`
+	Priority       int    `json:"priority" required:"false" minimum:"0" maximum:"100" doc:"Its place in its group, for applications that are balanced by priority: the lowest number is the first."`
+	Draining       bool   `json:"draining" required:"false" doc:"It takes no new requests; those that run go on. For maintenance."`
+	Disabled       bool   `json:"disabled" required:"false" doc:"It carries no traffic: its tunnels are cut at once."`
 }
 
 // Connector is an outbound-only agent in a private network.
@@ -28,16 +32,18 @@ type Connector struct {
 	Host        ConnectorHost        `json:"host" doc:"What it tells of its machine."`
 	LastSeen    Time                 `json:"lastSeen,omitzero" doc:"When it was last heard of."`
 	Address     string               `json:"address,omitempty" doc:"From where it was last seen."`
+	Archived    Time                 `json:"archived,omitzero" doc:"When it was put away after long absence; absent if it was not. It comes back by itself when it connects again."`
 }
 
 // ConnectorStatus is how a connector is, as the gateways see it.
 type ConnectorStatus struct {
-	Label     string  `json:"label" enum:"active,degraded,inactive,disabled" doc:"In a word: active is only what answered a probe within 30 seconds."`
+	Label     string  `json:"label" enum:"active,degraded,draining,inactive,disabled,archived" doc:"In a word: active is only what answered a probe within 30 seconds."`
 	Why       string  `json:"why,omitempty" doc:"Why it is not active, in a sentence."`
 	Tunnels   int     `json:"tunnels" doc:"How many tunnels it has."`
 	Streams   int     `json:"streams" doc:"How many streams they carry."`
 	Echo      Time    `json:"echo,omitzero" doc:"When it last answered a probe."`
 	RoundTrip float64 `json:"roundTrip,omitempty" doc:"How long the last probe took, in milliseconds."`
+	Way       string  `json:"way,omitempty" doc:"How its tunnels go, if not the plain way: through a proxy, or by HTTP Upgrade since somebody on the way opens TLS, whose issuer is named."`
 }
 
 // ConnectorCertificate is the certificate in force of a connector.

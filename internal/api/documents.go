@@ -18,8 +18,10 @@ type Document struct {
 
 // DocumentConnectorGroup is a connector group of a document.
 type DocumentConnectorGroup struct {
-	Name    string `json:"name" doc:"The name for people, unique." example:"Headquarters"`
-	Default bool   `json:"default" required:"false" doc:"New connectors land here. Where no group of a document says so, the default stays what it is."`
+	Name        string `json:"name" doc:"The name for people, unique." example:"Headquarters"`
+	Default     bool   `json:"default" required:"false" doc:"New connectors land here. Where no group of a document says so, the default stays what it is."`
+	Region      string `json:"region,omitempty" doc:"Where its connectors are, in a word." example:"eu-west"`
+	BackupGroup string `json:"backupGroup,omitempty" doc:"The connector group, by name, that carries the traffic of this one's applications while none of its connectors can."`
 }
 
 // PlanRequest asks what a document would change.

@@ -69,6 +69,7 @@ func applicationFields() []field {
 		{"pre-authentication", "preAuthentication", "sign-in or passthrough", text, ""},
 		{"host-header", "hostHeader", "which Host the application is shown: internal or external", text, ""},
 		{"backend-protocol", "backendProtocol", "which HTTP the application is spoken to: http1, http2 (as gRPC needs; h2c for http://) or auto", text, ""},
+		{"balancing", "balancing", "which connector carries a request: least-loaded, sticky-user, sticky-address or priority", text, ""},
 		{"disabled", "disabled", "nobody may use it, for maintenance", truth, ""},
 		{"skip-verify", "skipVerify", "do not verify the TLS certificate of the internal URL (a weakness)", truth, ""},
 		{"backend-ca", "backendCa", "PEM `file` with authorities of the internal URL's certificate", content, ""},

@@ -66,7 +66,7 @@ func first(with completion) completion {
 
 func (k kind) completion() completion {
 	switch k {
-	case refConnectorGroup:
+	case refConnectorGroup, refBackupGroup:
 		return anew(connectorGroups().complete)
 	case refApplication, refApplications:
 		return anew(applications().complete)
@@ -87,7 +87,8 @@ func (k kind) completion() completion {
 // completion completes a filter: by what the service has, or by its words.
 func (f filter) completion() completion {
 	words := map[string][]string{"role": words(access.Roles()), "mode": {"enforce", "report-only", "off"}, "stream": words(access.ExportStreams()),
-		"pre-authentication": words([]access.PreAuthentication{access.SignIn, access.Passthrough}), "status": {"active", "degraded", "inactive", "disabled"}}
+		"pre-authentication": words([]access.PreAuthentication{access.SignIn, access.Passthrough}), "status": {"active", "degraded", "draining", "inactive", "disabled", "archived"},
+		"archived": {"true", "false", "any"}}
 	switch {
 	case f.kind == either:
 		return fixed("true", "false")

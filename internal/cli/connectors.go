@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/url"
 	"os"
 	"time"
 
@@ -21,12 +22,19 @@ func connectorGroups() noun[api.ConnectorGroup] {
 		columns: []column[api.ConnectorGroup]{
 			{"NAME", func(_ *view, g api.ConnectorGroup) string { return g.Name }},
 			{"DEFAULT", func(_ *view, g api.ConnectorGroup) string { return yes(g.Default) }},
+			{"REGION", func(_ *view, g api.ConnectorGroup) string { return g.Region }},
+			{"BACKUP GROUP", func(v *view, g api.ConnectorGroup) string { return v.nameOf(g.BackupGroup) }},
 			{"CHANGED", func(v *view, g api.ConnectorGroup) string { return v.ago(g.Updated) }},
 		},
-		fields: []field{{"name", "name", "new name", text, "update"}},
+		fields: []field{
+			{"name", "name", "new name", text, "update"},
+			{"region", "region", "where its connectors are, in a word", text, ""},
+			{"backup-group", "backupGroup", "connector group that takes over while none of its connectors can; \"\" for none", refBackupGroup, ""},
+			{"default", "default", "make it the group where new connectors and applications land", truth, ""},
+		},
 		examples: map[string]string{
-			"create": "  postern connector-groups create Headquarters",
-			"update": "  postern connector-groups update Headquarters --name HQ",
+			"create": "  postern connector-groups create Headquarters\n  postern connector-groups create Branch --region eu-west --backup-group Headquarters",
+			"update": "  postern connector-groups update Headquarters --name HQ\n  postern connector-groups update HQ --default",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.ConnectorGroup, error] {
 			return c.ConnectorGroups.All
@@ -85,9 +93,13 @@ func connectors() noun[api.Connector] {
 		fields: []field{
 			{"name", "name", "new name", text, "update"},
 			{"connector-group", "connectorGroup", "connector group to move it to", refConnectorGroup, "update"},
-			{"disabled", "disabled", "it carries no traffic", truth, "update"},
+			{"priority", "priority", "its place in its group, from 0 (the first) to 100, for applications balanced by priority", number, "update"},
+			{"draining", "draining", "it takes no new requests; those that run go on", truth, "update"},
+			{"disabled", "disabled", "it carries no traffic; its tunnels are cut", truth, "update"},
 		},
-		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, inactive or disabled", text}},
+		hidden: url.Values{"archived": {"any"}},
+		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, draining, inactive, disabled or archived", text},
+			{"archived", "archived", "only those that are archived (true), that are not (false, the default), or both (any)", text}},
 		examples: map[string]string{
 			"update": "  postern connectors update hq-1 --connector-group Headquarters\n  postern connectors update hq-1 --disabled",
 		},
@@ -106,9 +118,52 @@ func connectors() noun[api.Connector] {
 				return c.Connectors.Undo
 			},
 		},
+		more: []*cobra.Command{
+			connectorDoctor(),
+			drainCommand("drain", true, "Let connectors finish what they do and give them nothing new, for maintenance", "Draining"),
+			drainCommand("resume", false, "Give connectors that drain new requests again", "Resumed"),
+		},
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Connector, error) { return c.Connectors.Show })
 	return n
+}
+
+// drainCommand makes the command that has connectors drain, or not any more.
+func drainCommand(use string, draining bool, short, done string) *cobra.Command {
+	return &cobra.Command{Use: use + " NAME…", Short: short, Args: cobra.MinimumNArgs(1),
+		Example: "  postern connectors " + use + " hq-1",
+		RunE: func(c *cobra.Command, args []string) error {
+			_, client, err := begin(c)
+			if err != nil {
+				return err
+			}
+			found := make([]api.Connector, len(args))
+			for i, arg := range args { // all are found before any is changed
+				if found[i], err = connectors().find(c.Context(), client, arg); err != nil {
+					return err
+				}
+			}
+			for _, k := range found {
+				changed, err := client.Connectors.Update(c.Context(), k.ID, k.Version, api.Patch{"draining": draining})
+				if err != nil {
+					return fmt.Errorf("%s %s: %w", use, cell(k.Name), err)
+				}
+				fmt.Fprintf(c.ErrOrStderr(), "%s %s: %s.\n", done, cell(k.Name), drainState(changed))
+			}
+			return nil
+		}}
+}
+
+func drainState(k api.Connector) string {
+	switch {
+	case k.Disabled:
+		return "it is disabled and carries nothing"
+	case k.Draining && k.Status.Tunnels == 0:
+		return "it has no tunnel, so nothing runs on it"
+	case k.Draining:
+		return fmt.Sprintf("it takes no new requests; %d streams are open (postern connectors show %s tells when they are done)", k.Status.Streams, quote(k.Name))
+	}
+	return "it takes requests"
 }
 
 func tokens() noun[api.Token] {

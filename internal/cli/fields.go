@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,13 +25,15 @@ type field struct {
 type kind int
 
 const (
-	text              kind = iota
-	truth                  // --flag or --flag=false
-	content                // the content of a file
-	list                   // given several times, or with commas
-	moment                 // a time, or a duration from now
-	ending                 // the same, or never
-	refConnectorGroup      // references, by name or id
+	text    kind = iota
+	truth        // --flag or --flag=false
+	content      // the content of a file
+	list         // given several times, or with commas
+	moment       // a time, or a duration from now
+	ending       // the same, or never
+	number
+	refConnectorGroup // references, by name or id
+	refBackupGroup    // the same, or "" for none
 	refApplication
 	refUser
 	refGroup
@@ -116,6 +119,12 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 		return parseMoment("--"+f.flag, given)
 	case text:
 		return given, nil
+	case number:
+		n, err := strconv.Atoi(given)
+		if err != nil {
+			return nil, usage("--%s must be a whole number, not %q", f.flag, given)
+		}
+		return n, nil
 	}
 	return reference(c.Context(), client, f.kind, flagged{"--" + f.flag, given})
 }
@@ -146,6 +155,10 @@ func reference(ctx context.Context, client *api.Client, k kind, f flagged) (stri
 	switch k {
 	case refConnectorGroup:
 		id, err = idOf(ctx, client, connectorGroups(), f.value)
+	case refBackupGroup:
+		if f.value != "" {
+			id, err = idOf(ctx, client, connectorGroups(), f.value)
+		}
 	case refApplication:
 		id, err = idOf(ctx, client, applications(), f.value)
 	case refUser:

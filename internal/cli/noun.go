@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ type noun[T any] struct {
 	name               func(T) string
 	examples           map[string]string // by command
 	filters            []filter          // of list
+	hidden             url.Values        // the filter that also gives what a list leaves out
 
 	all     func(*api.Client) func(context.Context, api.ListOptions) iter.Seq2[T, error]
 	find    func(context.Context, *api.Client, string) (T, error) // by id or name
@@ -332,7 +334,7 @@ func finder[T any](n noun[T], show func(*api.Client) func(context.Context, strin
 			return show(client)(ctx, text)
 		}
 		var exact, alike []T
-		for item, err := range n.all(client)(ctx, api.ListOptions{Search: text, Limit: api.MaxPage}) {
+		for item, err := range n.all(client)(ctx, api.ListOptions{Search: text, Limit: api.MaxPage, Filter: n.hidden}) {
 			if err != nil {
 				return none, err
 			}

@@ -50,7 +50,7 @@ func (v *view) nameOf(id string) string {
 		case access.PrefixPolicy:
 			gather(known, v.client.Policies.All(v.ctx, whole), policies().name)
 		case access.PrefixConnector:
-			gather(known, v.client.Connectors.All(v.ctx, whole), connectors().name)
+			gather(known, v.client.Connectors.All(v.ctx, api.ListOptions{Limit: api.MaxPage, Filter: connectors().hidden}), connectors().name)
 		}
 	}
 	if name, ok := known[id]; ok {

@@ -133,6 +133,14 @@ func (a *applier) writeConnectorGroups() error {
 	steps := slices.Clone(a.plan.connectorGroups)
 	// Who stops being the default goes first: there is never more than one.
 	slices.SortStableFunc(steps, func(x, y step[access.ConnectorGroup]) int { return rank(x) - rank(y) })
+	fresh := map[string]access.Meta{} // before any is written, so that each finds its backup
+	for _, s := range steps {
+		if s.before == nil {
+			m := a.fresh(access.PrefixConnectorGroup)
+			fresh[s.after.Name] = m
+			a.keep(access.PrefixConnectorGroup, s.after.Name, m.ID)
+		}
+	}
 	for _, s := range steps {
 		if s.after == nil {
 			if err := a.yield(s.before); err != nil {
@@ -141,10 +149,11 @@ func (a *applier) writeConnectorGroups() error {
 			continue
 		}
 		g := *s.after
+		g.BackupGroup = a.id(access.PrefixConnectorGroup, s.after.BackupGroup)
 		perm, before := createConnectorGroup, any(nil)
 		var err error
 		if s.before == nil {
-			g.Meta = a.fresh(access.PrefixConnectorGroup)
+			g.Meta = fresh[g.Name]
 			err = a.tx.InsertConnectorGroup(a.ctx, &g)
 		} else {
 			perm, before = updateConnectorGroup, a.w.connectorGroups[g.ID]
@@ -166,7 +175,7 @@ func (a *applier) yield(old *access.ConnectorGroup) error {
 		return nil
 	}
 	g := *old
-	g.Default = false
+	g.Default, g.BackupGroup = false, ""
 	return a.tx.UpdateConnectorGroup(a.ctx, &g)
 }
 

@@ -31,7 +31,7 @@ func (c *Control) ConnectorGroup(ctx context.Context, by access.Actor, id access
 func (c *Control) CreateConnectorGroup(ctx context.Context, by access.Actor, g access.ConnectorGroup) (access.ConnectorGroup, error) {
 	err := c.act(ctx, request{by: by, perm: createConnectorGroup, name: g.Name}, func(ch *change) error {
 		g.Meta = ch.fresh(access.PrefixConnectorGroup)
-		if err := g.Validate(); err != nil {
+		if err := ch.checkConnectorGroup(&g); err != nil {
 			return err
 		}
 		if g.Default {
@@ -74,7 +74,7 @@ func (c *Control) UpdateConnectorGroup(ctx context.Context, by access.Actor, g a
 		}
 		out = g
 		out.Created, out.Updated = old.Created, ch.now
-		if err := g.Validate(); err != nil {
+		if err := ch.checkConnectorGroup(&out); err != nil {
 			return err
 		}
 		switch {
@@ -94,7 +94,36 @@ func (c *Control) UpdateConnectorGroup(ctx context.Context, by access.Actor, g a
 	return out, err
 }
 
-// DeleteConnectorGroup deletes an empty connector group that is not the default.
+// checkConnectorGroup checks what the group's own rules cannot: that its backup is there and has none itself, so that there
+// are neither rings nor chains.
+func (ch *change) checkConnectorGroup(g *access.ConnectorGroup) error {
+	if err := g.Validate(); err != nil || g.BackupGroup == "" {
+		return err
+	}
+	all, err := ch.tx.AllConnectorGroups(ch.ctx)
+	if err != nil {
+		return err
+	}
+	there := false
+	for i := range all {
+		other := &all[i]
+		switch {
+		case other.ID == g.ID:
+		case other.ID == g.BackupGroup && other.BackupGroup != "":
+			return fault.Invalid("backupGroup", "must be a group without a backup group of its own, which %q has", other.Name)
+		case other.BackupGroup == g.ID:
+			return fault.Invalid("backupGroup", "must be left out, since this group is the backup group of %q itself", other.Name)
+		}
+		there = there || other.ID == g.BackupGroup
+	}
+	if !there {
+		return fault.Invalid("backupGroup", "must be the id of a connector group that exists")
+	}
+	return nil
+}
+
+// DeleteConnectorGroup deletes a connector group without connectors that is not the default. The default group serves its
+// applications from then on.
 func (c *Control) DeleteConnectorGroup(ctx context.Context, by access.Actor, id access.ID, version int64) error {
 	return c.act(ctx, request{by: by, perm: deleteConnectorGroup, object: id}, func(ch *change) error {
 		old, err := ch.tx.ConnectorGroup(ctx, id)
@@ -104,7 +133,7 @@ func (c *Control) DeleteConnectorGroup(ctx context.Context, by access.Actor, id 
 		if old.Default {
 			return fault.Conflict("the default connector group cannot be deleted; make another group the default first")
 		}
-		if err := ch.checkUnusedGroup(id); err != nil {
+		if err := ch.emptyGroup(&old); err != nil {
 			return err
 		}
 		if err := ch.tx.DeleteConnectorGroup(ctx, id, version); err != nil {
@@ -115,24 +144,45 @@ func (c *Control) DeleteConnectorGroup(ctx context.Context, by access.Actor, id 
 	})
 }
 
-func (ch *change) checkUnusedGroup(id access.ID) error {
+// emptyGroup refuses to give up a group that somebody needs, and hands its applications to the default group.
+func (ch *change) emptyGroup(g *access.ConnectorGroup) error {
 	connectors, err := ch.tx.AllConnectors(ch.ctx)
 	if err != nil {
 		return err
 	}
-	for _, k := range connectors {
-		if k.GroupID == id {
-			return fault.Conflict("the group still has the connector %q; move or delete it first", k.Name)
+	for i := range connectors {
+		if connectors[i].GroupID == g.ID {
+			return fault.Conflict("the group still has the connector %q; move or delete it first", connectors[i].Name)
 		}
+	}
+	all, err := ch.tx.AllConnectorGroups(ch.ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].BackupGroup == g.ID {
+			return fault.Conflict("the group is the backup group of %q; give that another one first, or none", all[i].Name)
+		}
+	}
+	standby, err := ch.tx.DefaultConnectorGroup(ch.ctx)
+	if err != nil {
+		return err
 	}
 	applications, err := ch.tx.AllApplications(ch.ctx)
 	if err != nil {
 		return err
 	}
-	for _, a := range applications {
-		if a.GroupID == id {
-			return fault.Conflict("the application %q is still served by this group; give it another group first", a.Name)
+	for i := range applications {
+		old := applications[i]
+		if old.GroupID != g.ID {
+			continue
 		}
+		moved := old
+		moved.GroupID, moved.Updated = standby.ID, ch.now
+		if err := ch.tx.UpdateApplication(ch.ctx, &moved); err != nil {
+			return err
+		}
+		ch.audit(updateApplication, object{moved.Meta, moved.Name}, old, moved)
 	}
 	return nil
 }

@@ -8,9 +8,11 @@ import (
 	"postern/internal/store"
 )
 
-// Connectors lists connectors and gives the cursor of the next page, empty at the end.
+// Connectors lists connectors, without the archived ones unless they are asked for, and gives the cursor of the next page,
+// empty at the end.
 func (c *Control) Connectors(ctx context.Context, by access.Actor, page access.Page) (list []access.Connector, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readConnector}, func(tx *store.Tx) error {
+		page = shelved(page)
 		label, given := page.Only["status"]
 		if !given {
 			list, next, err = tx.Connectors(ctx, page)
@@ -34,8 +36,8 @@ func (c *Control) Connector(ctx context.Context, by access.Actor, id access.ID) 
 	return k, err
 }
 
-// UpdateConnector changes a connector's name, group or whether it is disabled; k.Version is the
-// version that the caller saw. The rest of k is ignored. Disabling cuts its tunnels.
+// UpdateConnector changes a connector's name, group, place in it, and whether it drains or is disabled; k.Version is the
+// version that the caller saw. The rest of k is ignored. Draining lets run what runs; disabling cuts its tunnels.
 func (c *Control) UpdateConnector(ctx context.Context, by access.Actor, k access.Connector) (access.Connector, error) {
 	var updated access.Connector
 	err := c.act(ctx, request{by: by, perm: updateConnector, object: k.ID, name: k.Name}, func(ch *change) error {
@@ -45,7 +47,8 @@ func (c *Control) UpdateConnector(ctx context.Context, by access.Actor, k access
 		}
 		updated = old
 		updated.Version, updated.Updated = k.Version, ch.now
-		updated.Name, updated.GroupID, updated.Disabled = k.Name, k.GroupID, k.Disabled
+		updated.Name, updated.GroupID, updated.Priority = k.Name, k.GroupID, k.Priority
+		updated.Draining, updated.Disabled = k.Draining, k.Disabled
 		if err := updated.Validate(); err != nil {
 			return err
 		}
@@ -114,7 +117,7 @@ func (c *Control) UndoConnector(ctx context.Context, by access.Actor, u Undo) (a
 	}
 	if u.To == 0 {
 		for _, v := range list {
-			if now := &list[0].Object; v.Object.Name != now.Name || v.Object.GroupID != now.GroupID || v.Object.Disabled != now.Disabled {
+			if !sameOrders(&v.Object, &list[0].Object) {
 				u.To = v.Number
 				break
 			}
@@ -129,6 +132,11 @@ func (c *Control) UndoConnector(ctx context.Context, by access.Actor, u Undo) (a
 	}
 	old.Meta = access.Meta{ID: u.ID, Version: u.Version}
 	return c.UpdateConnector(ctx, by, old)
+}
+
+// sameOrders compares what administrators say of a connector.
+func sameOrders(a, b *access.Connector) bool {
+	return a.Name == b.Name && a.GroupID == b.GroupID && a.Priority == b.Priority && a.Draining == b.Draining && a.Disabled == b.Disabled
 }
 
 func (c *Control) connectorVersions(ctx context.Context, r request) (list []Version[access.Connector], err error) {

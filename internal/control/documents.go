@@ -87,6 +87,10 @@ func (w *world) name() {
 		g := &w.doc.ConnectorGroups[i]
 		known(access.PrefixConnectorGroup, g.Name, g.ID)
 	}
+	for i := range w.doc.ConnectorGroups { // when all their names are known
+		g := &w.doc.ConnectorGroups[i]
+		g.BackupGroup = names[g.BackupGroup]
+	}
 	for i := range w.doc.Upstreams {
 		u := &w.doc.Upstreams[i]
 		known(access.PrefixUpstream, u.Name, u.ID)

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 
 	"postern/internal/access"
@@ -56,6 +57,25 @@ func (c *Control) withStatus(ctx context.Context, tx *store.Tx, page access.Page
 	}
 }
 
+// shelved adds that archived connectors are left out, unless somebody asks for them.
+func shelved(page access.Page) access.Page {
+	value, given := page.Only["archived"]
+	switch {
+	case given && value != "any":
+		return page
+	case !given:
+		value = strconv.FormatBool(Label(page.Only["status"]) == LabelArchived)
+	}
+	page.Only = maps.Clone(page.Only)
+	if page.Only == nil {
+		page.Only = map[string]string{}
+	}
+	if delete(page.Only, "archived"); value != "any" {
+		page.Only["archived"] = value
+	}
+	return page
+}
+
 // The sizes of pages, as the store has them.
 const (
 	defaultPage = 100
@@ -64,9 +84,8 @@ const (
 
 // labelled says whether the word is a label of a connector.
 func labelled(word string) error {
-	switch Label(word) {
-	case LabelActive, LabelDegraded, LabelInactive, LabelDisabled:
+	if slices.Contains(Labels(), Label(word)) {
 		return nil
 	}
-	return fault.Invalid("status", "must be active, degraded, inactive or disabled")
+	return fault.Invalid("status", "must be active, degraded, draining, inactive, disabled or archived")
 }

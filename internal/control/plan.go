@@ -169,7 +169,10 @@ func (p *planner) checkConnectorGroups() {
 	list := p.doc.ConnectorGroups
 	chosen := -1
 	for i := range list {
-		p.check("connectorGroups", i, list[i].Validate())
+		p.checkBackup(i)
+		rest := list[i]
+		rest.BackupGroup = ""
+		p.check("connectorGroups", i, rest.Validate())
 		if !list[i].Default {
 			continue
 		}
@@ -192,6 +195,11 @@ func (p *planner) checkConnectorGroups() {
 		}
 		if !stays {
 			p.checkUnused(old)
+		}
+		if again := p.backups()[folded(old.Name)]; stays && again != "" {
+			if _, there := p.names[reference(access.PrefixConnectorGroup, again)]; !there {
+				p.problems.Add("connectorGroups", "leaves out %q, which is the backup group of %q", again, old.Name)
+			}
 		}
 	}
 }

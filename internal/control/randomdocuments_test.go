@@ -105,7 +105,7 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 		a.ExternalURL = "https://moved-" + stamp + ".example.com/"
 		return "application.update " + a.Name
 	case 3:
-		doc.Applications = append(doc.Applications, access.Application{Name: "app" + stamp, GroupID: "Site A", PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendHTTP1,
+		doc.Applications = append(doc.Applications, access.Application{Name: "app" + stamp, GroupID: "Site A", PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendHTTP1, Balancing: access.StickyAddress,
 			ExternalURL: "https://n" + stamp + ".example.com/", InternalURL: "http://n/"})
 		return "application.create app" + stamp
 	case 4:
@@ -177,7 +177,7 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 		}
 		return ""
 	}
-	doc.ConnectorGroups = append(doc.ConnectorGroups, access.ConnectorGroup{Name: "Site " + stamp})
+	doc.ConnectorGroups = append(doc.ConnectorGroups, access.ConnectorGroup{Name: "Site " + stamp, Region: "region " + stamp, BackupGroup: "Default"})
 	return "connector-group.create Site " + stamp
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +21,13 @@ const (
 	LabelDegraded Label = "degraded" // Why says why
 	LabelInactive Label = "inactive" // no tunnel for 60 s
 	LabelDisabled Label = "disabled"
+	LabelArchived Label = "archived" // put away after long absence
 )
+
+// Labels lists them.
+func Labels() []Label {
+	return []Label{LabelActive, LabelDegraded, LabelDraining, LabelInactive, LabelDisabled, LabelArchived}
+}
 
 // Status is how a connector is, as the gateways know it.
 type Status struct {
@@ -32,6 +39,7 @@ type Status struct {
 	RoundTrip time.Duration
 	Address   string
 	LastSeen  time.Time
+	Way       string // how its tunnels go, as it tells; empty: the plain way
 }
 
 const (
@@ -53,7 +61,11 @@ type sighting struct {
 	lastSeen time.Time
 	address  string
 	host     access.HostFacts
+	way      string
 }
+
+// maxWay bounds what a connector says of its way, in bytes.
+const maxWay = 500
 
 // tunnelsKept bounds the instances of one connector that are remembered.
 const tunnelsKept = 64
@@ -103,11 +115,11 @@ func (c *Control) elsewhere(gateway string) bool {
 }
 
 // reported notes what a connector tells of its machine, which it does over a tunnel.
-func (p *presence) reported(id access.ID, host access.HostFacts, now time.Time) {
+func (p *presence) reported(id access.ID, told wire.Report, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.of(id)
-	s.lastSeen, s.host = now, host
+	s.lastSeen, s.host, s.way = now, hostFacts(told.Host), told.Way[:min(len(told.Way), maxWay)]
 	p.fresh[id] = true
 }
 
@@ -131,6 +143,9 @@ func (c *Control) ConnectorStatus(id access.ID) Status {
 			status.Echo, status.RoundTrip = t.Echo, t.RoundTrip
 		}
 	}
+	if status.Tunnels > 0 {
+		status.Way = strings.ToValidUTF8(s.way, "?")
+	}
 	status.Label, status.Why = label(known, status, s.lost, c.now())
 	return status
 }
@@ -138,8 +153,12 @@ func (c *Control) ConnectorStatus(id access.ID) Status {
 func label(known *access.Connector, s Status, lost, now time.Time) (Label, string) {
 	silent := now.Sub(s.Echo)
 	switch {
+	case !known.Archived.IsZero():
+		return LabelArchived, fmt.Sprintf("It was absent for long and put away at %s; it comes back by itself when it connects.", known.Archived.UTC().Format(time.RFC3339))
 	case known.Disabled:
 		return LabelDisabled, "An administrator disabled it."
+	case known.Draining && s.Tunnels > 0:
+		return LabelDraining, fmt.Sprintf("An administrator drains it: it takes no new requests; %s.", openStreams(s.Streams))
 	case s.Tunnels > 0 && silent <= echoFresh:
 		return LabelActive, ""
 	case s.Tunnels > 0 && s.Echo.IsZero():
@@ -152,6 +171,16 @@ func label(known *access.Connector, s Status, lost, now time.Time) (Label, strin
 		return LabelInactive, "It has never connected."
 	}
 	return LabelInactive, fmt.Sprintf("It has no tunnel; it was last seen at %s.", s.LastSeen.UTC().Format(time.RFC3339))
+}
+
+func openStreams(n int) string {
+	switch n {
+	case 0:
+		return "nothing runs on it any more"
+	case 1:
+		return "1 stream is open"
+	}
+	return fmt.Sprintf("%d streams are open", n)
 }
 
 // take gives and forgets what was seen since the last time, and drops connectors that are gone.

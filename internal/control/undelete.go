@@ -96,6 +96,9 @@ func (c *Control) RestoreConnectorGroup(ctx context.Context, by access.Actor, id
 			return err
 		}
 		g.Meta, g.Default = ch.again(id), false
+		if err := ch.checkConnectorGroup(&g); err != nil {
+			g.BackupGroup = "" // it is gone, too, or has other duties now
+		}
 		if err := g.Validate(); err != nil {
 			return err
 		}

@@ -72,15 +72,19 @@ const comeBack = 15 * time.Second
 // hold waits for a tunnel of the group's connectors where one was there a moment ago, or this gateway has
 // just started and they are on their way, not longer than the patience that is left. It reports whether it is worth
 // looking again.
-func (g *Gateway) hold(ctx context.Context, group access.ID, grown <-chan struct{}, patience time.Duration) bool {
+func (g *Gateway) hold(ctx context.Context, app *access.Application, grown <-chan struct{}, patience time.Duration) bool {
 	var until time.Time
-	for _, c := range g.view.Load().snap.Members(group) {
-		since, lost := g.links.lostSince(c.ID)
-		if !lost {
-			since = g.started
-		}
-		if end := since.Add(comeBack); !c.Disabled && end.After(until) {
-			until = end
+	snap := g.view.Load().snap
+	backup, _ := snap.Backup(app.GroupID)
+	for _, group := range []access.ID{app.GroupID, backup} {
+		for _, c := range snap.Members(group) {
+			since, lost := g.links.lostSince(c.ID)
+			if !lost {
+				since = g.started
+			}
+			if end := since.Add(comeBack); !c.Disabled && !c.Draining && end.After(until) {
+				until = end
+			}
 		}
 	}
 	wait := min(time.Until(until), patience)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strconv"
@@ -77,12 +78,13 @@ func (g *Gateway) roundTrip(x *exchange, r route, private string) (carried, erro
 	var last error
 	for {
 		grown := g.links.grown() // before the look
-		l := g.links.choose(g.view.Load().snap, r.GroupID, func(l *link) bool { return tried[l] })
+		chosen := g.links.choose(g.view.Load().snap, wanted{r.Application, x.sticksTo(r.Application), tried})
 		if stuck := x.stuck(private); stuck != nil && !tried[stuck] {
-			l = stuck
+			chosen = choice{link: stuck}
 		}
+		l := chosen.link
 		if l == nil {
-			if (last == nil || notCarried(last) || lost(last)) && g.hold(x.context(), r.GroupID, grown, comeBack-x.since()) {
+			if (last == nil || notCarried(last) || lost(last)) && g.hold(x.context(), r.Application, grown, comeBack-x.since()) {
 				continue
 			}
 			if last == nil {
@@ -97,10 +99,15 @@ func (g *Gateway) roundTrip(x *exchange, r route, private string) (carried, erro
 			x.record.Via = l.via.id
 		}
 		x.link.Store(l)
+		var began time.Time
+		if chosen.several && x.body == nil && rand.Uint32()%measureOne == 0 {
+			began = time.Now()
+		}
 		c, err := x.send(l, poolKey{r.ID, r.Version, private}, r)
 		x.link.Store(nil)
 		if err == nil {
 			x.stick(private, l)
+			g.served(chosen, r.ID, began)
 			return c, nil
 		}
 		l.active.Add(-1)
@@ -111,12 +118,18 @@ func (g *Gateway) roundTrip(x *exchange, r route, private string) (carried, erro
 		if last == nil || !notCarried(err) { // what failed first says more than that its tunnel is gone
 			last = err
 		}
+		if x.why() == nil {
+			g.failed(l, r.ID, err)
+		}
 		if x.why() != nil || !x.movable(err, l) || time.Now().After(deadline) {
 			return nil, last
 		}
 		g.metrics.moved.Inc()
 	}
 }
+
+// measureOne: of so many exchanges one is measured.
+const measureOne = 4
 
 // notCarried reports whether another gateway did not take the stream.
 func notCarried(err error) bool {

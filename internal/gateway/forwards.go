@@ -207,8 +207,10 @@ func (p *peer) decide(v *view, open wire.Open) (*forwarded, string, *wire.Refusa
 	switch {
 	case !published:
 		return nil, "", noForward("not-published", "the gateway that holds the connector's tunnel does not know the application")
-	case !known || connector.Disabled || connector.GroupID != app.GroupID:
+	case !known || connector.Disabled || !v.snap.Serves(connector.GroupID, app.Application):
 		return nil, "", noForward("wrong-connector", "the connector is not one of the application's group")
+	case connector.Draining:
+		return nil, "", noForward("draining", "the connector takes no new requests, as an administrator said")
 	}
 	text, grant, refused := p.grants.check(open, v.snap, g.now())
 	if refused != nil {
@@ -260,7 +262,7 @@ func (g *Gateway) decideForwards(v *view) {
 	g.forwards.cut(func(f *forwarded) bool {
 		app, ok := v.apps[f.app]
 		connector, known := v.snap.Connector(f.link.connector)
-		if !ok || !known || connector.Disabled || connector.GroupID != app.GroupID {
+		if !ok || !known || connector.Disabled || !v.snap.Serves(connector.GroupID, app.Application) {
 			return true
 		}
 		return !f.judge(v, now).Allow

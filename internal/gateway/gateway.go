@@ -55,6 +55,9 @@ type Config struct {
 	// CRL gives the certificate revocation list of our CA, DER. Optional; 404 if nil.
 	CRL func(ctx context.Context) ([]byte, error)
 
+	// ReachEvery is how often a connector is asked whether it reaches an application, without another reason. Optional; 5 minutes if zero.
+	ReachEvery time.Duration
+
 	Limits Limits        // zero values work
 	Drain  time.Duration // optional; how long Serve waits for open requests when its context ends, 30s if zero
 }

@@ -59,15 +59,20 @@ type links struct {
 	turn   atomic.Uint32
 	number atomic.Uint64
 
-	mu      sync.RWMutex // guards the fields below
-	open    map[access.ID][]*link
-	far     map[access.ID][]*link
-	lost    map[access.ID]time.Time // when the last one went, as long as that may matter
-	changed chan struct{}           // closed and replaced when there is another link
+	mu   sync.RWMutex // guards the fields below
+	open map[access.ID][]*link
+	far  map[access.ID][]*link
+	lost map[access.ID]time.Time // when the last one went, as long as that may matter
+	// conditions are how connectors reach applications, as far as it is known: by application and connector. troubled are those
+	// that are out, or came back a moment ago.
+	conditions map[access.ID]map[access.ID]*condition
+	troubled   map[*condition]struct{}
+	changed    chan struct{} // closed and replaced when there is another link
 }
 
 func newLinks() *links {
-	return &links{open: map[access.ID][]*link{}, far: map[access.ID][]*link{}, lost: map[access.ID]time.Time{}, changed: make(chan struct{})}
+	return &links{open: map[access.ID][]*link{}, far: map[access.ID][]*link{}, lost: map[access.ID]time.Time{}, changed: make(chan struct{}),
+		conditions: map[access.ID]map[access.ID]*condition{}, troubled: map[*condition]struct{}{}}
 }
 
 func (s *links) add(l *link)       { s.put(s.open, l) }
@@ -150,39 +155,6 @@ func (s *links) all() []*link {
 		all = append(all, of...)
 	}
 	return all
-}
-
-// choose gives the least loaded link of the group's connectors, but for those tried before; nil if
-// there is none. Among equals it takes turns. One at another gateway is taken only where there is none here.
-func (s *links) choose(snap *access.Snapshot, group access.ID, tried func(*link) bool) *link {
-	members := snap.Members(group)
-	if l := s.least(members, s.of, tried); l != nil {
-		return l
-	}
-	return s.least(members, s.farOf, tried)
-}
-
-func (s *links) least(members []*access.Connector, links func(access.ID) []*link, tried func(*link) bool) *link {
-	var best *link
-	var load int64
-	turn := 0
-	if len(members) > 0 {
-		turn = int(s.turn.Add(1)) % len(members)
-	}
-	for i := range members {
-		c := members[(turn+i)%len(members)]
-		if c.Disabled {
-			continue
-		}
-		of := links(c.ID)
-		for j := range of {
-			l := of[(turn+j)%len(of)]
-			if n := l.active.Load(); (best == nil || n < load) && l.usable() && !tried(l) {
-				best, load = l, n
-			}
-		}
-	}
-	return best
 }
 
 // tunnel carries a tunnel from its handshake to its end: a connector's or another gateway's.
@@ -383,6 +355,9 @@ func (g *Gateway) presenceOf(l *link) wire.Presence {
 			report.Echo, report.RoundTrip = other.echo, other.roundTrip
 		}
 		other.mu.Unlock()
+	}
+	if report.Tunnels > 0 {
+		report.Unreached = g.unreached(l.connector)
 	}
 	return report
 }

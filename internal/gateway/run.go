@@ -38,6 +38,7 @@ type Gateway struct {
 	started    time.Time
 	draining   atomic.Bool
 	peering    sync.WaitGroup  // tunnels that we dialled
+	guests     *guests         // connections that became tunnels by an upgrade
 	adminApart bool            // the admin host is served on a listener of its own; set before anything is served
 	life       context.Context // ends when nothing is carried any more; set before anything is served
 
@@ -75,6 +76,7 @@ func New(cfg Config) (*Gateway, error) {
 		faces:  newFaces(cfg.Keys, cfg.Now),
 		budget: tunnel.NewBudget(0), windows2: h2.NewBudget(windows2),
 		census: newCensus(limits),
+		guests: newGuests(),
 		first:  make(chan struct{}),
 		links:  newLinks(), live: newLive(limits), fronts: newFronts(), peers: newPeers(), forwards: newForwards(), started: time.Now(),
 		sessions:       newSessionCache(cfg.Sessions, limits, cfg.Now),
@@ -139,7 +141,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	watching, stopWatching := context.WithCancel(g.life)
 
 	var background, doors sync.WaitGroup
-	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.watchExchanges, g.keep, g.faces.keep, g.keepPeers, g.keepStated} {
+	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.watchExchanges, g.keep, g.faces.keep, g.keepPeers, g.keepStated, g.keepReaching} {
 		background.Go(func() { run(watching) })
 	}
 	var servers []*http.Server
@@ -160,6 +162,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	<-ctx.Done()
 	g.drain(open, servers)
 	die()
+	g.guests.close()
 	doors.Wait()
 	for _, f := range g.fronts2 {
 		f.server.Close()

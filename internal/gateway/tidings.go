@@ -67,7 +67,7 @@ func (t *teller) tidings() []wire.Tidings {
 	held, presence := t.g.holding()
 	var parts []wire.Tidings
 	part := func() *wire.Tidings {
-		if n := len(parts); n > 0 && len(parts[n-1].Up)+len(parts[n-1].Gone)+len(parts[n-1].Presence) < tidingsPart {
+		if n := len(parts); n > 0 && sizeOf(&parts[n-1]) < tidingsPart {
 			return &parts[n-1]
 		}
 		parts = append(parts, wire.Tidings{})
@@ -86,7 +86,7 @@ func (t *teller) tidings() []wire.Tidings {
 		}
 	}
 	for key, now := range presence {
-		if before, known := t.presence[key]; !known || before.Tunnels != now.Tunnels || before.Address != now.Address || !before.Echo.Equal(now.Echo) {
+		if before, known := t.presence[key]; !known || before.Tunnels != now.Tunnels || before.Address != now.Address || !before.Echo.Equal(now.Echo) || !slices.Equal(before.Unreached, now.Unreached) {
 			p := part()
 			p.Presence = append(p.Presence, now)
 		}
@@ -104,6 +104,15 @@ func (t *teller) tidings() []wire.Tidings {
 		part().Gateway = &state
 	}
 	return parts
+}
+
+// sizeOf counts what a part tells of.
+func sizeOf(t *wire.Tidings) int {
+	n := len(t.Up) + len(t.Gone) + len(t.Presence)
+	for i := range t.Presence {
+		n += len(t.Presence[i].Unreached)
+	}
+	return n
 }
 
 // sameState compares what is told at once when it changes.
@@ -249,6 +258,7 @@ func (p *peer) present(told wire.Presence, now time.Time) {
 	if !told.Echo.IsZero() && !now.IsZero() {
 		told.Echo = told.Echo.Add(p.g.now().Sub(now))
 	}
+	p.g.hearUnreached(p.id, told)
 	key := instanceKey{told.Connector, told.Instance}
 	p.mu.Lock()
 	_, known := p.told[key]

@@ -65,10 +65,10 @@ func (g *Gateway) install(snap *access.Snapshot) {
 	g.grants.forget(func(k grantKey) bool { _, ok := v.apps[k.app]; return !ok })
 	for _, l := range g.links.all() {
 		g.review(l)
-		l.pools.retire(func(k poolKey) bool { app, ok := v.apps[k.app]; return !ok || app.Version != k.version })
+		l.pools.retire(v.overFor(l))
 	}
 	for _, l := range g.links.allFar() {
-		l.pools.retire(func(k poolKey) bool { app, ok := v.apps[k.app]; return !ok || app.Version != k.version })
+		l.pools.retire(v.overFor(l))
 	}
 	for _, p := range g.peers.all() {
 		p.review()
@@ -81,6 +81,17 @@ func (g *Gateway) install(snap *access.Snapshot) {
 		return
 	}
 	close(before.changed)
+}
+
+// overFor tells which pools of a link are of no use by the view: those of other applications than it has, or of other versions of
+// them, or whose applications the link's connector does not carry any more. What one client's connection has signed in with stays
+// while the connector drains.
+func (v *view) overFor(l *link) func(poolKey) bool {
+	connector, known := v.snap.Connector(l.connector)
+	return func(k poolKey) bool {
+		app, ok := v.apps[k.app]
+		return !ok || app.Version != k.version || !known || !v.snap.Serves(connector.GroupID, app.Application) || connector.Draining && k.private == ""
+	}
 }
 
 // watchEndings applies what ended to sessions, exchanges and tunnels.

@@ -20,7 +20,7 @@ var applicationNoun = noun[access.Application]{
 			Meta: meta(num("app", i), 1), Name: fmt.Sprintf("Wiki %d", i), GroupID: "cgr_w",
 			ExternalURL: fmt.Sprintf("https://wiki%d.example.com/", i), InternalURL: "http://wiki:8080/",
 			PreAuthentication: access.Passthrough, HostHeader: access.HostExternal, Disabled: true, SkipVerify: true, BackendCA: "PEM",
-			BackendProtocol: access.BackendHTTP2, BackendTimeout: 3*time.Hour + time.Microsecond, IdleTimeout: time.Millisecond, AllowRawPaths: true, AccessKeys: true,
+			BackendProtocol: access.BackendHTTP2, Balancing: access.ByPriority, BackendTimeout: 3*time.Hour + time.Microsecond, IdleTimeout: time.Millisecond, AllowRawPaths: true, AccessKeys: true,
 			Requestable: true, OwnerUsers: []access.ID{"usr_w"}, OwnerGroups: []access.ID{"grp_w"},
 		}
 	},
@@ -28,7 +28,7 @@ var applicationNoun = noun[access.Application]{
 		m := a.Meta
 		*a = access.Application{
 			Meta: m, Name: "Other", GroupID: "cgr_second", ExternalURL: "https://other.example.com/docs/", InternalURL: "https://other/",
-			PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendAuto,
+			PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendAuto, Balancing: access.StickyUser,
 		}
 		a.Updated = at(9)
 	},

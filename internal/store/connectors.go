@@ -10,16 +10,16 @@ import (
 var connectorGroups = table[access.ConnectorGroup]{
 	name:    "connector_groups",
 	what:    "connector group",
-	columns: []string{"name", "name_key", "is_default"},
+	columns: []string{"name", "name_key", "is_default", "region", "backup_group"},
 	search:  "name_key",
 	sorted:  "name_key",
 	meta:    func(g *access.ConnectorGroup) *access.Meta { return &g.Meta },
 	values: func(g *access.ConnectorGroup) []any {
-		return []any{g.Name, folded(g.Name), flag(g.Default)}
+		return []any{g.Name, folded(g.Name), flag(g.Default), g.Region, string(g.BackupGroup)}
 	},
 	into: func(g *access.ConnectorGroup) ([]any, func() error) {
 		var unused string
-		return []any{&g.Name, &unused, &g.Default}, nil
+		return []any{&g.Name, &unused, &g.Default, &g.Region, &g.BackupGroup}, nil
 	},
 }
 
@@ -64,26 +64,27 @@ var connectors = table[access.Connector]{
 	what: "connector",
 	columns: []string{
 		"name", "name_key", "group_id", "disabled", "machine_name", "os", "arch", "program", "serial", "not_after", "last_seen", "address",
+		"priority", "draining", "archived",
 	},
-	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled")},
+	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "archived": isSet("archived")},
 	search:  "name_key",
 	sorted:  "name_key",
 	meta:    func(c *access.Connector) *access.Meta { return &c.Meta },
 	values: func(c *access.Connector) []any {
 		return []any{
 			c.Name, folded(c.Name), string(c.GroupID), flag(c.Disabled), c.Host.MachineName, c.Host.OS, c.Host.Arch, c.Host.Program,
-			c.Serial, micros(c.NotAfter), micros(c.LastSeen), c.Address,
+			c.Serial, micros(c.NotAfter), micros(c.LastSeen), c.Address, int64(c.Priority), flag(c.Draining), micros(c.Archived),
 		}
 	},
 	into: func(c *access.Connector) ([]any, func() error) {
 		var unused string
-		var notAfter, lastSeen int64
+		var notAfter, lastSeen, archived int64
 		ptrs := []any{
 			&c.Name, &unused, &c.GroupID, &c.Disabled, &c.Host.MachineName, &c.Host.OS, &c.Host.Arch, &c.Host.Program,
-			&c.Serial, &notAfter, &lastSeen, &c.Address,
+			&c.Serial, &notAfter, &lastSeen, &c.Address, &c.Priority, &c.Draining, &archived,
 		}
 		return ptrs, func() error {
-			c.NotAfter, c.LastSeen = moment(notAfter), moment(lastSeen)
+			c.NotAfter, c.LastSeen, c.Archived = moment(notAfter), moment(lastSeen), moment(archived)
 			return nil
 		}
 	},
@@ -139,8 +140,38 @@ func (t *Tx) TouchConnectors(ctx context.Context, seen []Seen) error {
 	fact := func(column, value string) string {
 		return column + " = CASE WHEN new.column4 = '' THEN connectors." + column + " ELSE new." + value + " END"
 	}
+	present := make(map[access.ID][]any, len(last))
+	for id := range last {
+		present[id] = nil
+	}
+	// Whatever clocks say: one that was seen is not absent.
+	if err := t.each(ctx, present, nil, "UPDATE connectors SET absent = 0 FROM %s WHERE connectors.id = new.column1 AND connectors.absent > 0"); err != nil {
+		return err
+	}
 	return t.each(ctx, last, []string{"BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"},
 		"UPDATE connectors SET last_seen = new.column2, address = new.column3, "+fact("machine_name", "column4")+", "+
 			fact("os", "column5")+", "+fact("arch", "column6")+", "+fact("program", "column7")+
 			" FROM %s WHERE connectors.id = new.column1 AND connectors.last_seen < new.column2")
+}
+
+// MissConnectors adds to how long connectors have been absent, which is counted while the service runs and not told by clocks.
+func (t *Tx) MissConnectors(ctx context.Context, missed []access.ID, more time.Duration) error {
+	values := make(map[access.ID][]any, len(missed))
+	for _, id := range missed {
+		values[id] = []any{more.Microseconds()}
+	}
+	return t.each(ctx, values, []string{"BIGINT"}, "UPDATE connectors SET absent = absent + new.column2 FROM %s WHERE connectors.id = new.column1")
+}
+
+// AbsentConnectors gives the connectors, archived or not, that have been absent for at least so long. Disabled ones are not
+// among them: nobody lets them in, so that they are absent says nothing.
+func (t *Tx) AbsentConnectors(ctx context.Context, archived bool, longer time.Duration) ([]access.Connector, error) {
+	return rows(ctx, t, connectors.scan, connectors.selected()+
+		" WHERE disabled = 0 AND (archived > 0) = ($1 > 0) AND absent >= $2 ORDER BY created, id", flag(archived), longer.Microseconds())
+}
+
+// PresentConnector says that a connector is not absent any more.
+func (t *Tx) PresentConnector(ctx context.Context, id access.ID) error {
+	_, err := t.exec(ctx, "UPDATE connectors SET absent = 0 WHERE id = $1", string(id))
+	return err
 }

@@ -15,9 +15,9 @@ import (
 var connectorGroupNoun = noun[access.ConnectorGroup]{
 	meta: func(g *access.ConnectorGroup) *access.Meta { return &g.Meta },
 	sample: func(i int) access.ConnectorGroup {
-		return access.ConnectorGroup{Meta: meta(num("cgr", i), 1), Name: fmt.Sprintf("Group %d", i)}
+		return access.ConnectorGroup{Meta: meta(num("cgr", i), 1), Name: fmt.Sprintf("Group %d", i), Region: "eu", BackupGroup: "cgr_w"}
 	},
-	change: func(g *access.ConnectorGroup) { g.Name, g.Updated = "Other", at(9) },
+	change: func(g *access.ConnectorGroup) { g.Name, g.Region, g.BackupGroup, g.Updated = "Other", "us", "", at(9) },
 	apart:  []string{".Default"}, // there is only one; see below
 	name:   func(g *access.ConnectorGroup, name string) { g.Name = name },
 	insert: (*store.Tx).InsertConnectorGroup, one: (*store.Tx).ConnectorGroup, page: (*store.Tx).ConnectorGroups,
@@ -79,7 +79,7 @@ var connectorNoun = noun[access.Connector]{
 		return access.Connector{
 			Meta: meta(num("con", i), 1), Name: fmt.Sprintf("Edge %d", i), GroupID: "cgr_w", Disabled: true,
 			Host:   access.HostFacts{MachineName: "edge", OS: "linux", Arch: "arm64", Program: "1.2.3"},
-			Serial: "0a1b", NotAfter: at(20), LastSeen: at(10), Address: "192.0.2.7",
+			Serial: "0a1b", NotAfter: at(20), LastSeen: at(10), Address: "192.0.2.7", Priority: 3, Draining: true, Archived: at(11),
 		}
 	},
 	change: func(c *access.Connector) {

@@ -44,6 +44,11 @@ func isTrue(column string) condition {
 	return func(value string) (string, any) { return column + " = %s", flag(value == "true") }
 }
 
+// isSet asks for a column that holds a time, or for one that holds none.
+func isSet(column string) condition {
+	return func(value string) (string, any) { return "(" + column + " > 0) = (%s > 0)", flag(value == "true") }
+}
+
 // listed asks for a list of words that holds one.
 func listed(column string) condition {
 	return func(value string) (string, any) {

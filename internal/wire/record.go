@@ -84,4 +84,15 @@ type Presence struct {
 	Echo      time.Time     `json:"echo"`    // when it last echoed a probe; zero: never
 	RoundTrip time.Duration `json:"roundTrip"`
 	Report    *Report       `json:"report,omitempty"` // the last that it made
+	// Unreached are applications that the connector does not reach, although it has a tunnel.
+	Unreached []Unreached `json:"unreached,omitempty"`
+}
+
+// Unreached is an application that a connector does not reach, and why.
+type Unreached struct {
+	Application string    `json:"application"`
+	Phase       Phase     `json:"phase"`
+	Code        string    `json:"code"`
+	Message     string    `json:"message"`
+	Since       time.Time `json:"since"`
 }
