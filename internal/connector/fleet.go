@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type link struct {
 	session *tunnel.Session
 	grants  *grants
 	since   time.Time
+	way     uplink.Way    // by which it goes
 	ended   chan struct{} // closed when Run has returned
 	err     error         // why; to be read after ended
 
@@ -132,11 +134,36 @@ func (f *fleet) keep(ctx context.Context, g wire.Gateway) {
 			return
 		}
 		f.replaced(last)
-		f.c.log.Info("tunnel up", "gateway", l.name(), "address", l.address)
+		f.up(l)
 		f.watch(ctx, l, renewed)
 		backoff.Ended(time.Since(l.since))
 		last = f.after(l)
 	}
+}
+
+// up logs that a tunnel is there, and by which way where that is not the plain one.
+func (f *fleet) up(l *link) {
+	log := f.c.log.With("gateway", l.name(), "address", l.address)
+	switch {
+	case l.way.Upgraded:
+		log.Warn("tunnel up by HTTP Upgrade: TLS is intercepted or ended on the way", "issuer", l.way.Issuer, "proxy", l.way.Proxy)
+	case l.way.Proxy != "":
+		log.Info("tunnel up", "proxy", l.way.Proxy)
+	default:
+		log.Info("tunnel up")
+	}
+}
+
+// way gives in words how the tunnels go, if one of them goes another way than the plain one.
+func (f *fleet) way() string {
+	var words []string
+	for _, l := range f.all() {
+		if way := l.way.String(); way != "" && !slices.Contains(words, way) {
+			words = append(words, way)
+		}
+	}
+	slices.Sort(words)
+	return strings.Join(words, "; ")
 }
 
 // watch returns when the tunnel ended, or another one should take its place.
@@ -231,7 +258,7 @@ func (f *fleet) drain(l *link) {
 // after the handshake.
 func (f *fleet) dial(ctx context.Context, g wire.Gateway) (*link, error) {
 	id := f.c.identity()
-	conn, err := f.c.cfg.Dialer.Tunnel(ctx, uplink.Tunnel{Gateway: g, Service: id.cred.Connection.ServiceURL, TLS: id.tls, Wrap: tunnel.Coalesce})
+	conn, way, err := f.c.cfg.Dialer.TunnelBy(ctx, uplink.Tunnel{Gateway: g, Service: id.cred.Connection.ServiceURL, TLS: id.tls, Wrap: tunnel.Coalesce})
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +273,7 @@ func (f *fleet) dial(ctx context.Context, g wire.Gateway) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.way = way
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	hello, err := l.session.Ready(ctx)

@@ -42,6 +42,10 @@ func (e *entrance) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.metrics.usage.outcomes[wire.OutcomeServed].Inc()
+	if place == placePortal && r.URL.Path == wire.PathTunnel {
+		e.upgraded(w, r)
+		return
+	}
 	if place == placePortal {
 		g.portal(w, r, id)
 		return

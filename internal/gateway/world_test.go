@@ -439,6 +439,7 @@ type connector struct {
 	id      access.ID
 	cert    tls.Certificate
 	config  *tls.Config
+	raw     func() (net.Conn, error) // optional; what is under TLS
 	mu      sync.Mutex
 	grants  map[string]bool // hashes seen in full
 	opens   []wire.Open
@@ -494,7 +495,11 @@ func (c *connector) open() (*tunnel.Session, *tls.Conn, error) {
 
 // start dials one tunnel and does not wait for the gateway's HELLO.
 func (c *connector) start() (*tunnel.Session, *tls.Conn, error) {
-	raw, err := net.Dial("tcp", c.w.address)
+	dial := c.raw
+	if dial == nil {
+		dial = func() (net.Conn, error) { return net.Dial("tcp", c.w.address) }
+	}
+	raw, err := dial()
 	if err != nil {
 		return nil, nil, err
 	}

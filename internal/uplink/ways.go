@@ -77,11 +77,11 @@ func fixedProxy(proxies *httpproxy.Config, name string, user *url.Userinfo) (cho
 	return fixed(proxies.ProxyFunc()), nil
 }
 
-// ownMachine reports whether an address is this machine's, which no proxy leads to.
+// ownMachine reports whether an address is this machine's, which no proxy leads to, in the way of package httpproxy.
 func ownMachine(address string) bool {
 	host, _, _ := net.SplitHostPort(address)
 	ip := net.ParseIP(host)
-	return dial.IsLocalhost(host) || ip != nil && ip.IsLoopback()
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 const (
