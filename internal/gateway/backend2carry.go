@@ -281,9 +281,9 @@ func (u *upload2) some(last int) (n int, failed bool, err error) {
 	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
+	x.awaitBody()
 	if n, err = x.body.Read(*buffer); n > 0 {
-		x.received.Add(int64(n))
-		x.touch()
+		x.bodyCame(n)
 		_, gone := u.c.stream.Write((*buffer)[:n])
 		failed = gone != nil
 		x.touch()

@@ -104,6 +104,7 @@ type exchange struct {
 	moved      atomic.Int64 // when the last byte moved, monotonic nanoseconds since started
 	received   atomic.Int64
 	sent       atomic.Int64
+	pace       pace         // of the body
 	until      atomic.Int64 // when to decide again, Unix nanoseconds; 0 for never
 	checked    atomic.Int64 // when its session was last looked up, as moved
 
@@ -268,7 +269,10 @@ func (x *exchange) look() {
 	if l := x.link.Load(); l != nil && quiet >= lookAfter && x.link.CompareAndSwap(l, nil) {
 		l.lookAround()
 	}
+	late, awaited := x.pace.late(quiet)
 	switch {
+	case phase == phaseSending && awaited && late >= x.idle:
+		x.cut(errSlow, closePolicy)
 	case phase == phaseWaiting && quiet >= x.patience, (phase == phaseSending || phase == phaseReceiving) && quiet >= x.idle:
 		x.cut(errIdle, closePolicy)
 	case phase == phaseOpening || phase == phaseWaiting || phase == phaseReceiving && quiet >= lookEach:

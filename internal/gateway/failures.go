@@ -116,6 +116,8 @@ func failureOf(err error) *failure {
 	dial, opening := errors.AsType[*dialError](err)
 	var timeout net.Error
 	switch {
+	case errors.Is(err, errSlow):
+		return slowRequest("the rest of it")
 	// A tunnel that ends because nothing came through any more ends with a timeout, too.
 	case errors.Is(err, errIdle), !opening && !lost(err) && errors.As(err, &timeout) && timeout.Timeout():
 		f.status, f.reason, f.title = http.StatusGatewayTimeout, "backend-timeout", "The application takes too long"

@@ -108,8 +108,7 @@ func (f *front1) refuse(err error) {
 	if !ok && !late {
 		return // the client went away
 	}
-	why := badRequest("its header did not come in time")
-	why.status, why.reason = http.StatusRequestTimeout, "request-timeout"
+	why := slowRequest("its header")
 	if ok {
 		why = badRequest(wrong.Text)
 		why.status = wrong.Status

@@ -50,10 +50,10 @@ func (u *upload) copy() error {
 	defer copyBuffers.Put(buffer)
 	x.touched.Store(true)
 	for {
+		x.awaitBody()
 		n, err := x.body.Read(*buffer)
 		if n > 0 {
-			x.received.Add(int64(n))
-			x.touch()
+			x.bodyCame(n)
 			if _, err := out.Write((*buffer)[:n]); err != nil {
 				return err
 			}

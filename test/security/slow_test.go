@@ -31,6 +31,7 @@ import (
 const (
 	documentedHandshake = 10 * time.Second
 	documentedHeader    = 10 * time.Second
+	documentedFirst     = 30 * time.Second
 	standstill          = 10 * time.Second // of the application's own setting
 )
 
@@ -115,12 +116,14 @@ var slownesses = []slowness{
 	{"nothing at all", says(""), "", documentedHandshake},
 	{"half a handshake", says(clientHello), "", documentedHandshake},
 	{"a handshake byte by byte", says(clientHello), "\x00", documentedHandshake},
+	{"a handshake and nothing else", asks(""), "", documentedFirst},
 	{"half a header", asks("GET / HTTP/1.1\r\nHost: HOST\r\n"), "", documentedHeader},
 	{"a header line by line", asks("GET / HTTP/1.1\r\nHost: HOST\r\n"), "X-A: b\r\n", documentedHeader},
 	{"half a preface of HTTP/2", asks(http2.ClientPreface[:10], "h2"), "", documentedHeader},
 	{"a preface without settings", asks(http2.ClientPreface, "h2"), "", documentedHeader},
 	{"half a body", asks("POST / HTTP/1.1\r\nHost: HOST\r\nCookie: COOKIE\r\nContent-Length: 1000\r\n\r\nhalf"), "", standstill},
 	{"half a chunk", asks("POST / HTTP/1.1\r\nHost: HOST\r\nCookie: COOKIE\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf"), "", standstill},
+	{"a body byte by byte", asks("POST / HTTP/1.1\r\nHost: HOST\r\nCookie: COOKIE\r\nTransfer-Encoding: chunked\r\n\r\n"), "1\r\nx\r\n", standstill},
 }
 
 // TestSlowClients: whoever begins and does not go on is cut in the time that is documented for it, and the others are
