@@ -53,6 +53,8 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	f.StringVar(&cfg.AdminListen, "admin-listen", "", "serve the admin center on this address only, instead of --listen")
 	f.StringVar(&cfg.MetricsListen, "metrics-listen", "", `address for metrics and health, or off (default "127.0.0.1:9600")`)
 	f.StringVar(&cfg.GatewayAddress, "gateway-address", "", "host:port that connectors dial (default: that of the URL)")
+	f.DurationVar(&cfg.ArchiveAfter, "archive-after", 10*24*time.Hour, "how long a connector is absent before it is archived: gone from lists, without traffic, until it returns")
+	f.StringSliceVar(&cfg.ProxyProtocol, "proxy-protocol-from", nil, "`networks` of load balancers that say whose connection it is (PROXY protocol v2), such as 10.0.0.0/24")
 	f.DurationVar(&cfg.AuditRetention, "audit-retention", 400*24*time.Hour, "how long audit entries are kept")
 	f.DurationVar(&cfg.SignInRetention, "sign-in-retention", 90*24*time.Hour, "how long entries of the sign-in log are kept")
 	f.DurationVar(&cfg.TrafficAge, "traffic-retention", 30*24*time.Hour, "how long records of the traffic log are kept")

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,6 +58,10 @@ type Config struct {
 
 	// ReachEvery is how often a connector is asked whether it reaches an application, without another reason. Optional; 5 minutes if zero.
 	ReachEvery time.Duration
+
+	// ProxyProtocolFrom lists the networks of load balancers whose connections begin by saying whose they are (PROXY protocol v2). From
+	// everybody else such a beginning is no TLS and no HTTP. Optional.
+	ProxyProtocolFrom []netip.Prefix
 
 	Limits Limits        // zero values work
 	Drain  time.Duration // optional; how long Serve waits for open requests when its context ends, 30s if zero

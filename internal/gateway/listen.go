@@ -23,7 +23,8 @@ import (
 type conn struct {
 	net.Conn
 	census  *census
-	network netip.Prefix // of its peer
+	network netip.Prefix // of its client
+	told    net.Addr     // its client, as a listed load balancer told; nil: its peer is
 	number  uint64       // unique in this process
 
 	// Of a connection for applications, once its handshake is done.
@@ -49,6 +50,14 @@ func (c *conn) agent(value []byte) string {
 	text := string(value)
 	c.called.Store(&text)
 	return text
+}
+
+// RemoteAddr gives whose connection it is.
+func (c *conn) RemoteAddr() net.Addr {
+	if c.told != nil {
+		return c.told
+	}
+	return c.Conn.RemoteAddr()
 }
 
 // SyscallConn lets a tunnel gather its writes.
@@ -181,18 +190,39 @@ func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
 		}
 		pause = 0
 		peer, _ := netip.ParseAddrPort(raw.RemoteAddr().String()) // all that cannot be read count as one
-		network := match.Network(peer.Addr())
-		if limit := g.census.enter(&g.census.open, network); limit != "" {
-			g.metrics.refused.WithLabelValues(limit).Inc()
-			_ = raw.Close()
+		if !g.proxied(peer.Addr()) {
+			if c := g.enter(raw, peer, nil); c != nil {
+				open.Go(func() { serve(c) })
+			}
 			continue
 		}
-		if socket, ok := raw.(syscall.Conn); ok {
-			if control, err := socket.SyscallConn(); err == nil {
-				dial.BoundUnsent(control, clientUnsent)
+		open.Go(func() {
+			client, ok := g.announced(raw, peer)
+			if !ok {
+				_ = raw.Close()
+				return
 			}
+			if c := g.enter(raw, client, net.TCPAddrFromAddrPort(client)); c != nil {
+				serve(c)
+			}
+		})
+	}
+}
+
+// enter counts a connection of a client against its limits, or closes it and gives nil. told is the client where a load balancer said it.
+func (g *Gateway) enter(raw net.Conn, client netip.AddrPort, told net.Addr) *conn {
+	network := match.Network(client.Addr())
+	if limit := g.census.enter(&g.census.open, network); limit != "" {
+		g.metrics.refused.WithLabelValues(limit).Inc()
+		_ = raw.Close()
+		return nil
+	}
+	if socket, ok := raw.(syscall.Conn); ok {
+		if control, err := socket.SyscallConn(); err == nil {
+			dial.BoundUnsent(control, clientUnsent)
 		}
 		c := &conn{Conn: raw, census: g.census, network: network, number: g.conns.Add(1)}
+	return &conn{Conn: raw, census: g.census, network: network, told: told, number: g.conns.Add(1)}
 		open.Go(func() { serve(c) })
 	}
 }

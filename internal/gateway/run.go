@@ -37,8 +37,9 @@ type Gateway struct {
 	conns      atomic.Uint64
 	started    time.Time
 	draining   atomic.Bool
-	peering    sync.WaitGroup  // tunnels that we dialled
-	guests     *guests         // connections that became tunnels by an upgrade
+	peering    sync.WaitGroup // tunnels that we dialled
+	guests     *guests        // connections that became tunnels by an upgrade
+	heralds    heralds
 	adminApart bool            // the admin host is served on a listener of its own; set before anything is served
 	life       context.Context // ends when nothing is carried any more; set before anything is served
 

@@ -111,8 +111,15 @@ func TestUpgradeIsBounded(t *testing.T) {
 
 func TestUpgradesCountAsHandshakes(t *testing.T) {
 	w := newWorld(t, func(c *gateway.Config) { c.Limits.AddressHandshakes = 1; c.Limits.Handshake = patience })
+	// Each handshake is over for the gateway, too, before the next one begins.
+	over := func(n float64) {
+		t.Helper()
+		w.until("the handshakes are over", func() bool { return w.metric("postern_gateway_handshakes_total") == n })
+	}
 	first := w.tls("portal.test")
+	over(1)
 	second := w.tls("portal.test")
+	over(2)
 	for _, c := range []net.Conn{first, second} {
 		if _, err := io.WriteString(c, upgradeHead); err != nil {
 			t.Fatal(err)

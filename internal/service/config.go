@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,6 +33,7 @@ type Config struct {
 	ListenPlain     string        // redirects and the revocation list; ":80" if empty, "off" for none
 	AdminListen     string        // where the admin center is served instead of Listen; empty: on Listen
 	MetricsListen   string        // metrics and health; "127.0.0.1:9600" if empty, "off" for none
+	ProxyProtocol   []string      // networks of load balancers whose connections begin with a PROXY protocol header (version 2); none if empty
 	GatewayAddress  string        // host:port that connectors dial; host and port of URL if empty
 	AuditRetention  time.Duration // of the audit log [400 days]
 	SignInRetention time.Duration // of the sign-in log [90 days]
@@ -48,6 +50,8 @@ type Config struct {
 	Now      func() time.Time                                 // optional; time.Now if nil
 	Listener func(name, address string) (net.Listener, error) // opens listeners; net.Listen if nil
 }
+
+	proxyProtocol []netip.Prefix // of ProxyProtocol
 
 func (c Config) complete() (Config, error) {
 	if c.Log == nil {
@@ -70,6 +74,9 @@ func (c Config) complete() (Config, error) {
 		return c, err
 	}
 	if c.TrafficAge < 0 {
+	if err := c.completeProxyProtocol(); err != nil {
+		return c, err
+	}
 		return c, fault.Invalid("traffic-retention", "must not be negative")
 	}
 	if c.Drain < 0 {
@@ -82,6 +89,21 @@ func (c Config) complete() (Config, error) {
 }
 
 func setDefault(field *string, value string) {
+func (c *Config) completeProxyProtocol() error {
+	c.proxyProtocol = nil
+	for _, text := range c.ProxyProtocol {
+		network, err := netip.ParsePrefix(text)
+		if addr, single := netip.ParseAddr(text); err != nil && single == nil {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || network.Addr().Zone() != "" {
+			return fault.Invalid("proxy-protocol-from", "must list addresses or networks such as 10.0.0.5 or 10.0.0.0/24; %q is neither", text)
+		}
+		c.proxyProtocol = append(c.proxyProtocol, network.Masked())
+	}
+	return nil
+}
+
 	if *field == "" {
 		*field = value
 	}

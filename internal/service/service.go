@@ -156,8 +156,11 @@ func (s *Service) wire(ctx context.Context) error {
 		CRL:        s.control.CRL,
 		Ask:        agents.Ask,
 		AskPeer:    s.control.AnswerGateway,
-		Drain:      s.cfg.Drain,
-		Now:        s.cfg.Now,
+
+		ProxyProtocolFrom: s.cfg.proxyProtocol,
+
+		Drain: s.cfg.Drain,
+		Now:   s.cfg.Now,
 	})
 	return err
 }
