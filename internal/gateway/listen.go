@@ -221,10 +221,8 @@ func (g *Gateway) enter(raw net.Conn, client netip.AddrPort, told net.Addr) *con
 		if control, err := socket.SyscallConn(); err == nil {
 			dial.BoundUnsent(control, clientUnsent)
 		}
-		c := &conn{Conn: raw, census: g.census, network: network, number: g.conns.Add(1)}
-	return &conn{Conn: raw, census: g.census, network: network, told: told, number: g.conns.Add(1)}
-		open.Go(func() { serve(c) })
 	}
+	return &conn{Conn: raw, census: g.census, network: network, told: told, number: g.conns.Add(1)}
 }
 
 // An entrance is one TLS listener with the faces behind it.

@@ -49,9 +49,9 @@ type Config struct {
 	Log      *slog.Logger                                     // slog.Default() if nil
 	Now      func() time.Time                                 // optional; time.Now if nil
 	Listener func(name, address string) (net.Listener, error) // opens listeners; net.Listen if nil
-}
 
 	proxyProtocol []netip.Prefix // of ProxyProtocol
+}
 
 func (c Config) complete() (Config, error) {
 	if c.Log == nil {
@@ -73,10 +73,10 @@ func (c Config) complete() (Config, error) {
 	if err := c.completeURLs(); err != nil {
 		return c, err
 	}
-	if c.TrafficAge < 0 {
 	if err := c.completeProxyProtocol(); err != nil {
 		return c, err
 	}
+	if c.TrafficAge < 0 {
 		return c, fault.Invalid("traffic-retention", "must not be negative")
 	}
 	if c.Drain < 0 {
@@ -88,7 +88,6 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-func setDefault(field *string, value string) {
 func (c *Config) completeProxyProtocol() error {
 	c.proxyProtocol = nil
 	for _, text := range c.ProxyProtocol {
@@ -104,6 +103,7 @@ func (c *Config) completeProxyProtocol() error {
 	return nil
 }
 
+func setDefault(field *string, value string) {
 	if *field == "" {
 		*field = value
 	}
