@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"postern/internal/connector"
+	"postern/internal/connector/journal"
 	"postern/internal/credential"
 	"postern/internal/daemon"
 	"postern/internal/fault"
@@ -30,13 +31,14 @@ import (
 // runFlags are the flags of run.
 type runFlags struct {
 	*settings
-	tokenFile string
-	rules     string
-	name      string
-	gateways  int
-	metrics   string
-	tie       *supervise.Tie // of a worker to its supervisor; nil without one
-	patience  time.Duration  // of a supervisor with a worker that is stuck
+	tokenFile            string
+	rules                string
+	name                 string
+	gateways             int
+	metrics              string
+	adminLog, sessionLog string
+	tie                  *supervise.Tie // of a worker to its supervisor; nil without one
+	patience             time.Duration  // of a supervisor with a worker that is stuck
 }
 
 func (r *runFlags) add(f *pflag.FlagSet) {
@@ -45,6 +47,9 @@ func (r *runFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&r.name, "name", "", "`name` of the connector when it enrols (default the machine's)")
 	f.IntVar(&r.gateways, "gateways", 3, "how many gateways to keep tunnels to")
 	f.StringVar(&r.metrics, "metrics", "", "`address` to serve Prometheus metrics on, such as 127.0.0.1:9464 (default: nowhere)")
+	const where = ": off, or any of file (STATE/logs), eventlog (on Windows) and the URL of a syslog server, with commas between"
+	f.StringVar(&r.adminLog, "admin-log", "file", "where key `events` go"+where)
+	f.StringVar(&r.sessionLog, "session-log", "file", "where `transactions` go while the service switches that on"+where)
 }
 
 func runCommand(s *settings) *cobra.Command {
@@ -77,10 +82,15 @@ func (r *runFlags) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if r.gateways < 1 || r.gateways > 16 {
 		return fault.Invalid("--gateways", "must be from 1 to 16")
 	}
-	log, err := r.log(out)
+	log, kept, err := r.keptLog(out)
 	if err != nil {
 		return err
 	}
+	defer func() { // nobody is left to be told but this log
+		if err := kept.Close(); err != nil {
+			log.Warn("logs not complete", "error", err)
+		}
+	}()
 	dialer, err := r.dialer()
 	if err != nil {
 		return fmt.Errorf("--proxy: %w", err)
@@ -93,7 +103,7 @@ func (r *runFlags) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	return r.serve(ctx, dialer, log)
+	return r.serve(ctx, dialer, log, kept)
 }
 
 // enrolOnce enrols a machine that is not enrolled, for images that are made once and started many times. A service that
@@ -155,13 +165,13 @@ func passing(err error) bool {
 	return false
 }
 
-func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.Logger) error {
+func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.Logger, kept *journal.Journal) error {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	cfg := connector.Config{
 		State: r.state, Rules: r.rules, Dialer: dialer, Host: host(), Log: log, Gateways: r.gateways, Reload: reload,
-		Supervised: r.tie != nil,
+		Supervised: r.tie != nil, Journal: kept,
 	}
 	listener, registry, err := r.listenMetrics(ctx, log)
 	if err != nil {

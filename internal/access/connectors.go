@@ -32,6 +32,9 @@ type Connector struct {
 	NotAfter time.Time // of that certificate
 	LastSeen time.Time // written in batches, without a new version
 	Address  string    // from where it was last seen
+
+	SessionLogUntil time.Time // until when it keeps a log of every transaction; zero: it does not
+	DebugLogUntil   time.Time // until when it says all that it can say; zero: it does not
 }
 
 // HostFacts is what a connector tells of its machine when it enrols and when it reports.
@@ -103,6 +106,16 @@ func (g *ConnectorGroup) Validate() error {
 
 // MaxPriority is the highest number that a connector's place in its group may have.
 const MaxPriority = 100
+
+// MaxConnectorLog is how long a connector may keep its Session log or debug messages at most: nobody shall forget about them.
+const MaxConnectorLog = 24 * time.Hour
+
+// CheckLogs says what is wrong with times until when a connector is to log, which are set now.
+func CheckLogs(p *fault.Problems, name string, until, before, now time.Time) {
+	if !until.IsZero() && !until.Equal(before) && until.Sub(now) > MaxConnectorLog {
+		p.Add(name, "must be at most %d hours ahead", MaxConnectorLog/time.Hour)
+	}
+}
 
 // Validate says everything that is wrong with what an administrator may change of a connector.
 func (c *Connector) Validate() error {

@@ -44,7 +44,7 @@ func (h *Handler) showConnector(k access.Connector) api.Connector {
 	shown := api.Connector{
 		Meta: meta(k.Meta), ConnectorInput: inputConnector(k),
 		Status: api.ConnectorStatus{Label: string(s.Label), Why: s.Why, Tunnels: s.Tunnels, Streams: s.Streams,
-			Echo: s.Echo, RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, Way: s.Way},
+			Echo: s.Echo, Unreached: showUnreached(s.Unreached), RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, Way: s.Way},
 		Certificate: api.ConnectorCertificate{Serial: k.Serial, NotAfter: k.NotAfter},
 		Host: api.ConnectorHost{MachineName: k.Host.MachineName, OS: k.Host.OS,
 			Arch: k.Host.Arch, Version: k.Host.Program},
@@ -67,7 +67,8 @@ func later(a, b time.Time) time.Time {
 }
 
 func inputConnector(k access.Connector) api.ConnectorInput {
-	return api.ConnectorInput{Name: k.Name, ConnectorGroup: string(k.GroupID), Priority: k.Priority, Draining: k.Draining, Disabled: k.Disabled}
+	return api.ConnectorInput{Name: k.Name, ConnectorGroup: string(k.GroupID), Priority: k.Priority, Draining: k.Draining, Disabled: k.Disabled,
+		SessionLogUntil: k.SessionLogUntil, DebugLogUntil: k.DebugLogUntil}
 }
 
 func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput, api.Connector] {
@@ -76,6 +77,7 @@ func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput,
 		apply: func(k *access.Connector, in api.ConnectorInput) error {
 			k.Name, k.GroupID, k.Priority = in.Name, access.ID(in.ConnectorGroup), in.Priority
 			k.Draining, k.Disabled = in.Draining, in.Disabled
+			k.SessionLogUntil, k.DebugLogUntil = in.SessionLogUntil.UTC(), in.DebugLogUntil.UTC()
 			return nil
 		},
 		write: h.cfg.Control.UpdateConnector, show: h.showConnector,

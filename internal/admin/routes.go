@@ -21,15 +21,16 @@ type route struct {
 
 // The sets of roles that the routes distinguish.
 var (
-	owner    = []access.Role{access.RoleOwner}
-	viewers  = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RolePolicyAdmin, access.RoleReader}
-	apps     = []access.Role{access.RoleOwner, access.RoleApplicationAdmin}
-	people   = []access.Role{access.RoleOwner, access.RolePolicyAdmin}
-	assigns  = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RolePolicyAdmin}
-	readers  = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RoleReader}
-	keepers  = []access.Role{access.RoleOwner, access.RoleReader}
-	overseer = []access.Role{access.RoleOwner, access.RolePolicyAdmin, access.RoleReader}
-	auditors = []access.Role{access.RoleOwner, access.RoleReader, access.RoleLogReader}
+	owner         = []access.Role{access.RoleOwner}
+	viewers       = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RolePolicyAdmin, access.RoleReader}
+	apps          = []access.Role{access.RoleOwner, access.RoleApplicationAdmin}
+	people        = []access.Role{access.RoleOwner, access.RolePolicyAdmin}
+	assigns       = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RolePolicyAdmin}
+	readers       = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RoleReader}
+	keepers       = []access.Role{access.RoleOwner, access.RoleReader}
+	overseer      = []access.Role{access.RoleOwner, access.RolePolicyAdmin, access.RoleReader}
+	connectorLogs = []access.Role{access.RoleOwner, access.RoleApplicationAdmin, access.RoleReader, access.RoleLogReader}
+	auditors      = []access.Role{access.RoleOwner, access.RoleReader, access.RoleLogReader}
 )
 
 // table lists every route of the admin API.
@@ -42,6 +43,7 @@ func (h *Handler) table() []route {
 		{get, "/applications/{id}", "showApplication", "applications", "Show an application", viewers, false, one(access.PrefixApplication, c.Application, showApplication)},
 		{patch, "/applications/{id}", "updateApplication", "applications", "Change an application", apps, false, update(h.changeApplication())},
 		{del, "/applications/{id}", "deleteApplication", "applications", "Delete an application", apps, false, remove(access.PrefixApplication, c.DeleteApplication)},
+		{get, "/applications/{id}/connectors", "listApplicationConnectors", "applications", "Ask the connectors of an application whether they reach it", viewers, false, h.applicationConnectors()},
 		{get, "/connector-groups", "listConnectorGroups", "connector-groups", "List connector groups", viewers, false, list(c.ConnectorGroups, showConnectorGroup)},
 		{post, "/connector-groups", "createConnectorGroup", "connector-groups", "Make a connector group", apps, false, create(h.createConnectorGroup)},
 		{get, "/connector-groups/{id}", "showConnectorGroup", "connector-groups", "Show a connector group", viewers, false, one(access.PrefixConnectorGroup, c.ConnectorGroup, showConnectorGroup)},
@@ -52,6 +54,7 @@ func (h *Handler) table() []route {
 		{patch, "/connectors/{id}", "updateConnector", "connectors", "Rename, move, order, drain, disable or enable a connector", apps, false, update(h.changeConnector())},
 		{del, "/connectors/{id}", "deleteConnector", "connectors", "Delete a connector and revoke its certificate", apps, false, remove(access.PrefixConnector, c.DeleteConnector)},
 		{post, "/connectors/{id}/diagnosis", "diagnoseConnector", "connectors", "Have a connector find out what is wrong with it, its machine and its network", readers, false, diagnosis(c.DiagnoseConnector)},
+		{get, "/connectors/{id}/log", "showConnectorLog", "connectors", "Show a part of a connector's log; the session log needs a role that may read traffic", connectorLogs, false, h.connectorLog()},
 		{get, "/connectors/{id}/diagnosis", "showConnectorDiagnosis", "connectors", "Show what a connector found when it last examined itself of its own accord", viewers, false, diagnosis(c.LastDiagnosis)},
 		{get, "/gateways", "listGateways", "gateways", "List the gateways that run and whether they reach each other", viewers, false, listing(paging, c.Gateways, showGateway, nil)},
 		{get, "/users", "listUsers", "users", "List users", viewers, false, list(c.Users, showUser, ofDisabled, ofRole, ofGroup, ofUpstream, ofBreakGlass, ofSecondFactor)},

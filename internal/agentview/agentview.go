@@ -34,6 +34,7 @@ func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configurati
 	if ok {
 		c.Name = agent.Name
 		c.Group = string(agent.GroupID)
+		c.SessionLogUntil, c.DebugLogUntil = agent.SessionLogUntil, agent.DebugLogUntil
 		for id, key := range snap.GrantKeys {
 			c.GrantKeys[id] = key
 		}

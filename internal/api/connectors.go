@@ -20,7 +20,10 @@ type ConnectorInput struct {
 	ConnectorGroup string `json:"connectorGroup" doc:"The connector group that it is in."`
 	Priority       int    `json:"priority" required:"false" minimum:"0" maximum:"100" doc:"Its place in its group, for applications that are balanced by priority: the lowest number is the first."`
 	Draining       bool   `json:"draining" required:"false" doc:"It takes no new requests; those that run go on. For maintenance."`
-	Disabled       bool   `json:"disabled" required:"false" doc:"It carries no traffic: its tunnels are cut at once."`
+	// The times are at most 24 hours ahead, so that nobody forgets about them.
+	SessionLogUntil Time `json:"sessionLogUntil,omitzero" doc:"Until when it keeps a log of every transaction: at most 24 hours ahead. Left out: it does not."`
+	DebugLogUntil   Time `json:"debugLogUntil,omitzero" doc:"Until when its log has debug messages: at most 24 hours ahead. Left out: it has not."`
+	Disabled        bool `json:"disabled" required:"false" doc:"It carries no traffic: its tunnels are cut at once."`
 }
 
 // Connector is an outbound-only agent in a private network.
@@ -43,7 +46,9 @@ type ConnectorStatus struct {
 	Streams   int     `json:"streams" doc:"How many streams they carry."`
 	Echo      Time    `json:"echo,omitzero" doc:"When it last answered a probe."`
 	RoundTrip float64 `json:"roundTrip,omitempty" doc:"How long the last probe took, in milliseconds."`
-	Way       string  `json:"way,omitempty" doc:"How its tunnels go, if not the plain way: through a proxy, or by HTTP Upgrade since somebody on the way opens TLS, whose issuer is named."`
+	// Unreached are told of the connector itself: a tunnel says nothing of what is behind it.
+	Unreached []Unreached `json:"unreached,omitempty" doc:"Applications that it does not reach, although it may be active; it gets no requests for them while another connector reaches them."`
+	Way       string      `json:"way,omitempty" doc:"How its tunnels go, if not the plain way: through a proxy, or by HTTP Upgrade since somebody on the way opens TLS, whose issuer is named."`
 }
 
 // ConnectorCertificate is the certificate in force of a connector.

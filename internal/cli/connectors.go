@@ -96,6 +96,8 @@ func connectors() noun[api.Connector] {
 			{"priority", "priority", "its place in its group, from 0 (the first) to 100, for applications balanced by priority", number, "update"},
 			{"draining", "draining", "it takes no new requests; those that run go on", truth, "update"},
 			{"disabled", "disabled", "it carries no traffic; its tunnels are cut", truth, "update"},
+			{"session-log", "sessionLogUntil", "until when it keeps a log of every transaction: a time, or from now on as in 2h, at most 24h; never: not any more", ending, "update"},
+			{"debug-log", "debugLogUntil", "until when its log has debug messages, as --session-log", ending, "update"},
 		},
 		hidden: url.Values{"archived": {"any"}},
 		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, draining, inactive, disabled or archived", text},
@@ -120,6 +122,7 @@ func connectors() noun[api.Connector] {
 		},
 		more: []*cobra.Command{
 			connectorDoctor(),
+			connectorLogs(),
 			drainCommand("drain", true, "Let connectors finish what they do and give them nothing new, for maintenance", "Draining"),
 			drainCommand("resume", false, "Give connectors that drain new requests again", "Resumed"),
 		},

@@ -22,6 +22,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"postern/internal/connector/journal"
 	"postern/internal/credential"
 	"postern/internal/disk"
 	"postern/internal/fault"
@@ -44,6 +45,7 @@ type Config struct {
 	Resolver   Resolver              // optional; net.DefaultResolver if nil
 	Registerer prometheus.Registerer // optional; where the metrics go
 	Now        func() time.Time      // optional; time.Now if nil
+	Journal    *journal.Journal      // optional; what Log goes through: where key events and transactions are kept
 	Supervised bool                  // a supervisor holds the lock of State; another process may serve from it during a hand-over
 }
 
@@ -75,6 +77,10 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Journal == nil {
+		c.Journal = journal.New(journal.Config{}) // in memory only
+		c.Log = slog.New(c.Journal.Handler(c.Log.Handler()))
+	}
 	return c
 }
 
@@ -96,6 +102,7 @@ type Connector struct {
 	dials     chan struct{} // one element for each dial under way
 	metrics   *metrics
 	checkup   *checkup
+	logging   *logging
 	save      sync.Mutex // held while the connection settings are written
 
 	mu        sync.Mutex // guards the fields below
@@ -139,6 +146,7 @@ func New(cfg Config) (*Connector, error) {
 		cfg: cfg, log: cfg.Log, dir: dir, local: local, instance: rand.Text(), started: cfg.Now(),
 		budget: tunnel.NewBudget(0), flows: newFlows(), dials: make(chan struct{}, cfg.Limits.Dials),
 	}
+	c.logging = &logging{c: c, journal: cfg.Journal, changed: make(chan struct{}, 1)}
 	c.checkup = &checkup{c: c, busy: make(chan struct{}, 1)}
 	c.fleet = newFleet(c)
 	c.following = newFollowing(c)
@@ -189,6 +197,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	work.Go(func() { c.following.runHurry(workCtx) })
 	work.Go(func() { c.runReports(workCtx) })
 	work.Go(func() { c.checkup.run(workCtx) })
+	work.Go(func() { c.logging.run(workCtx) })
 	cred := c.identity().cred
 	c.log.Info("connector started", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "program", c.cfg.Host.Program,
 		"serial", cred.Serial, "rules", c.cfg.Rules)
@@ -212,6 +221,7 @@ func (c *Connector) configured(before, next *settings) {
 	for _, warning := range next.warnings {
 		c.log.Warn(warning)
 	}
+	c.logging.follow(next)
 	c.renewal.ask()
 	cred := c.identity().cred
 	if before != nil && sameConnection(before.Configuration, next.Configuration) {

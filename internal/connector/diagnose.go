@@ -175,8 +175,6 @@ func (c *Connector) lastDiagnosis() *wire.Diagnosis {
 	return c.diagnosis
 }
 
-const doctorTime = 40 * time.Second // for an examination on behalf of the service, the wait for another one included
-
 // fitting encodes a diagnosis so that it fits into an answer: what is well goes first, and a note says so.
 func fitting(d wire.Diagnosis) []byte {
 	for {

@@ -40,6 +40,9 @@ func newMetrics(to prometheus.Registerer, c *Connector) (*metrics, error) {
 		gauge("streams_limit", "Streams that may be open.", func() float64 { return float64(c.cfg.Limits.Streams) }),
 		gauge("dials", "Backend connections under way.", func() float64 { return float64(len(c.dials)) }),
 		gauge("dials_limit", "Backend connections that may be under way.", func() float64 { return float64(cap(c.dials)) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "postern_connector_log_entries_lost_total", Help: "Entries of Admin log and Session log that an output did not take.",
+		}, func() float64 { return float64(c.cfg.Journal.Dropped()) }),
 		gauge("buffered_bytes", "Bytes of streams that wait for a backend.", func() float64 { return float64(c.budget.Buffered()) }),
 		gauge("certificate_expiry_seconds", "When the certificate expires, as Unix time.", func() float64 {
 			return float64(c.identity().cred.Leaf.NotAfter.Unix())

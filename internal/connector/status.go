@@ -153,6 +153,8 @@ func (c *Connector) complaints(s Status) (why []string) {
 	overdue := id.cred.RenewAfter.Add(notAfter.Sub(id.cred.RenewAfter) / 2)
 	say(now.Before(notAfter) && now.After(overdue), "the certificate should have been renewed by now; it expires %s", notAfter.Format(time.RFC3339))
 	say(s.Rules.Problem != "", "%s", s.Rules.Problem)
+	lost := c.cfg.Journal.Problem()
+	say(lost != "", "%s", lost)
 	if settings := c.following.current.Load(); settings != nil {
 		why = append(why, settings.warnings...)
 	}

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	catchUp    = time.Second      // how long an OPEN that is ahead of our configuration waits for it
-	askTimeout = 10 * time.Second // for a question of the service
-	queueLimit = 5 * time.Second  // how long a dial waits for its turn
+	catchUp      = time.Second      // how long an OPEN that is ahead of our configuration waits for it
+	askTimeout   = 10 * time.Second // for a question of the service
+	replyTimeout = 40 * time.Second // for its answer, an examination or the wait for news of a log included
+	queueLimit   = 5 * time.Second  // how long a dial waits for its turn
 )
 
 // accept answers a stream that the service opened and carries it to its end.
@@ -56,10 +57,11 @@ func clip(s string) string {
 	return s[:limit] + "…"
 }
 
-// serveAsk answers a question of the service: whether this process is alive, by an echo, and whether it reaches an
-// application's target.
+// serveAsk answers a question of the service: whether this process is alive, by an echo, whether it reaches an application's
+// target, what is wrong with it, what its logs say.
 func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
-	if open.Question != wire.QuestionProbe && open.Question != wire.QuestionReach && open.Question != wire.QuestionDoctor {
+	reply, known := c.replies()[open.Question]
+	if !known {
 		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-unknown", "this connector does not know question %q", clip(open.Question)))
 		return
 	}
@@ -69,23 +71,42 @@ func (c *Connector) serveAsk(l *link, st *tunnel.Stream, open wire.Open) {
 		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-malformed", "the question is no JSON of at most %d bytes", wire.MaxAsk))
 		return
 	}
-	if open.Question == wire.QuestionReach {
-		ask, err := wire.Decode[wire.AskReach](question)
-		if err != nil {
-			c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-malformed", "the question names no application"))
-			return
-		}
-		question = wire.Encode(c.reach(st.Context(), ask))
+	_ = st.SetDeadline(time.Now().Add(replyTimeout)) // as above
+	said, err := reply(st.Context(), question)
+	if err != nil {
+		c.refuse(l, st, open, refuse(wire.PhaseAsk, "question-malformed", "the question %s cannot be understood", open.Question))
+		return
 	}
-	if open.Question == wire.QuestionDoctor {
-		_ = st.SetDeadline(time.Now().Add(doctorTime)) // as above
-		question = fitting(c.Diagnose(st.Context()))
-	}
-	if answer(st, question) != nil {
+	if answer(st, said) != nil {
 		st.Reset(tunnel.CodeCancelled)
 		return
 	}
 	_ = st.Close() // never fails
+}
+
+// replies gives what answers each question.
+func (c *Connector) replies() map[string]func(context.Context, []byte) ([]byte, error) {
+	return map[string]func(context.Context, []byte) ([]byte, error){
+		wire.QuestionProbe:  func(_ context.Context, question []byte) ([]byte, error) { return question, nil },
+		wire.QuestionReach:  replying(func(ctx context.Context, q wire.AskReach) []byte { return wire.Encode(c.reach(ctx, q)) }),
+		wire.QuestionDoctor: replying(func(ctx context.Context, _ wire.AskDoctor) []byte { return fitting(c.Diagnose(ctx)) }),
+		wire.QuestionLog:    replying(func(ctx context.Context, q wire.AskLog) []byte { return wire.Encode(c.logging.journal.Read(ctx, q)) }),
+		wire.QuestionRecords: replying(func(_ context.Context, q wire.Records) []byte {
+			c.logging.records(q)
+			return []byte("{}")
+		}),
+	}
+}
+
+// replying decodes a question and has it answered.
+func replying[Q any](reply func(context.Context, Q) []byte) func(context.Context, []byte) ([]byte, error) {
+	return func(ctx context.Context, question []byte) ([]byte, error) {
+		q, err := wire.Decode[Q](question)
+		if err != nil {
+			return nil, err
+		}
+		return reply(ctx, q), nil
+	}
 }
 
 func answer(st *tunnel.Stream, body []byte) error {

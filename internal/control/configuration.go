@@ -43,6 +43,7 @@ func (c *Control) ReportConnector(_ context.Context, connector access.ID, report
 	if _, ok := c.current().Connector(connector); !ok {
 		return fault.NotFound("this connector does not exist any more")
 	}
-	c.presence.reported(connector, hostFacts(report.Host), c.now())
+	c.presence.reported(connector, report, c.now())
+	c.examined.keep(c.current(), connector, report.Diagnosis)
 	return nil
 }

@@ -49,7 +49,14 @@ func (c *Control) UpdateConnector(ctx context.Context, by access.Actor, k access
 		updated.Version, updated.Updated = k.Version, ch.now
 		updated.Name, updated.GroupID, updated.Priority = k.Name, k.GroupID, k.Priority
 		updated.Draining, updated.Disabled = k.Draining, k.Disabled
+		updated.SessionLogUntil, updated.DebugLogUntil = k.SessionLogUntil, k.DebugLogUntil
 		if err := updated.Validate(); err != nil {
+			return err
+		}
+		var p fault.Problems
+		access.CheckLogs(&p, "sessionLogUntil", updated.SessionLogUntil, old.SessionLogUntil, ch.now)
+		access.CheckLogs(&p, "debugLogUntil", updated.DebugLogUntil, old.DebugLogUntil, ch.now)
+		if err := p.Err(); err != nil {
 			return err
 		}
 		if _, err := ch.tx.ConnectorGroup(ctx, updated.GroupID); err != nil {
@@ -136,7 +143,8 @@ func (c *Control) UndoConnector(ctx context.Context, by access.Actor, u Undo) (a
 
 // sameOrders compares what administrators say of a connector.
 func sameOrders(a, b *access.Connector) bool {
-	return a.Name == b.Name && a.GroupID == b.GroupID && a.Priority == b.Priority && a.Draining == b.Draining && a.Disabled == b.Disabled
+	return a.Name == b.Name && a.GroupID == b.GroupID && a.Priority == b.Priority && a.Draining == b.Draining && a.Disabled == b.Disabled &&
+		a.SessionLogUntil.Equal(b.SessionLogUntil) && a.DebugLogUntil.Equal(b.DebugLogUntil)
 }
 
 func (c *Control) connectorVersions(ctx context.Context, r request) (list []Version[access.Connector], err error) {
@@ -145,7 +153,7 @@ func (c *Control) connectorVersions(ctx context.Context, r request) (list []Vers
 		if err != nil {
 			return err
 		}
-		list, err = past(ctx, tx, lived[access.Connector]{now, now.Meta, []permission{enrolConnector, updateConnector, renewConnector}})
+		list, err = past(ctx, tx, lived[access.Connector]{now, now.Meta, []permission{enrolConnector, updateConnector, renewConnector, archiveConnector, returnConnector}})
 		return err
 	})
 	return list, err

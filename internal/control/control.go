@@ -56,6 +56,8 @@ type Settings struct {
 	AuditRetention    time.Duration // [400 days]
 	SignInRetention   time.Duration // of the sign-in log [90 days]
 	ConfigurationWait time.Duration // the longest wait of AgentConfiguration [2 min]
+	ArchiveAfter      time.Duration // of absence a connector is archived [10 days]
+	ArchiveKeep       time.Duration // of absence after that it is deleted [180 days]
 
 	ProgramLife time.Duration // a program's session ends, such as the command line's [30 days]
 	ProgramIdle time.Duration // an unused one ends [7 days]
@@ -82,6 +84,8 @@ func (s *Settings) complete() {
 	fill(&s.AuditRetention, 400*day)
 	fill(&s.SignInRetention, 90*day)
 	fill(&s.ConfigurationWait, 2*time.Minute)
+	fill(&s.ArchiveAfter, 10*day)
+	fill(&s.ArchiveKeep, 180*day)
 }
 
 // Control is the control plane of one process.
@@ -102,6 +106,8 @@ type Control struct {
 	reminded  atomic.Pointer[time.Time] // when the log was last told what is wrong
 	grants    grants
 	presence  presence
+	archiving archiving
+	examined  examined
 	replicas  replicas
 	gateways  gatewayStates
 
@@ -159,6 +165,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		accessKeys:    identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		acquaintances: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		announced:     make(chan struct{}, 1),
+		archiving:     archiving{arrived: make(chan struct{}, 1)},
 		denials:       denials{every: denialEvery, limit: maxDenials},
 		uses:          denials{every: useEvery, limit: maxUses},
 	}
@@ -234,6 +241,8 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { every(ctx, exportEvery, c.sendTraffic) })
 	wg.Go(func() { every(ctx, cleanEvery, c.singly(c.clean)) })
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
+	wg.Go(func() { every(ctx, c.archiveStep(), c.singly(c.archive)) })
+	wg.Go(func() { c.takeReturned(ctx) })
 	wg.Go(func() { every(ctx, inspectEvery, c.inspect) })
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
 	wg.Go(func() { every(ctx, eraseEvery, c.eraseTraffic) })

@@ -25,9 +25,13 @@ const (
 	readConnector       permission = "connector.read"
 	updateConnector     permission = "connector.update"
 	deleteConnector     permission = "connector.delete"
+	diagnoseConnector   permission = "connector.diagnose"
+	readConnectorLog    permission = "connector.read-log"
 	enrolConnector      permission = "connector.enrol"
 	renewConnector      permission = "connector.renew"
 	deregisterConnector permission = "connector.deregister"
+	archiveConnector    permission = "connector.archive"
+	returnConnector     permission = "connector.return"
 
 	readGateway permission = "gateway.read"
 
@@ -152,9 +156,10 @@ func table() map[permission]who {
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
 		readGateway:   roles(apps, people, reader),
-		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps),
+		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps), diagnoseConnector: roles(apps, reader), readConnectorLog: roles(apps, reader, logs),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector),
 		deregisterConnector: kinds(access.ActorConnector),
+		archiveConnector:    kinds(access.ActorSystem), returnConnector: kinds(access.ActorSystem),
 
 		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), updateAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
 

@@ -100,10 +100,11 @@ type recorder struct {
 	log     *slog.Logger
 	denials interface{ Record(wire.Record) }
 	traffic *trafficlog.Log // optional
+	told    *sessionLogs    // connectors that keep a log of their own
 }
 
-func newRecorder(log *slog.Logger, denials interface{ Record(wire.Record) }, traffic *trafficlog.Log) recorder {
-	return recorder{log.With("log", "traffic"), denials, traffic}
+func (s *Service) newRecorder() recorder {
+	return recorder{s.log.With("log", "traffic"), s.control, s.traffic, s.sessionLogs}
 }
 
 // Record passes it on.
@@ -112,6 +113,7 @@ func (r recorder) Record(t wire.Record) {
 	if r.traffic != nil {
 		r.traffic.Record(t)
 	}
+	r.told.Record(t)
 	if r.log.Enabled(context.Background(), slog.LevelDebug) {
 		r.line(t)
 	}

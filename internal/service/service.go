@@ -40,8 +40,10 @@ type Service struct {
 	control   *control.Control
 	gateway   *gateway.Gateway
 	traffic   *trafficlog.Log // nil: there is none
-	breached  *identity.Breached
-	registry  *prometheus.Registry
+
+	sessionLogs *sessionLogs
+	breached    *identity.Breached
+	registry    *prometheus.Registry
 }
 
 // New opens the listeners, then the store, and wires everything. It starts nothing. What it opened
@@ -117,7 +119,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
 		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Breached:   s.breached,
-		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention},
+		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor, ArchiveAfter: s.cfg.ArchiveAfter, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention},
 		Now:        s.cfg.Now,
 		Data:       s.cfg.Data,
 		Own:        fetch.Listeners(s.addresses()...),
@@ -136,6 +138,7 @@ func (s *Service) wire(ctx context.Context) error {
 		return err
 	}
 	adminHandler := admin.New(admin.Config{Control: s.control, Log: s.log, URL: s.cfg.AdminURL, CAFile: filepath.Join(s.cfg.Data, RootsFile)})
+	s.sessionLogs = newSessionLogs(s)
 	s.gateway, err = gateway.New(gateway.Config{
 		ID:         string(id),
 		Address:    s.cfg.GatewayAddress,
@@ -148,7 +151,7 @@ func (s *Service) wire(ctx context.Context) error {
 		SignIns:    s.control,
 		Grants:     s.control,
 		Keys:       s.control.Certificates(),
-		Recorder:   newRecorder(s.log, s.control, s.traffic),
+		Recorder:   s.newRecorder(),
 		Presence:   s.control,
 		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, Keys: s.control, StepUps: s.control, Requests: s.control, Log: s.log, Now: s.cfg.Now})),
 		Admin:      s.withHealth(adminHandler),
@@ -225,6 +228,7 @@ func (s *Service) Run(ctx context.Context) error {
 		func(context.Context) error { return s.runTraffic(background) },
 		func(context.Context) error { return s.serveOps(background) },
 		func(context.Context) error { s.followRoots(background); return nil },
+		func(context.Context) error { s.sessionLogs.run(background); return nil },
 	)
 	return errors.Join(err, s.close())
 }

@@ -157,6 +157,9 @@ type Configuration struct {
 	// Issuer is the key id of the issuing certificate that connectors' certificates should be of, while
 	// authorities are exchanged: who has another renews now. Empty at other times.
 	Issuer []byte `json:"issuer,omitempty"`
+	// Until when every transaction is logged, and debug messages; zero: they are not.
+	SessionLogUntil time.Time `json:"sessionLogUntil,omitzero"`
+	DebugLogUntil   time.Time `json:"debugLogUntil,omitzero"`
 }
 
 // Target is where a connector may connect for one application.
