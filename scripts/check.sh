@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 # Agents run on systems on which nobody develops: they must at least compile there.
 agents=(postern-connector postern-updater postern-client)
-systems=(windows/amd64 darwin/arm64 linux/arm64)
+systems=(windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/arm64)
 
 check_format() { local files; files=$(git ls-files -co --exclude-standard -- '*.go' | xargs -r gofmt -l); [ -z "$files" ] || die "make fmt would change:"$'\n'"$files"; }
 check_vet() { go vet ./...; }

@@ -9,7 +9,7 @@ logs=$PWD/.cache/test
 rm -rf "$logs"; mkdir -p "$logs"
 
 # Each part: needs_PART prints why it cannot run, if it cannot; run_PART runs it.
-needs_unit() { needs go gcc initdb nginx haproxy h2load openssl curl slapd; }
+needs_unit() { needs go gcc initdb nginx haproxy h2load openssl curl slapd systemd-analyze; }
 run_unit() {
   # SQLite is C made into Go: to check its every pointer and access doubled the time of all tests that use a database.
   # Its locks are the database driver's, which is checked.
@@ -69,7 +69,7 @@ install_modules() { [ node_modules/.package-lock.json -nt package-lock.json ] ||
 # needs COMMAND... prints the missing ones.
 needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing"; done; }
 
-want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
+want systemd-analyze systemd; want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
 want slapd slapd; want curl curl; want openssl openssl; want nginx nginx-light; want haproxy haproxy; want h2load nghttp2-client; want slowhttptest slowhttptest; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
 install_wanted || say "Going on without."
 

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"postern/internal/connector"
 	"postern/internal/fault"
+	"postern/internal/install"
+	"postern/internal/wire"
 )
 
 func enrolCommand(s *settings) *cobra.Command {
@@ -35,22 +38,78 @@ input, never as an argument, which every user of the machine could read.`,
 			if err != nil {
 				return err
 			}
-			dialer, err := s.dialer()
-			if err != nil {
-				return fmt.Errorf("--proxy: %w", err)
-			}
-			cred, err := connector.Enrol(cmd.Context(), connector.Enrolment{
-				State: s.state, Token: token, Name: name, Dialer: dialer, Host: host(), Log: log,
-			})
-			if err != nil {
+			if err := s.enrolBeside(cmd, token, name); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Enrolled as connector %s of %s.\nThe token is used up. Start the connector: postern-connector run\n",
-				cred.Identity.ID, cred.Connection.ServiceURL)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The token is used up.", s.afterEnrolment(cmd))
 			return err
 		},
 	}
 	tokenFlag(cmd.Flags(), &tokenFile)
 	cmd.Flags().StringVar(&name, "name", "", "`name` of the connector (default the machine's)")
 	return cmd
+}
+
+// enrolBeside enrols into the state directory, as the user whom it belongs to.
+func (s *settings) enrolBeside(cmd *cobra.Command, token wire.EnrolmentToken, name string) error {
+	if who, yes := s.foreign(); yes {
+		args := []string{"enrol-here"}
+		if name != "" {
+			args = append(args, "--name", name)
+		}
+		return s.asOwner(cmd, who, strings.NewReader(token.String()), args...)
+	}
+	return s.enrolHere(cmd, token, name)
+}
+
+func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, name string) error {
+	log, err := s.log(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	dialer, err := s.dialer()
+	if err != nil {
+		return fmt.Errorf("--proxy: %w", err)
+	}
+	cred, err := connector.Enrol(cmd.Context(), connector.Enrolment{
+		State: s.state, Token: token, Name: name, Dialer: dialer, Host: host(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Enrolled as connector %s of %s.\n", cred.Identity.ID, cred.Connection.ServiceURL)
+	return err
+}
+
+// enrolHereCommand is the part of enrol and install that is done as the owner of the state directory; the token comes by
+// standard input.
+func enrolHereCommand(s *settings) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use: "enrol-here", Short: "Enrol as the user whom the state directory belongs to", Hidden: true, Args: noToken,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := s.log(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			token, err := readToken("-", cmd.InOrStdin(), log)
+			if err != nil {
+				return err
+			}
+			return s.enrolHere(cmd, token, name)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "`name` of the connector")
+	return cmd
+}
+
+// afterEnrolment says what comes next.
+func (s *settings) afterEnrolment(cmd *cobra.Command) string {
+	switch state := (install.Host{}).State(cmd.Context(), s.serviceName()); {
+	case state.Running:
+		return "The service " + s.serviceName() + " uses the credential from now on."
+	case state.Installed:
+		return "Start the service: postern-connector start"
+	}
+	return "Start the connector: postern-connector run"
 }

@@ -10,14 +10,12 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"postern/internal/daemon"
 	"postern/internal/fault"
-	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -85,8 +83,9 @@ func execute(ctx context.Context, args []string, std stdio) int {
 
 // settings are the flags that every command has.
 type settings struct {
+	proxyFlags
 	state     string
-	proxy     string
+	instance  string
 	logLevel  string
 	logFormat string
 }
@@ -113,29 +112,37 @@ Every flag can be given by an environment variable too: --log-level is POSTERN_C
 	}
 	f := root.PersistentFlags()
 	f.StringVar(&s.state, "state", defaultState(), "`directory` of the credential and the connection settings")
-	f.StringVar(&s.proxy, "proxy", "", "`URL` of an outbound proxy (http, https, socks5), or \"direct\" (default HTTPS_PROXY and NO_PROXY)")
+	f.StringVar(&s.instance, "instance", "", "`name` of one of several connectors on this machine, each with a service and a directory of its own")
+	s.proxyFlags.add(f)
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
-	root.AddCommand(runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), uninstallCommand(s), versionCommand(),
-		serviceCommand(s), workerCommand(s))
+	root.AddCommand(installCommand(s), startCommand(s), stopCommand(s), restartCommand(s), runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), logsCommand(s), uninstallCommand(s), versionCommand(),
+		serviceCommand(s), workerCommand(s), enrolHereCommand(s), deregisterCommand(s), proxyScriptCommand())
 	return root
 }
 
 // fill completes the flags from the environment and checks them.
 func (s *settings) fill(cmd *cobra.Command) error {
-	// An argument can be read by every user of the machine; the environment cannot.
-	if _, rest, ok := strings.Cut(s.proxy, "@"); ok && rest != "" {
-		return fault.Invalid("--proxy", "must not carry a password, which every user of this machine could read: set POSTERN_CONNECTOR_PROXY instead")
+	if err := s.check(); err != nil {
+		return err
 	}
-	return daemon.FlagsFromEnvironment(cmd.Flags(), "POSTERN_CONNECTOR")
+	s.useServiceSettings(cmd.Flags())
+	if err := daemon.FlagsFromEnvironment(cmd.Flags(), "POSTERN_CONNECTOR"); err != nil {
+		return err
+	}
+	if !instances.MatchString(s.instance) {
+		return fault.Invalid("--instance", "must be at most 14 lower-case letters, digits and hyphens")
+	}
+	if s.instance == "" || cmd.Flags().Changed("state") {
+		return nil
+	}
+	var err error
+	s.state, err = daemon.StateDir(s.serviceName())
+	return err
 }
 
 func (s *settings) log(out io.Writer) (*slog.Logger, error) {
 	return daemon.NewLog(daemon.LogConfig{Format: s.logFormat, Level: s.logLevel, Output: out})
-}
-
-func (s *settings) dialer() (*uplink.Dialer, error) {
-	return uplink.New(uplink.Config{Proxy: s.proxy})
 }
 
 // noToken refuses every argument, and tells somebody who gave the token as one why that is wrong without repeating it.

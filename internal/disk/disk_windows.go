@@ -64,6 +64,7 @@ func trustedUsers() ([]*windows.SID, error) {
 	trusted := []*windows.SID{me.User.Sid}
 	for _, known := range []windows.WELL_KNOWN_SID_TYPE{
 		windows.WinLocalSystemSid, windows.WinBuiltinAdministratorsSid, windows.WinCreatorOwnerSid,
+		windows.WinNetworkServiceSid, // our services run as it, and administrators work on their files
 	} {
 		sid, err := windows.CreateWellKnownSid(known)
 		if err != nil {
