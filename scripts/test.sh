@@ -35,10 +35,10 @@ files_in_memory() {
   trap exit TERM INT
 }
 
-needs_system() { needs go initdb node npm slowhttptest; has_go_tests test/system || echo "test/system has no tests"; }
+needs_system() { needs go initdb node npm slowhttptest squid openssl kdb5_util krb5kdc kadmin.local kinit; has_go_tests test/system || echo "test/system has no tests"; }
 run_system() {
   ( cd test/oidc && install_modules ) || return 1
-  go test -count=1 -timeout 40m ./test/system/... ./test/security/... ./test/oidc/... ./test/grpc/...
+  go test -count=1 -timeout 40m ./test/system/... ./test/security/... ./test/oidc/... ./test/grpc/... ./test/proxies/...
 }
 
 needs_lab() {
@@ -70,7 +70,7 @@ install_modules() { [ node_modules/.package-lock.json -nt package-lock.json ] ||
 needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing"; done; }
 
 want systemd-analyze systemd; want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
-want slapd slapd; want curl curl; want openssl openssl; want nginx nginx-light; want haproxy haproxy; want h2load nghttp2-client; want slowhttptest slowhttptest; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
+want slapd slapd; want curl curl; want openssl openssl; want nginx nginx-light; want haproxy haproxy; want h2load nghttp2-client; want slowhttptest slowhttptest; want /usr/lib/squid/security_file_certgen squid-openssl; want kdb5_util krb5-kdc; want kadmin.local krb5-admin-server; want kinit krb5-user; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
 install_wanted || say "Going on without."
 
 say "Building everything once, so that the parts do not compile the same packages side by side."

@@ -167,6 +167,7 @@ func kerberosError(proxy string, err error) error {
 		{"KDC_ERR_S_PRINCIPAL_UNKNOWN", "the KDC knows no service HTTP/" + proxy + ": is the proxy named as in its service principal?"},
 		{"KDC_ERR_C_PRINCIPAL_UNKNOWN", "the KDC does not know the principal: is proxy-principal right?"},
 		{"KDC_ERR_PREAUTH_FAILED", "the KDC does not accept the key: make a new keytab, since the password was changed"},
+		{"keytab incorrect", "the KDC uses another key than the keytab has: make a new keytab, since the password was changed"},
 		{"KDC_ERR_ETYPE_NOSUPP", "the KDC and the keytab have no kind of encryption in common: make a new keytab with AES keys"},
 		{"KDC_ERR_KEY_EXPIRED", "the principal's password has expired"},
 		{"KDC_ERR_CLIENT_REVOKED", "the principal is disabled or locked"},

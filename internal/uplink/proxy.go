@@ -156,6 +156,10 @@ func (d *Dialer) connect(ctx context.Context, conn net.Conn, p passage) (net.Con
 
 // refusal says why a proxy did not connect us.
 func (d *Dialer) refusal(p passage, answer *http.Response) error {
+	if answer.StatusCode >= http.StatusInternalServerError {
+		return fault.Unavailable("the proxy %s could not reach %s (it answered %d): does it find the name, and does the firewall let it out?",
+			p.via.Host, p.address, answer.StatusCode)
+	}
 	if answer.StatusCode != http.StatusProxyAuthRequired {
 		return fault.Unavailable("the proxy %s refused to connect to %s (it answered %d): it must allow CONNECT to that address",
 			p.via.Host, p.address, answer.StatusCode)

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -190,5 +191,31 @@ func TestInterceptionWithoutUpgrade(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not say %q: %v", part, err)
 		}
+	}
+}
+
+// TestSquidThatOpensTLS: the same with squid as the one who opens TLS (ssl-bump), which passes our Upgrade on where it is told to.
+func TestSquidThatOpensTLS(t *testing.T) {
+	if !need(t, "squid", certHelper) {
+		return
+	}
+	w := newWorld(t)
+	portal, _, _ := net.SplitHostPort(w.host())
+	dir := workspace(t)
+	authority := newInspection(t).pem(t, dir)
+	store := filepath.Join(dir, "certificates")
+	if out, err := exec.Command(certHelper, "-c", "-s", store, "-M", "4MB").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	give(t, dir)
+	bump := startSquid(t, []string{portal}, "ssl-bump generate-host-certificates=on dynamic_cert_mem_cache_size=4MB tls-cert="+authority,
+		"sslcrtd_program "+certHelper+" -s "+store+" -M 4MB", "sslcrtd_children 1", "ssl_bump bump all",
+		"tls_outgoing_options flags=DONT_VERIFY_PEER", "sslproxy_cert_error allow all",
+		"http_upgrade_request_protocols postern-tunnel allow all", "http_access allow all")
+	c, log := w.enrol("bumped", uplink.Config{Proxy: "http://127.0.0.1:" + bump.port})
+	w.carries()
+	w.way(c.ID, "Corporate Inspection CA")
+	if !strings.Contains(log.String(), "tunnel up by HTTP Upgrade") {
+		t.Errorf("the log does not tell who opens TLS:\n%s", log)
 	}
 }

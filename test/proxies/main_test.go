@@ -4,7 +4,10 @@ package proxies
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,13 +19,12 @@ import (
 	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/connector"
+	"postern/internal/credential"
 	"postern/internal/posterntest"
 	"postern/internal/service"
 	"postern/internal/uplink"
 	"postern/internal/uplink/pac"
 	"postern/internal/wire"
-
-	"log/slog"
 )
 
 const asScript = "as-script" // the argument with which the test's own program runs a proxy script
@@ -134,6 +136,12 @@ func must[T any](value T, err error) func(testing.TB) T {
 		}
 		return value
 	}
+}
+
+// enrolTLS is how a connector looks at the service before it is enrolled.
+func (w *world) enrolTLS() *tls.Config {
+	w.T.Helper()
+	return must(credential.EnrolTLS(must(wire.ParseEnrolmentToken(w.Token("x" + rand.Text())))(w.T)))(w.T)
 }
 
 func userinfo(text string) *url.Userinfo {
