@@ -110,11 +110,17 @@ const MaxPriority = 100
 // MaxConnectorLog is how long a connector may keep its Session log or debug messages at most: nobody shall forget about them.
 const MaxConnectorLog = 24 * time.Hour
 
-// CheckLogs says what is wrong with times until when a connector is to log, which are set now.
-func CheckLogs(p *fault.Problems, name string, until, before, now time.Time) {
-	if !until.IsZero() && !until.Equal(before) && until.Sub(now) > MaxConnectorLog {
-		p.Add(name, "must be at most %d hours ahead", MaxConnectorLog/time.Hour)
+// ValidateLogs says what is wrong with the times until when the connector is to log. Those that are as before are not looked at.
+func (c *Connector) ValidateLogs(before *Connector, now time.Time) error {
+	var p fault.Problems
+	check := func(name string, until, before time.Time) {
+		if !until.Equal(before) && until.Sub(now) > MaxConnectorLog {
+			p.Add(name, "must be at most %d hours ahead", MaxConnectorLog/time.Hour)
+		}
 	}
+	check("sessionLogUntil", c.SessionLogUntil, before.SessionLogUntil)
+	check("debugLogUntil", c.DebugLogUntil, before.DebugLogUntil)
+	return p.Err()
 }
 
 // Validate says everything that is wrong with what an administrator may change of a connector.

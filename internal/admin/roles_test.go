@@ -97,7 +97,9 @@ func TestRoleByRoute(t *testing.T) {
 				}
 			}
 			allowed := r.Roles == nil || slices.Contains(r.Roles, role)
-			if a := s.send(req); (a.status != 403) != allowed || a.status >= 500 || a.status == 401 {
+			if a := s.send(req); a.status == 503 && allowed && strings.Contains(a.body, "cannot ask connectors") {
+				continue // allowed, and nobody is there to be asked
+			} else if (a.status != 403) != allowed || a.status >= 500 || a.status == 401 {
 				t.Errorf("%s as %s: %d, allowed by the table: %v: %s", r.Name, role, a.status, allowed, a.body)
 			}
 		}

@@ -134,6 +134,9 @@ func New(cfg Config) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := resume(dir); err != nil {
+		return nil, err
+	}
 	cred, err := dir.Load()
 	if err != nil {
 		return nil, err
@@ -157,6 +160,18 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c.metrics, err = newMetrics(cfg.Registerer, c)
 	return c, err
+}
+
+// resume ends an enrolment that was interrupted when it had replaced the old credential in part.
+func resume(dir *credential.Directory) error {
+	ctx, cancel := context.WithTimeout(context.Background(), questionTime)
+	defer cancel()
+	lock, err := dir.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock() // the lock ends with the process at the latest
+	return dir.Resume()
 }
 
 func (c *Connector) identity() *identity { return c.current.Load() }

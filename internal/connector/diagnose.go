@@ -184,7 +184,7 @@ func fitting(d wire.Diagnosis) []byte {
 			return data
 		}
 		keep := max(0, min(n-1, n*wire.MaxAsk/len(data)*9/10))
-		d.Findings = append(d.Findings[:keep:keep], wire.Finding{Code: "applications-left", Severity: wire.SeverityNote,
+		d.Findings = append(d.Findings[:keep:keep], wire.Finding{Code: doctor.Left, Severity: wire.SeverityNote,
 			Detail: fmt.Sprintf("%d findings that are not worse are left out; postern-connector doctor on the machine shows all", n-keep)})
 	}
 }

@@ -33,6 +33,7 @@ type Enrolment struct {
 	Dialer *uplink.Dialer
 	Host   wire.Host
 	Log    *slog.Logger
+	Again  bool // enrol a machine that is enrolled; the credential it has stays in force until there is the new one
 }
 
 // Enrol registers this machine: it makes a key, sends the request for its certificate with the token, and keeps both. An
@@ -48,11 +49,24 @@ func Enrol(ctx context.Context, e Enrolment) (*credential.Credential, error) {
 		return nil, err
 	}
 	defer lock.Unlock() // the lock ends with the process at the latest
-	if cred, err := dir.Load(); err == nil {
-		return nil, fault.Conflict("this machine is enrolled already, as connector %s of %s: uninstall it first", cred.Identity.ID, cred.Connection.ServiceURL)
-	} else if !fault.Is(err, fault.KindNotFound) {
+	if err := dir.Resume(); err != nil {
 		return nil, err
 	}
+	old, err := dir.Load()
+	switch {
+	case fault.Is(err, fault.KindNotFound):
+	case e.Again:
+		return enrolAgain(ctx, e, dir, old)
+	case err != nil:
+		return nil, err
+	default:
+		return nil, fault.Conflict("this machine is enrolled already, as connector %s of %s: enrol it --again, or uninstall it first",
+			old.Identity.ID, old.Connection.ServiceURL)
+	}
+	return enrolInto(ctx, e, dir)
+}
+
+func enrolInto(ctx context.Context, e Enrolment, dir *credential.Directory) (*credential.Credential, error) {
 	face := &agentFace{e.Dialer, dir, e.Host, time.Now, e.Log}
 	cred, err := face.enrol(ctx, e)
 	if other, foreign := errors.AsType[*uplink.Intercepted](err); foreign && other.Service == "" {
@@ -63,6 +77,36 @@ func Enrol(ctx context.Context, e Enrolment) (*credential.Credential, error) {
 	}
 	e.Log.Info("enrolled", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "not_after", cred.Leaf.NotAfter)
 	return cred, nil
+}
+
+// enrolAgain makes another connector of this machine and has the service forget the one it was, if that can be told; old is
+// nil if its credential is damaged. No connector may run here meanwhile. The directory is locked.
+func enrolAgain(ctx context.Context, e Enrolment, dir *credential.Directory, old *credential.Credential) (*credential.Credential, error) {
+	run, err := LockRun(e.State)
+	if err != nil {
+		return nil, err
+	}
+	defer run.Unlock()                    // the lock ends with the process at the latest
+	if err := dir.Abandon(); err != nil { // an attempt with another token, perhaps
+		return nil, err
+	}
+	next, err := dir.Next()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := enrolInto(ctx, e, next); err != nil {
+		return nil, errors.Join(err, dir.Abandon())
+	}
+	if err := dir.Switch(); err != nil {
+		return nil, err
+	}
+	if old != nil {
+		err := deregister(ctx, Uninstall{State: e.State, Dialer: e.Dialer, Host: e.Host}, old)
+		if err != nil && !fault.Is(err, fault.KindGone) {
+			e.Log.Warn("the service was not told that the old connector is no more: delete it there", "connector", old.Identity.ID, "error", err)
+		}
+	}
+	return dir.Load()
 }
 
 func (a *agentFace) enrol(ctx context.Context, e Enrolment) (*credential.Credential, error) {
@@ -161,7 +205,7 @@ func Deregister(ctx context.Context, u Uninstall) (told bool, err error) {
 	if !told && !u.Force {
 		return false, fmt.Errorf("deregister at %s: %w", cred.Connection.ServiceURL, err)
 	}
-	err = dir.Remove()
+	err = errors.Join(dir.Abandon(), dir.Remove())
 	for _, name := range []string{runLock, statusSocket, askSocket, "lock"} {
 		err = errors.Join(err, disk.Remove(filepath.Join(u.State, name))) // whoever waits for a lock finds no credential
 	}

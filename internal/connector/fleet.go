@@ -65,10 +65,12 @@ type fleet struct {
 	changed chan struct{} // closed and replaced when links changes
 	renewed chan struct{} // closed and replaced when there is a new certificate
 	closing bool
+	past    carried // by tunnels that have ended
 }
 
 func newFleet(c *Connector) *fleet {
-	return &fleet{c: c, slots: map[wire.Gateway]context.CancelFunc{}, links: map[*link]struct{}{},
+	past := carried{resets: map[string]uint64{}, limits: map[string]uint64{}}
+	return &fleet{c: c, past: past, slots: map[wire.Gateway]context.CancelFunc{}, links: map[*link]struct{}{},
 		changed: make(chan struct{}), renewed: make(chan struct{})}
 }
 
@@ -353,6 +355,7 @@ func (f *fleet) admit(l *link) error {
 		return err
 	}
 	f.links[l] = struct{}{}
+	f.past.made++
 	f.tell()
 	return nil
 }
@@ -360,6 +363,14 @@ func (f *fleet) admit(l *link) error {
 func (f *fleet) remove(l *link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if _, admitted := f.links[l]; admitted {
+		f.past.add(l.session.Stats())
+		if l.err == nil || errors.Is(l.err, tunnel.ErrClosed) {
+			f.past.drained++
+		} else {
+			f.past.lost++
+		}
+	}
 	delete(f.links, l)
 	f.tell()
 }

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"postern/internal/wire"
 )
@@ -12,6 +13,8 @@ type metrics struct {
 	dials      prometheus.Counter
 	connect    prometheus.Histogram
 	dialErrors prometheus.Counter
+	resolve    prometheus.Histogram
+	streams    prometheus.Histogram
 }
 
 func newMetrics(to prometheus.Registerer, c *Connector) (*metrics, error) {
@@ -29,12 +32,33 @@ func newMetrics(to prometheus.Registerer, c *Connector) (*metrics, error) {
 		dialErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "postern_connector_tunnel_dial_errors_total", Help: "Attempts to make a tunnel that failed.",
 		}),
+		resolve: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "postern_connector_backend_resolve_seconds", Help: "Time to look up the name of a backend.",
+			Buckets: []float64{.0005, .002, .01, .05, .2, 1, 5},
+		}),
+		streams: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "postern_connector_stream_seconds", Help: "How long streams to backends were open.",
+			Buckets: []float64{.01, .1, 1, 10, 60, 600, 3600},
+		}),
 	}
 	if to == nil {
 		return m, nil
 	}
-	all := []prometheus.Collector{
-		m.refusals, m.dials, m.connect, m.dialErrors,
+	for _, collector := range append([]prometheus.Collector{m.refusals, m.dials, m.connect, m.dialErrors, m.resolve, m.streams}, gauges(c)...) {
+		if err := to.Register(collector); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// gauges gives what is read off when somebody asks.
+func gauges(c *Connector) []prometheus.Collector {
+	return []prometheus.Collector{
+		newTunnelMetrics(c.fleet), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "postern_connector_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": c.cfg.Host.Program},
+		}, func() float64 { return 1 }),
 		gauge("tunnels", "Tunnels that take streams.", func() float64 { return float64(len(c.fleet.live())) }),
 		gauge("streams", "Streams that are open.", func() float64 { return float64(c.flows.count()) }),
 		gauge("streams_limit", "Streams that may be open.", func() float64 { return float64(c.cfg.Limits.Streams) }),
@@ -52,12 +76,6 @@ func newMetrics(to prometheus.Registerer, c *Connector) (*metrics, error) {
 			return float64(max(confirmed.Unix(), 0))
 		}),
 	}
-	for _, collector := range all {
-		if err := to.Register(collector); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
 }
 
 func gauge(name, help string, value func() float64) prometheus.Collector {
@@ -68,7 +86,10 @@ func (m *metrics) refused(phase wire.Phase, code string) {
 	m.refusals.WithLabelValues(string(phase), code).Inc()
 }
 
-func (m *metrics) opened(o wire.Opened) {
+func (m *metrics) opened(t *target, o wire.Opened) {
 	m.dials.Inc()
 	m.connect.Observe((o.Resolve + o.Connect + o.Handshake).Seconds())
+	if !t.host.Addr.IsValid() { // there was a name to look up
+		m.resolve.Observe(o.Resolve.Seconds())
+	}
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // ErrEnded says that the service has ended this connector for good. Starting it again does not help; enrolling does.
-var ErrEnded = errors.New("this connector was deleted at the service: uninstall it here and enrol again with a new token")
+var ErrEnded = errors.New("this connector was deleted at the service: enrol it again with a new token (postern-connector enrol --again)")
 
 // renewal keeps the certificate in force.
 type renewal struct {

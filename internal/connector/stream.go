@@ -142,14 +142,16 @@ func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
 	if b.opened.Unverified {
 		log.Warn("backend certificate not verified, as the application says", "address", b.opened.Address, "certificate", b.opened.CertificateSHA256)
 	}
-	c.metrics.opened(b.opened)
+	c.metrics.opened(t, b.opened)
 	if err := st.Accept(wire.Encode(b.opened)); err != nil {
 		b.abort()
 		return
 	}
 	log.Debug("stream opened", "address", b.opened.Address, "connect", b.opened.Connect, "gateway", l.name())
 	flow.carry(st, b)
+	started := time.Now()
 	why := relay(st, b)
+	c.metrics.streams.Observe(time.Since(started).Seconds())
 	log.Debug("stream ended", "how", why)
 }
 

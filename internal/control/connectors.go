@@ -53,10 +53,7 @@ func (c *Control) UpdateConnector(ctx context.Context, by access.Actor, k access
 		if err := updated.Validate(); err != nil {
 			return err
 		}
-		var p fault.Problems
-		access.CheckLogs(&p, "sessionLogUntil", updated.SessionLogUntil, old.SessionLogUntil, ch.now)
-		access.CheckLogs(&p, "debugLogUntil", updated.DebugLogUntil, old.DebugLogUntil, ch.now)
-		if err := p.Err(); err != nil {
+		if err := updated.ValidateLogs(&old, ch.now); err != nil {
 			return err
 		}
 		if _, err := ch.tx.ConnectorGroup(ctx, updated.GroupID); err != nil {

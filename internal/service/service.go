@@ -54,6 +54,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, log: cfg.Log, registry: prometheus.NewRegistry()}
+	s.sessionLogs = newSessionLogs(s)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -138,28 +139,26 @@ func (s *Service) wire(ctx context.Context) error {
 		return err
 	}
 	adminHandler := admin.New(admin.Config{Control: s.control, Log: s.log, URL: s.cfg.AdminURL, CAFile: filepath.Join(s.cfg.Data, RootsFile)})
-	s.sessionLogs = newSessionLogs(s)
 	s.gateway, err = gateway.New(gateway.Config{
-		ID:         string(id),
-		Address:    s.cfg.GatewayAddress,
-		Program:    s.cfg.Version,
-		Peers:      s.control,
-		Log:        s.log,
-		Registerer: s.registry,
-		Snapshots:  s.control,
-		Sessions:   s.control,
-		SignIns:    s.control,
-		Grants:     s.control,
-		Keys:       s.control.Certificates(),
-		Recorder:   s.newRecorder(),
-		Presence:   s.control,
-		Portal:     s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, Keys: s.control, StepUps: s.control, Requests: s.control, Log: s.log, Now: s.cfg.Now})),
-		Admin:      s.withHealth(adminHandler),
-		Agent:      agents,
-		CRL:        s.control.CRL,
-		Ask:        agents.Ask,
-		AskPeer:    s.control.AnswerGateway,
-
+		ID:                string(id),
+		Address:           s.cfg.GatewayAddress,
+		Program:           s.cfg.Version,
+		Peers:             s.control,
+		Log:               s.log,
+		Registerer:        s.registry,
+		Snapshots:         s.control,
+		Sessions:          s.control,
+		SignIns:           s.control,
+		Grants:            s.control,
+		Keys:              s.control.Certificates(),
+		Recorder:          s.newRecorder(),
+		Presence:          s.control,
+		Portal:            s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, Keys: s.control, StepUps: s.control, Requests: s.control, Log: s.log, Now: s.cfg.Now})),
+		Admin:             s.withHealth(adminHandler),
+		Agent:             agents,
+		CRL:               s.control.CRL,
+		Ask:               agents.Ask,
+		AskPeer:           s.control.AnswerGateway,
 		ProxyProtocolFrom: s.cfg.proxyProtocol,
 
 		Drain: s.cfg.Drain,

@@ -1,6 +1,10 @@
 package doctor
 
-import "postern/internal/wire"
+import (
+	"slices"
+
+	"postern/internal/wire"
+)
 
 // Kind is something that can be found: its code is stable, docs/doctor.md lists all of them.
 type kind struct {
@@ -10,9 +14,16 @@ type kind struct {
 	cure     string
 }
 
+// Left is the code of what a report has no room for.
+const Left = "applications-left"
+
 // kinds lists everything that an examination can find.
-func kinds() []kind {
-	const ok, note, warning, bad = wire.SeverityOK, wire.SeverityNote, wire.SeverityWarning, wire.SeverityError
+func kinds() []kind { return slices.Concat(here(), beyond()) }
+
+const ok, note, warning, bad = wire.SeverityOK, wire.SeverityNote, wire.SeverityWarning, wire.SeverityError
+
+// here is what can be found on the machine itself.
+func here() []kind {
 	return []kind{
 		{"enrolled", ok, "This machine has a credential that can be used.", ""},
 		{"not-enrolled", bad, "There is no credential in the state directory.", "Make a token (postern tokens create NAME --out FILE) and run postern-connector enrol --token-file FILE."},
@@ -35,6 +46,12 @@ func kinds() []kind {
 		{"files-low", warning, "The limit of open files is lower than what the connector's limit of streams may need.", "Raise it: LimitNOFILE=65536 in the systemd unit, or ulimit -n."},
 		{"ports", ok, "There are enough ephemeral ports for connections to applications.", ""},
 		{"ports-low", warning, "There are few ephemeral ports: many connections to one application may find none.", "Widen net.ipv4.ip_local_port_range, for example to 10240 65535."},
+	}
+}
+
+// beyond is what can be found on the way to the service, to its gateways, and to the applications.
+func beyond() []kind {
+	return []kind{
 		{"name", ok, "The service's name is found.", ""},
 		{"name-unknown", bad, "DNS does not know the service's name.", "Check the name, and that this machine's DNS servers know public names."},
 		{"dns-silent", bad, "DNS did not answer.", "Check this machine's DNS servers (/etc/resolv.conf), and that it may reach them on port 53."},

@@ -26,7 +26,7 @@ func Events() []Event {
 		{"C132", "local rules are wrong: the ones read before stay in force", "The file as it is now cannot be used."},
 		{"C140", "certificate renewed", "There is a new certificate for a new key."},
 		{"C141", "certificate renewed by another process", "Another process of this connector renewed it."},
-		{"C142", "this connector was deleted at the service: uninstall it here and enrol again with a new token", "The service does not know this connector any more."},
+		{"C142", "this connector was deleted at the service: enrol it again with a new token (postern-connector enrol --again)", "The service does not know this connector any more."},
 		{"C143", "clock differs from the service's", "By more than a minute; beyond two minutes nothing works."},
 		{"C150", "error", "Something failed; while says what was being done. The same error is written once a minute at most."},
 		{"C151", "examined itself", "There was no tunnel for a minute; one entry for each thing that the doctor found wrong."},
