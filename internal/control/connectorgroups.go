@@ -152,7 +152,11 @@ func (ch *change) emptyGroup(g *access.ConnectorGroup) error {
 	}
 	for i := range connectors {
 		if connectors[i].GroupID == g.ID {
-			return fault.Conflict("the group still has the connector %q; move or delete it first", connectors[i].Name)
+			archived := ""
+			if !connectors[i].Archived.IsZero() {
+				archived = "archived "
+			}
+			return fault.Conflict("the group still has the %sconnector %q; move or delete it first", archived, connectors[i].Name)
 		}
 	}
 	all, err := ch.tx.AllConnectorGroups(ch.ctx)

@@ -379,11 +379,11 @@ func (x *explainer) connectors() {
 	if group != nil {
 		name = group.Name
 	}
-	members := x.snap.Members(x.app.GroupID)
+	members := x.c.servers(x.app)
 	var live, rest []string
 	for _, k := range members {
 		s := x.c.ConnectorStatus(k.ID)
-		if s.Tunnels > 0 && s.Label != LabelDisabled {
+		if s.Tunnels > 0 && s.Label != LabelDisabled && s.Label != LabelDraining {
 			live = append(live, fmt.Sprintf("%s is %s", k.Name, s.Label))
 			continue
 		}

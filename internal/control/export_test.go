@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"context"
 
@@ -23,6 +24,9 @@ func (c *Control) CleanUp(ctx context.Context) { c.clean(ctx) }
 
 // WriteBatches writes at once what is written from time to time.
 func (c *Control) WriteBatches(ctx context.Context) { c.writeBatches(ctx) }
+
+// Miss counts at once a step of absence. used: somebody used the service in it.
+func (c *Control) Miss(ctx context.Context, step time.Duration, used bool) { c.miss(ctx, step, used) }
 
 // Reread asks upstreams at once what they are asked from time to time.
 func (c *Control) Reread(ctx context.Context) { c.reread(ctx) }

@@ -104,7 +104,7 @@ func (c *Control) findConnectors(_ context.Context, _ *store.Tx, f *findings) er
 	snap := c.current()
 	var earliest expiring
 	for _, k := range snap.Connectors {
-		if k.Disabled || k.NotAfter.IsZero() {
+		if k.Disabled || k.NotAfter.IsZero() || !k.Archived.IsZero() {
 			continue
 		}
 		if earliest.at.IsZero() || k.NotAfter.Before(earliest.at) {

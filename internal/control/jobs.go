@@ -137,6 +137,9 @@ func (c *Control) writeBatches(ctx context.Context) {
 	for id, s := range c.presence.take(c.current(), c.elsewhere) {
 		seen = append(seen, store.Seen{ID: id, At: s.lastSeen, Address: s.address, Host: s.host})
 	}
+	if len(used)+len(keys)+len(accessKeys) > 0 {
+		c.archiving.used.Store(true)
+	}
 	if len(used)+len(keys)+len(accessKeys)+len(seen) == 0 {
 		return
 	}

@@ -33,7 +33,7 @@ func (c *Control) askReach(ctx context.Context, app *access.Application) []reach
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()
 	var list []reached
-	for _, k := range c.current().Members(app.GroupID) {
+	for _, k := range c.servers(app) {
 		if s := c.ConnectorStatus(k.ID); s.Tunnels > 0 && s.Label != LabelDisabled && len(list) < reachAsked {
 			list = append(list, reached{connector: k})
 		}

@@ -39,7 +39,8 @@ type Status struct {
 	RoundTrip time.Duration
 	Address   string
 	LastSeen  time.Time
-	Way       string // how its tunnels go, as it tells; empty: the plain way
+	Unreached []wire.Unreached // applications that it does not reach, as far as gateways know
+	Way       string           // how its tunnels go, as it tells; empty: the plain way
 }
 
 const (
@@ -84,8 +85,12 @@ func (p *presence) of(id access.ID) *sighting {
 // Report takes what a gateway knows of a connector's tunnels to it. It does not block.
 func (c *Control) Report(told wire.Presence) {
 	id := access.ID(told.Connector)
-	if _, known := c.current().Connector(id); !known {
+	known, ok := c.current().Connector(id)
+	if !ok {
 		return // deleted meanwhile
+	}
+	if !known.Archived.IsZero() && told.Tunnels > 0 {
+		defer c.archiving.arrival()
 	}
 	now := c.now()
 	p := &c.presence
@@ -139,6 +144,7 @@ func (c *Control) ConnectorStatus(id access.ID) Status {
 	for _, t := range s.tunnels {
 		status.Tunnels += t.Tunnels
 		status.Streams += t.Streams
+		status.Unreached = addUnreached(status.Unreached, t.Unreached)
 		if t.Echo.After(status.Echo) {
 			status.Echo, status.RoundTrip = t.Echo, t.RoundTrip
 		}
@@ -171,6 +177,20 @@ func label(known *access.Connector, s Status, lost, now time.Time) (Label, strin
 		return LabelInactive, "It has never connected."
 	}
 	return LabelInactive, fmt.Sprintf("It has no tunnel; it was last seen at %s.", s.LastSeen.UTC().Format(time.RFC3339))
+}
+
+// addUnreached adds what another gateway knows, each application once: that which is so for longest.
+func addUnreached(list, more []wire.Unreached) []wire.Unreached {
+	for _, u := range more {
+		i := slices.IndexFunc(list, func(other wire.Unreached) bool { return other.Application == u.Application })
+		switch {
+		case i < 0:
+			list = append(slices.Clip(list), u)
+		case u.Since.Before(list[i].Since):
+			list[i] = u
+		}
+	}
+	return list
 }
 
 func openStreams(n int) string {

@@ -256,6 +256,7 @@ func (l *link) live() {
 	}
 	l.instance = hello.Instance
 	l.g.links.add(l)
+	l.g.links.askSoon(func(k *condition) bool { return k.connector == l.connector }) // perhaps it was mended and restarted
 	l.log.Info("tunnel open", "address", l.address, "instance", l.instance)
 	// What changed between admission and now is seen by whoever comes second.
 	l.g.review(l)

@@ -196,6 +196,17 @@ func (k *condition) postpone(wait time.Duration, bad bool) {
 	k.next = time.Now().Add(jittered(wait))
 }
 
+// askSoon has connectors that are out asked at the next tick, where there is reason to hope.
+func (s *links) askSoon(about func(*condition) bool) {
+	for _, k := range s.troubles() {
+		if about(k) {
+			k.mu.Lock()
+			k.tries, k.next = 0, time.Now()
+			k.mu.Unlock()
+		}
+	}
+}
+
 // hearUnreached takes what the gateway that holds a connector's tunnel says of the applications that it does not reach.
 func (g *Gateway) hearUnreached(from string, told wire.Presence) {
 	connector := access.ID(told.Connector)

@@ -74,6 +74,10 @@ func (g *Gateway) install(snap *access.Snapshot) {
 		p.review()
 	}
 	g.decideForwards(v)
+	g.links.askSoon(func(k *condition) bool {
+		app, ok := v.apps[k.app]
+		return ok && before != nil && before.apps[k.app] != nil && before.apps[k.app].Version != app.Version // perhaps its address was corrected
+	})
 	g.peers.news() // they are told the version
 	// Last: whoever waits for this view finds everything done.
 	if before == nil {

@@ -35,6 +35,7 @@ type Config struct {
 	MetricsListen   string        // metrics and health; "127.0.0.1:9600" if empty, "off" for none
 	ProxyProtocol   []string      // networks of load balancers whose connections begin with a PROXY protocol header (version 2); none if empty
 	GatewayAddress  string        // host:port that connectors dial; host and port of URL if empty
+	ArchiveAfter    time.Duration // of absence a connector is archived [10 days]
 	AuditRetention  time.Duration // of the audit log [400 days]
 	SignInRetention time.Duration // of the sign-in log [90 days]
 	TrafficAge      time.Duration // how long the traffic log keeps records [30 days]

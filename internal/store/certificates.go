@@ -110,10 +110,11 @@ func (t *Tx) RevokedCertificates(ctx context.Context) ([]IssuedCertificate, erro
 		string(CertificateRevoked))
 }
 
-// DeleteExpiredCertificates removes certificates that expired before a time, at most limit.
+// DeleteExpiredCertificates removes certificates that expired before a time, at most limit. That of a connector stays as long as the
+// connector does: with it, however long it was away, it renews.
 func (t *Tx) DeleteExpiredCertificates(ctx context.Context, before time.Time, limit int) (int64, error) {
 	return t.exec(ctx, `DELETE FROM issued_certificates WHERE serial IN
-		(SELECT serial FROM issued_certificates WHERE not_after < $1 ORDER BY not_after LIMIT $2)`, micros(before), limit)
+		(SELECT serial FROM issued_certificates WHERE not_after < $1 AND serial NOT IN (SELECT serial FROM connectors) ORDER BY not_after LIMIT $2)`, micros(before), limit)
 }
 
 var publicCertificates = table[access.PublicCertificate]{

@@ -218,6 +218,7 @@ func (l *Log) write() error {
 	}
 	next := last.with(w.meta)
 	l.mu.Lock()
+	l.segments = slices.Clone(l.segments) // others are reading the list as it was
 	l.segments[len(l.segments)-1] = next
 	l.head = next.last
 	l.mu.Unlock()
