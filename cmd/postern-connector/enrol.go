@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"postern/internal/connector"
 	"postern/internal/fault"
@@ -13,14 +15,19 @@ import (
 )
 
 func enrolCommand(s *settings) *cobra.Command {
-	var tokenFile, name string
+	var tokenFile string
+	var e enrolment
 	cmd := &cobra.Command{
 		Use:     "enrol",
 		Aliases: []string{"enroll"},
 		Short:   "Register this machine with a service, by a one-time token",
 		Long: `enrol makes a key on this machine and has the service certify it. The token comes from a file or from standard
-input, never as an argument, which every user of the machine could read.`,
+input, never as an argument, which every user of the machine could read.
+
+--again makes another connector of a machine that is enrolled, when it was deleted at the service for instance: nothing is installed
+anew, the credential it has stays until there is the new one, and the service is told that the old connector is no more.`,
 		Example: `  postern-connector enrol --token-file token.txt
+  postern-connector enrol --again --token-file token.txt
   postern-connector enrol --token-file - < token.txt`,
 		Args: noToken,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +45,7 @@ input, never as an argument, which every user of the machine could read.`,
 			if err != nil {
 				return err
 			}
-			if err := s.enrolBeside(cmd, token, name); err != nil {
+			if err := s.enrolBeside(cmd, token, e); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The token is used up.", s.afterEnrolment(cmd))
@@ -46,23 +53,50 @@ input, never as an argument, which every user of the machine could read.`,
 		},
 	}
 	tokenFlag(cmd.Flags(), &tokenFile)
-	cmd.Flags().StringVar(&name, "name", "", "`name` of the connector (default the machine's)")
+	e.add(cmd.Flags())
 	return cmd
 }
 
-// enrolBeside enrols into the state directory, as the user whom it belongs to.
-func (s *settings) enrolBeside(cmd *cobra.Command, token wire.EnrolmentToken, name string) error {
-	if who, yes := s.foreign(); yes {
-		args := []string{"enrol-here"}
-		if name != "" {
-			args = append(args, "--name", name)
-		}
-		return s.asOwner(cmd, who, strings.NewReader(token.String()), args...)
-	}
-	return s.enrolHere(cmd, token, name)
+// enrolment says how to enrol, beside the token.
+type enrolment struct {
+	name  string
+	again bool
 }
 
-func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, name string) error {
+func (e *enrolment) add(f *pflag.FlagSet) {
+	f.StringVar(&e.name, "name", "", "`name` of the connector (default the machine's)")
+	f.BoolVar(&e.again, "again", false, "make another connector of a machine that is enrolled")
+}
+
+// enrolBeside enrols into the state directory, as the user whom it belongs to. To enrol again, the service stands still for a
+// moment.
+func (s *settings) enrolBeside(cmd *cobra.Command, token wire.EnrolmentToken, e enrolment) error {
+	host, name := install.Host{}, s.serviceName()
+	if !e.again || cmd.Flags().Changed("state") || !host.State(cmd.Context(), name).Running {
+		return s.enrolAsOwner(cmd, token, e)
+	}
+	if err := host.Stop(cmd.Context(), name); err != nil {
+		return err
+	}
+	return errors.Join(s.enrolAsOwner(cmd, token, e), host.Start(cmd.Context(), name))
+}
+
+func (s *settings) enrolAsOwner(cmd *cobra.Command, token wire.EnrolmentToken, e enrolment) error {
+	who, yes := s.foreign()
+	if !yes {
+		return s.enrolHere(cmd, token, e)
+	}
+	args := []string{"enrol-here"}
+	if e.name != "" {
+		args = append(args, "--name", e.name)
+	}
+	if e.again {
+		args = append(args, "--again")
+	}
+	return s.asOwner(cmd, who, strings.NewReader(token.String()), args...)
+}
+
+func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, e enrolment) error {
 	log, err := s.log(cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -72,7 +106,7 @@ func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, name
 		return fmt.Errorf("--proxy: %w", err)
 	}
 	cred, err := connector.Enrol(cmd.Context(), connector.Enrolment{
-		State: s.state, Token: token, Name: name, Dialer: dialer, Host: host(), Log: log,
+		State: s.state, Token: token, Name: e.name, Dialer: dialer, Host: host(), Log: log, Again: e.again,
 	})
 	if err != nil {
 		return err
@@ -84,7 +118,7 @@ func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, name
 // enrolHereCommand is the part of enrol and install that is done as the owner of the state directory; the token comes by
 // standard input.
 func enrolHereCommand(s *settings) *cobra.Command {
-	var name string
+	var e enrolment
 	cmd := &cobra.Command{
 		Use: "enrol-here", Short: "Enrol as the user whom the state directory belongs to", Hidden: true, Args: noToken,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -96,10 +130,10 @@ func enrolHereCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.enrolHere(cmd, token, name)
+			return s.enrolHere(cmd, token, e)
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "`name` of the connector")
+	e.add(cmd.Flags())
 	return cmd
 }
 

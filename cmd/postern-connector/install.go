@@ -159,7 +159,7 @@ func (r *runFlags) enrolAndStart(cmd *cobra.Command, host install.Host, token *w
 	case r.enrolled():
 		fmt.Fprintln(cmd.OutOrStdout(), "This machine is enrolled already: the token was not used.")
 	default:
-		if err := r.enrolBeside(cmd, *token, r.name); err != nil {
+		if err := r.enrolBeside(cmd, *token, enrolment{name: r.name}); err != nil {
 			return fmt.Errorf("the service %s is installed, but not enrolled; postern-connector enrol repeats that: %w", name, err)
 		}
 	}
@@ -186,27 +186,30 @@ func serviceSettings(f *pflag.FlagSet) (all []install.Setting) {
 	return all
 }
 
-func startCommand(s *settings) *cobra.Command {
-	return controlCommand(s, "start", "Start the installed service, or restart it with new settings", install.Host.Start,
-		"start starts the service; one that runs is stopped first, so that changed settings count.")
+// control is a command for the installed service.
+type control struct {
+	use, short, long string
+	do               func(host install.Host, ctx context.Context, name string) error
 }
 
-func stopCommand(s *settings) *cobra.Command {
-	return controlCommand(s, "stop", "Stop the installed service, after it has finished what is open", install.Host.Stop,
-		"stop has the service finish what is open, which may take up to ten minutes while something moves.")
-}
-
-func restartCommand(s *settings) *cobra.Command {
-	return controlCommand(s, "restart", "Let a new process take over without a gap", install.Host.HandOver,
-		`restart starts a new worker of the program that is installed now; when it works, the old one finishes what is open and ends. No
-request is lost. Settings of the service count from its next start: postern-connector start.`)
-}
-
-func controlCommand(s *settings, use, short string, do func(install.Host, context.Context, string) error, long string) *cobra.Command {
-	return &cobra.Command{
-		Use: use, Short: short, Long: long, Example: "  postern-connector " + use, Args: noToken,
-		RunE: func(cmd *cobra.Command, _ []string) error { return do(install.Host{}, cmd.Context(), s.serviceName()) },
+func controlCommands(s *settings) (all []*cobra.Command) {
+	for _, c := range []control{
+		{"start", "Start the installed service, or restart it with new settings",
+			"start starts the service; one that runs is stopped first, so that changed settings count.", install.Host.Start},
+		{"stop", "Stop the installed service, after it has finished what is open",
+			"stop has the service finish what is open, which may take up to ten minutes while something moves.", install.Host.Stop},
+		{"restart", "Let a new process take over without a gap",
+			`restart starts a new worker of the program that is installed now; when it works, the old one finishes what is open and ends. No
+request is lost. Settings of the service count from its next start: postern-connector start.`, install.Host.HandOver},
+	} {
+		all = append(all, &cobra.Command{
+			Use: c.use, Short: c.short, Long: c.long, Example: "  postern-connector " + c.use, Args: noToken,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return c.do(install.Host{}, cmd.Context(), s.serviceName())
+			},
+		})
 	}
+	return all
 }
 
 // enrolled tells whether the state directory holds a credential, whoever may read it.

@@ -116,7 +116,8 @@ Every flag can be given by an environment variable too: --log-level is POSTERN_C
 	s.proxyFlags.add(f)
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
-	root.AddCommand(installCommand(s), startCommand(s), stopCommand(s), restartCommand(s), runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), logsCommand(s), uninstallCommand(s), versionCommand(),
+	root.AddCommand(controlCommands(s)...)
+	root.AddCommand(installCommand(s), runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), logsCommand(s), uninstallCommand(s), versionCommand(),
 		serviceCommand(s), workerCommand(s), enrolHereCommand(s), deregisterCommand(s), proxyScriptCommand())
 	return root
 }

@@ -64,7 +64,10 @@ func print(out io.Writer, s connector.Status, output string) error {
 	row("Group", "%s", s.Group)
 	row("Service", "%s", s.Service)
 	row("Program", "%s, started %s", s.Program, ago(s.Started))
-	row("Certificate", "%s, valid until %s, renewed after %s", s.Certificate.Serial, day(s.Certificate.NotAfter), day(s.Certificate.RenewAfter))
+	row("Certificate", "%s", s.Certificate.State)
+	row("", "serial %s, SHA-256 %s", s.Certificate.Serial, s.Certificate.SHA256)
+	row("", "issued by %s on %s; renewed after %s, expires %s", s.Certificate.Issuer, day(s.Certificate.NotBefore), day(s.Certificate.RenewAfter), day(s.Certificate.NotAfter))
+	row("", "in %s", s.Certificate.File)
 	row("Configuration", "%s", configuration(s.Configuration))
 	if s.Rules.File != "" {
 		row("Local rules", "%d in %s", s.Rules.Rules, s.Rules.File)

@@ -24,6 +24,7 @@ import (
 
 	"postern/internal/connector/journal"
 	"postern/internal/credential"
+	"postern/internal/dial"
 	"postern/internal/disk"
 	"postern/internal/fault"
 	"postern/internal/tunnel"
@@ -43,6 +44,7 @@ type Config struct {
 	Limits     Limits                // the zero value works
 	Reload     <-chan os.Signal      // optional; reads the local rules again
 	Resolver   Resolver              // optional; net.DefaultResolver if nil
+	Backends   dial.One              // optional; connects to applications' checked addresses, plainly if nil
 	Registerer prometheus.Registerer // optional; where the metrics go
 	Now        func() time.Time      // optional; time.Now if nil
 	Journal    *journal.Journal      // optional; what Log goes through: where key events and transactions are kept
@@ -108,6 +110,7 @@ type Connector struct {
 	mu        sync.Mutex // guards the fields below
 	draining  bool
 	refused   string // why the service refuses to renew; empty: it does not
+	ended     bool   // it refuses because it does not know this connector any more
 	last      lastError
 	logged    time.Time       // when last was logged
 	diagnosis *wire.Diagnosis // the last that it made of its own accord
@@ -336,8 +339,12 @@ func (c *Connector) setDraining() {
 	c.draining = true
 }
 
-func (c *Connector) setRefused(why string) {
+// setRefused keeps why the service refuses to renew; nil: it does not.
+func (c *Connector) setRefused(why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refused = why
+	c.refused, c.ended = "", fault.Is(why, fault.KindGone)
+	if why != nil {
+		c.refused = why.Error()
+	}
 }

@@ -105,7 +105,7 @@ func (r *renewal) attempt(ctx context.Context) time.Time {
 	now := r.c.cfg.Now()
 	if err == nil {
 		r.failures, r.lost = 0, time.Time{}
-		r.c.setRefused("")
+		r.c.setRefused(nil)
 		if r.c.outdated() { // a gateway that has not heard of the exchange answered
 			return now.Add(jitter(renewCheck, 0.2))
 		}
@@ -120,7 +120,7 @@ func (r *renewal) attempt(ctx context.Context) time.Time {
 		r.lost = time.Time{}
 		return now.Add(jitter(r.pause(now), 0.3))
 	}
-	r.c.setRefused(err.Error())
+	r.c.setRefused(err)
 	if !fault.Is(err, fault.KindGone) {
 		r.lost = time.Time{} // it is disabled, perhaps: that can change
 		return now.Add(jitter(renewCheck, 0.2))

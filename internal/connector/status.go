@@ -3,11 +3,14 @@ package connector
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -74,9 +77,47 @@ type TargetStatus struct {
 
 // CertificateStatus is the certificate in force.
 type CertificateStatus struct {
+	State      string    `json:"state"` // one of the words below
 	Serial     string    `json:"serial"`
+	SHA256     string    `json:"sha256"` // of the whole certificate
+	Issuer     string    `json:"issuer"`
+	File       string    `json:"file"` // where key and certificate lie
+	NotBefore  time.Time `json:"notBefore"`
 	NotAfter   time.Time `json:"notAfter"`
 	RenewAfter time.Time `json:"renewAfter"`
+}
+
+// How a certificate is.
+const (
+	CertificateValid      = "valid"
+	CertificateOverdue    = "valid, but its renewal is overdue"
+	CertificateExpired    = "expired; it is renewed as soon as the service can be reached: nothing needs to be done here"
+	CertificateMustEnrol  = "of no use any more: the connector was deleted at the service. Enrol again: postern-connector enrol --again"
+	CertificateNotRenewed = "not renewed: the service refuses to"
+)
+
+// certificate says how the certificate in force is.
+func (c *Connector) certificate() CertificateStatus {
+	cred, now := c.identity().cred, c.cfg.Now()
+	c.mu.Lock()
+	refused, ended := c.refused, c.ended
+	c.mu.Unlock()
+	sum := sha256.Sum256(cred.Leaf.Raw)
+	s := CertificateStatus{
+		State: CertificateValid, Serial: cred.Serial, SHA256: hex.EncodeToString(sum[:]), Issuer: cred.Leaf.Issuer.String(),
+		File: filepath.Join(c.cfg.State, "credential.pem"), NotBefore: cred.Leaf.NotBefore, NotAfter: cred.Leaf.NotAfter, RenewAfter: cred.RenewAfter,
+	}
+	switch {
+	case ended:
+		s.State = CertificateMustEnrol
+	case refused != "":
+		s.State = CertificateNotRenewed
+	case !now.Before(s.NotAfter):
+		s.State = CertificateExpired
+	case now.After(s.RenewAfter.Add(s.NotAfter.Sub(s.RenewAfter) / 2)):
+		s.State = CertificateOverdue
+	}
+	return s
 }
 
 // RulesStatus is the local allow/deny file.
@@ -94,7 +135,7 @@ func (c *Connector) Status() Status {
 		State: StateOK, Connector: cred.Identity.ID, Service: cred.Connection.ServiceURL, Program: c.cfg.Host.Program, Started: c.started,
 		Streams: c.flows.count(), Tunnels: c.fleet.status(), Targets: []TargetStatus{},
 		Configuration: ConfigurationStatus{Applied: applied, Confirmed: confirmed},
-		Certificate:   CertificateStatus{cred.Serial, cred.Leaf.NotAfter, cred.RenewAfter},
+		Certificate:   c.certificate(),
 		Rules:         RulesStatus{File: c.cfg.Rules, Rules: c.local.rules().Len()},
 	}
 	if problem := c.local.problem.Load(); problem != nil {
@@ -148,10 +189,8 @@ func (c *Connector) complaints(s Status) (why []string) {
 	say(s.Configuration.Version == 0 && s.Configuration.Confirmed.IsZero(), "no configuration yet")
 	say(!s.Configuration.Confirmed.IsZero() && now.Sub(s.Configuration.Confirmed) > 2*(pollWait+pollSlack),
 		"the configuration was last confirmed %s ago", now.Sub(s.Configuration.Confirmed).Round(time.Second))
-	notAfter := id.cred.Leaf.NotAfter
-	say(!now.Before(notAfter), "the certificate has expired; it can still be renewed when the service is reachable")
-	overdue := id.cred.RenewAfter.Add(notAfter.Sub(id.cred.RenewAfter) / 2)
-	say(now.Before(notAfter) && now.After(overdue), "the certificate should have been renewed by now; it expires %s", notAfter.Format(time.RFC3339))
+	say(s.Certificate.State == CertificateExpired || s.Certificate.State == CertificateMustEnrol, "the certificate is %s", s.Certificate.State)
+	say(s.Certificate.State == CertificateOverdue, "the certificate should have been renewed by now; it expires %s", s.Certificate.NotAfter.Format(time.RFC3339))
 	say(s.Rules.Problem != "", "%s", s.Rules.Problem)
 	lost := c.cfg.Journal.Problem()
 	say(lost != "", "%s", lost)

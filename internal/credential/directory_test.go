@@ -78,6 +78,28 @@ func agent(path string, issuerPEM []byte, step string) error {
 	return lock.Unlock()
 }
 
+// agentInto enrols into a directory inside another one's, at the service of that one.
+func agentInto(path string, issuerPEM []byte, site string) error {
+	d, err := credential.Open(path)
+	if err != nil {
+		return err
+	}
+	key, err := d.Pending()
+	if err != nil {
+		return err
+	}
+	csr, err := credential.Request(key)
+	if err != nil {
+		return err
+	}
+	answer, err := answerOnce(filepath.Dir(site), issuerPEM, csr)
+	if err != nil {
+		return err
+	}
+	_, err = d.Accept(answer)
+	return err
+}
+
 // answerOnce is the service: for the same key it answers the same certificate.
 func answerOnce(dir string, issuerPEM, csr []byte) (wire.Credential, error) {
 	issuer, err := ca.ParseIssuer(issuerPEM)

@@ -150,6 +150,10 @@ func TestInstall(t *testing.T) {
 	p.signIn()
 	m.expectModes()
 	m.restartUnderLoad()
+	p.admin("connectors", "delete", "site", "--yes")
+	m.run("enrol", "--again", "--token-file", m.token("again"), "--name", "again")
+	m.awaitOK()
+	p.awaitActive()
 
 	m.run("install", "--instance", "two", "--token-file", m.token("two"), "--name", "two")
 	m.awaitOK("--instance", "two")
