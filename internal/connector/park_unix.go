@@ -5,6 +5,8 @@ package connector
 import (
 	"io"
 	"syscall"
+
+	"postern/internal/sock"
 )
 
 const canPark = true
@@ -41,7 +43,7 @@ func readWhenReady(raw syscall.RawConn) (buf *parkBuffer, n int, err error) {
 
 func readSocket(fd int, p []byte) (int, error) {
 	for {
-		n, err := syscall.Read(fd, p)
+		n, err := sock.Read(fd, p)
 		switch {
 		case err == syscall.EINTR:
 			continue

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"postern/internal/sock"
 	"postern/internal/tunnel"
 )
 
@@ -121,7 +122,7 @@ func (b *backend) reallyEnded(read int64) bool {
 
 func (b *backend) writer() io.Writer {
 	if b.watched == nil {
-		return b.tcp // which takes many chunks with one call
+		return sock.Wrap(b.tcp)
 	}
 	return b.Conn
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/internal/dial"
+	"postern/internal/sock"
 )
 
 // Coalesce wraps the connection under a TLS connection so that a Session over that TLS connection sends all records of a
@@ -20,7 +21,7 @@ import (
 //
 // Until the Session takes over, it writes straight through. Without it a Session works too, with one call per TLS record.
 func Coalesce(conn net.Conn) net.Conn {
-	c := &coalescer{Conn: conn}
+	c := &coalescer{Conn: sock.Wrap(conn), socket: conn}
 	if sc, ok := conn.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn()
 	}
@@ -46,7 +47,8 @@ var errHeld = errors.New("tunnel: too much is waiting to be written")
 // coalescer gathers writes while a session owns it.
 type coalescer struct {
 	net.Conn
-	raw syscall.RawConn // nil if the connection is not a socket
+	socket net.Conn        // what Conn was made of
+	raw    syscall.RawConn // nil if the connection is not a socket
 
 	pusher pusher // of whoever flushes
 
@@ -66,14 +68,14 @@ func (c *coalescer) own() {
 		dial.BoundUnsent(c.raw, maxUnsent)
 		dial.BoundUnacknowledged(c.raw, maxDark) // else the session's own limit of silence works alone
 	}
-	if socket, ok := c.Conn.(*net.TCPConn); ok {
+	if socket, ok := c.socket.(*net.TCPConn); ok {
 		// An error means that the connection is closed, which reading tells.
 		_ = socket.SetKeepAliveConfig(probes)
 	}
 }
 
 // NetConn returns the connection underneath.
-func (c *coalescer) NetConn() net.Conn { return c.Conn }
+func (c *coalescer) NetConn() net.Conn { return c.socket }
 
 func (c *coalescer) Write(p []byte) (int, error) {
 	c.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"postern/internal/sock"
 )
 
 const canPush = true
@@ -35,7 +37,7 @@ func (p *pusher) push(raw syscall.RawConn, b []byte) (n int, err error) {
 // once writes until the socket takes no more, and never asks to be called again.
 func (p *pusher) once(fd uintptr) bool {
 	for p.n < len(p.rest) {
-		m, err := syscall.Write(int(fd), p.rest[p.n:])
+		m, err := sock.Write(int(fd), p.rest[p.n:])
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -55,7 +57,7 @@ func readRaw(raw syscall.RawConn) (buf *copyBuffer, n int, err error) {
 	ctlErr := raw.Read(func(fd uintptr) bool {
 		buf = copyPool.Get().(*copyBuffer)
 		for {
-			n, err = syscall.Read(int(fd), buf.b)
+			n, err = sock.Read(int(fd), buf.b)
 			if err != syscall.EINTR {
 				break
 			}

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"postern/internal/sock"
 )
 
 // Read reads what the peer sent. It returns io.EOF only after the peer said that it finished; a stream that was cut
@@ -171,7 +173,7 @@ func writeChunks(w io.Writer, first *chunk) (int, error) {
 	for c := first; c != nil; c = c.next {
 		bufs = append(bufs, c.buf[c.r:c.w])
 	}
-	n, err := bufs.WriteTo(w)
+	n, err := sock.WriteBuffers(w, bufs)
 	return int(n), err
 }
 

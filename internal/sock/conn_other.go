@@ -1,0 +1,12 @@
+//go:build !unix
+
+package sock
+
+import (
+	"io"
+	"net"
+)
+
+func wrap(conn net.Conn) net.Conn { return conn }
+
+func unwrap(w io.Writer) io.Writer { return w }

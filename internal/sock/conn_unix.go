@@ -1,0 +1,121 @@
+//go:build unix
+
+package sock
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+)
+
+func wrap(conn net.Conn) net.Conn {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return conn
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return conn
+	}
+	c := &wrapped{Conn: conn, raw: raw}
+	c.in.try, c.out.try = c.read, c.write
+	return c
+}
+
+// wrapped is a connection with its socket.
+type wrapped struct {
+	net.Conn
+	raw     syscall.RawConn
+	in, out direction
+}
+
+// A direction is a call under way. It is kept, since a closure for each call would take memory.
+type direction struct {
+	try func(fd uintptr) bool // calls until the socket has nothing or takes no more
+
+	mu  sync.Mutex // held over a call, as package net does; guards the fields below
+	p   []byte
+	n   int
+	err error
+}
+
+func unwrap(w io.Writer) io.Writer {
+	if c, ok := w.(*wrapped); ok {
+		return c.Conn
+	}
+	return w
+}
+
+// NetConn gives the connection underneath.
+func (c *wrapped) NetConn() net.Conn { return c.Conn }
+
+// SyscallConn gives the socket.
+func (c *wrapped) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
+
+func (c *wrapped) read(fd uintptr) bool {
+	d := &c.in
+	for {
+		if d.n, d.err = Read(int(fd), d.p); d.err != syscall.EINTR {
+			return d.err != syscall.EAGAIN
+		}
+	}
+}
+
+func (c *wrapped) write(fd uintptr) bool {
+	d := &c.out
+	for d.n < len(d.p) {
+		n, err := Write(int(fd), d.p[d.n:])
+		switch err {
+		case nil:
+			d.n += n
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return false
+		default:
+			d.err = err
+			return true
+		}
+	}
+	return true
+}
+
+func (c *wrapped) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return c.Conn.Read(p)
+	}
+	d := &c.in
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.p, d.n, d.err = p, 0, nil
+	err := c.raw.Read(d.try)
+	d.p = nil
+	switch {
+	case err != nil: // it was closed, or its deadline passed
+		return 0, err
+	case d.err != nil:
+		return 0, c.failed("read", d.err)
+	case d.n == 0:
+		return 0, io.EOF
+	}
+	return d.n, nil
+}
+
+func (c *wrapped) Write(p []byte) (int, error) {
+	d := &c.out
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.p, d.n, d.err = p, 0, nil
+	err := c.raw.Write(d.try)
+	d.p = nil
+	if err == nil && d.err != nil {
+		err = c.failed("write", d.err)
+	}
+	return d.n, err
+}
+
+// failed gives an error as package net does.
+func (c *wrapped) failed(op string, err error) error {
+	return &net.OpError{Op: op, Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
+}

@@ -1,0 +1,21 @@
+// Package sock reads and writes the sockets of the data path.
+//
+// Package net tells Go's scheduler of each call, since a call may block. One of a socket that does not block never does, but on a
+// busy machine it lasts long enough (loopback carries a packet to its receiver within the sender's call) for the scheduler to give
+// the processor to another thread, and to wake up every 20 µs to look. Measured for requests of 1 KiB on two cores, gateway and
+// connector need 10 to 20 % less CPU without that.
+package sock
+
+import (
+	"io"
+	"net"
+)
+
+// Wrap gives the connection with reads and writes that the scheduler is not told of, if it is a socket and that can be had, or the
+// connection itself. Deadlines, closing and errors are those of the connection.
+func Wrap(conn net.Conn) net.Conn { return wrap(conn) }
+
+// WriteBuffers writes buffers one after the other: with one call, if w is a socket or what Wrap made of one.
+func WriteBuffers(w io.Writer, buffers net.Buffers) (int64, error) {
+	return buffers.WriteTo(unwrap(w))
+}
