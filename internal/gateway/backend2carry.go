@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -105,10 +104,7 @@ func (x *exchange) attempt2(p *pool2, l *link, r route) (c *carriage2, kept bool
 
 // open2 sends the head. Its target is, byte for byte, the one that was received under the application's external path.
 func (x *exchange) open2(p *pool2, r route) (s *h2.Stream, kept bool, err error) {
-	from := origin{client: x.client, authority: r.authority, reference: x.id}
-	if r.external.Port != 443 {
-		from.port = strconv.Itoa(int(r.external.Port))
-	}
+	from := origin{client: x.client, authority: r.authority, port: r.port, reference: x.id}
 	h := newHead()
 	defer h.release()
 	h.request(x.fields, from)

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -229,10 +228,7 @@ func (x *exchange) repeatable() bool {
 // under the application's external path.
 func (c *carriage) sendHead(r route) {
 	x, out := c.x, c.backend.out
-	from := origin{client: x.client, authority: r.authority, reference: x.id}
-	if r.external.Port != 443 {
-		from.port = strconv.Itoa(int(r.external.Port))
-	}
+	from := origin{client: x.client, authority: r.authority, port: r.port, reference: x.id}
 	h := newHead()
 	defer h.release()
 	h.request(x.fields, from)

@@ -35,6 +35,7 @@ type front1 struct {
 	small   func() bool
 	tail    func() field.Fields
 
+	text  []byte // for what is made of a request
 	asked []byte // the authority of the last request
 	name  string // the same as text
 
@@ -114,7 +115,7 @@ func (f *front1) refuse(err error) {
 		why.status = wrong.Status
 	}
 	f.e.g.metrics.usage.arrived.Inc()
-	f.head.Fields, f.head.Length, f.head.Close = nil, 0, true // nothing of it can be relied upon
+	f.head.Fields, f.head.Path, f.head.Length, f.head.Close = nil, nil, 0, true // nothing of it can be relied upon
 	f.e.turnAway(f.makeExchange(methodText(f.head.Method)), "", why)
 }
 
@@ -125,7 +126,6 @@ func (f *front1) exchange() (more bool) {
 		f.name = string(f.asked)
 	}
 	x := f.makeExchange(methodText(f.head.Method))
-	x.target = string(f.head.Path)
 	defer func() {
 		if p := recover(); p != nil {
 			f.e.g.log.Error("a request broke the gateway", "reference", x.id, "panic", p, "stack", string(debug.Stack()))
@@ -155,8 +155,11 @@ func (f *front1) makeExchange(method string) *exchange {
 	x := &exchange{
 		request: request{method: method, fields: f.head.Fields, length: f.head.Length, trailer: f.tail, halt: f.halting,
 			protocol: "HTTP/1.1", client: f.conn.client, peer: f.conn.peer},
-		id: web.NewRequestID(), conn: f.conn, started: time.Now(), base: f.ctx,
+		conn: f.conn, started: time.Now(), base: f.ctx,
 	}
+	f.text = append(web.AppendRequestID(f.text[:0]), f.head.Path...)
+	text := string(f.text) // one for both
+	x.id, x.target = text[:len(text)-len(f.head.Path)], text[len(text)-len(f.head.Path):]
 	if f.head.Minor == 0 {
 		x.protocol = "HTTP/1.0"
 	}

@@ -50,7 +50,7 @@ func (g *Gateway) signIn(x *exchange, d *denial) error {
 		back = x.app.external.Path
 	}
 	portal, err := g.cfg.SignIns.Begin(access.SignInRequest{
-		Application: x.app.ID, Host: x.app.external.Authority(), Return: back, Binding: bindingHash(binding),
+		Application: x.app.ID, Host: x.app.authority, Return: back, Binding: bindingHash(binding),
 	})
 	if err != nil {
 		return &failure{status: http.StatusServiceUnavailable, reason: "sign-in-unavailable", hop: hopService, title: "You cannot sign in at the moment",
@@ -103,7 +103,7 @@ func (g *Gateway) callback(x *exchange, v *view, t target) error {
 	}
 	x.record.Application = string(app.ID)
 	session, back, err := g.cfg.SignIns.Swap(x.context(), access.CodeShown{
-		Code: code, Application: app.ID, Host: app.external.Authority(), Binding: bindingHash(binding),
+		Code: code, Application: app.ID, Host: app.authority, Binding: bindingHash(binding),
 		Address: x.clientAddress(), UserAgent: x.userAgent(), Request: x.id,
 	})
 	if err != nil && isAway(err) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"postern/internal/access"
@@ -31,6 +32,7 @@ type published struct {
 	shared   bool // other applications are published at the same host
 
 	authority, internalAuthority string // of both, as they are written
+	port                         string // of the external one, if it is not that of https
 }
 
 func newView(snap *access.Snapshot) *view {
@@ -38,6 +40,9 @@ func newView(snap *access.Snapshot) *view {
 	for _, app := range snap.Applications {
 		p := &published{Application: app, external: app.External(), internal: app.Internal()}
 		p.authority, p.internalAuthority = p.external.Authority(), p.internal.Authority()
+		if p.external.Port != 443 {
+			p.port = strconv.Itoa(int(p.external.Port))
+		}
 		if other, ok := v.hosts[p.external.Host]; ok {
 			p.shared, other.shared = true, true
 		} else {

@@ -45,7 +45,7 @@ func (x *exchange) sessionKey() sessionKey {
 	if x.credential {
 		kind = "credential\n"
 	}
-	return keyOf(x.app.ID, x.app.external.Authority(), kind, x.secret)
+	return keyOf(x.app.ID, x.app.authority, kind, x.secret)
 }
 
 // sessionCache remembers who a cookie stood for, for a moment while the control plane is there and
@@ -97,7 +97,7 @@ func (c *sessionCache) look(asking func() context.Context, x *exchange, anew boo
 
 // ask looks up whose cookie or credential it is.
 func (c *sessionCache) ask(ctx context.Context, x *exchange) (who access.Principal, until time.Time, err error) {
-	host := x.app.external.Authority()
+	host := x.app.authority
 	if !x.credential {
 		who, err = c.source.Session(ctx, x.app.ID, host, x.secret)
 		return who, until, err
@@ -109,7 +109,7 @@ func (c *sessionCache) ask(ctx context.Context, x *exchange) (who access.Princip
 // shown gives what the client shows at an application, and who that is as far as it is known.
 func (x *exchange) shown(app *published, secret string) access.Credential {
 	return access.Credential{
-		Application: app.ID, Host: app.external.Authority(), Secret: secret, At: x.record.Time,
+		Application: app.ID, Host: app.authority, Secret: secret, At: x.record.Time,
 		Address: x.clientAddress(), UserAgent: x.userAgent(), Request: x.id,
 	}
 }

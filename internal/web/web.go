@@ -114,11 +114,15 @@ type requestIDKey struct{}
 // NewRequestID makes a reference id: short enough to be read out on the telephone, random enough
 // to be unique in any log (80 bits).
 func NewRequestID() string {
+	var text [16]byte
+	return string(AppendRequestID(text[:0]))
+}
+
+// AppendRequestID appends a new reference id, 16 letters and digits.
+func AppendRequestID(to []byte) []byte {
 	var raw [10]byte
 	rand.Read(raw[:]) // never fails
-	var text [16]byte
-	requestIDs.Encode(text[:], raw[:])
-	return string(text[:])
+	return requestIDs.AppendEncode(to, raw[:])
 }
 
 var requestIDs = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
