@@ -67,8 +67,13 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	return cmd
 }
 
+// leastHeap is up to how many bytes the heap may grow before it is worth to look for garbage: a small service on a small machine
+// has a third of it in use. Measured with many small requests, 3 to 6 % of all processor time.
+const leastHeap = 64 << 20
+
 // serve runs the service until ctx ends. The set-up link goes to out, not into the log.
 func serve(ctx context.Context, cfg service.Config, out io.Writer) error {
+	daemon.LeaveGarbage(leastHeap)
 	inherited, err := daemon.Inherit()
 	if err != nil {
 		return err
