@@ -16,7 +16,7 @@ run: build ## build and run a complete demo on loopback; needs no root
 
 .PHONY: build
 build: ## build all programs into bin/
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
+	@CGO_ENABLED=0 go build -trimpath -pgo=scripts/build.pgo -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: test
 test: ## run every test at small size; installs what the tests need
@@ -33,6 +33,10 @@ check: ## format, vet, staticcheck, import rules, generated files, cross-compila
 .PHONY: bench
 bench: ## run the benchmarks interleaved and print ratios
 	@scripts/bench.sh
+
+.PHONY: profile
+profile: ## profile the benchmark anew, for what build optimises (scripts/build.pgo)
+	@scripts/profile.sh
 
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (10s)

@@ -5,7 +5,6 @@ package bench
 import (
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -31,11 +30,7 @@ func startPair(b *testing.B) []Side {
 	startNginx(b) // its second hop's backend is what is published
 	database := pg.Start(b)
 	dir, second := b.TempDir(), b.TempDir()
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "postern/cmd/...")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("build the programs: %v: %s", err, out)
-	}
+	buildPrograms(b, dir)
 	if err := os.Symlink(filepath.Join(dir, "postern"), filepath.Join(second, "postern")); err != nil {
 		b.Fatal(err)
 	}

@@ -112,11 +112,7 @@ type subject struct {
 func startPostern(b *testing.B) subject {
 	b.Helper()
 	dir := b.TempDir()
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "postern/cmd/...")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("build the programs: %v: %s", err, out)
-	}
+	buildPrograms(b, dir)
 	port := freePort(b)
 	metrics := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))
 	system := posterntest.Attach(b, dir, port)
@@ -130,6 +126,16 @@ func startPostern(b *testing.B) subject {
 	system.Assign(system.Publish("bench", Backend+"/"), system.User("ada"))
 	return subject{Side: Side{Name: "postern", URL: system.URL("bench", "/1k"), Address: address, PIDs: []int{served, connected},
 		Headers: []string{"cookie: " + signIn(b, system)}}, system: system, metrics: "http://" + metrics + "/metrics"}
+}
+
+// buildPrograms builds them as `make build` does.
+func buildPrograms(b *testing.B, dir string) {
+	b.Helper()
+	build := exec.Command("go", "build", "-pgo=../../scripts/build.pgo", "-o", dir+string(filepath.Separator), "postern/cmd/...")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("build the programs: %v: %s", err, out)
+	}
 }
 
 // startProgram starts one of our programs, writing to files in dir, and gives its process's id.
