@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postern/internal/dial"
 	"postern/internal/fault"
 	"postern/internal/uplink"
 	"postern/internal/uplink/pac"
@@ -22,6 +23,9 @@ type proxyFlags struct {
 	keytab    string
 	principal string
 	cache     string
+
+	backend       string
+	backendDirect string
 }
 
 func (p *proxyFlags) add(f *pflag.FlagSet) {
@@ -30,12 +34,17 @@ func (p *proxyFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&p.keytab, "proxy-keytab", "", "`file` with a Kerberos key, for proxies that want Negotiate")
 	f.StringVar(&p.principal, "proxy-principal", "", "`NAME@REALM` whose key in --proxy-keytab is used (default the first)")
 	f.StringVar(&p.cache, "proxy-credentials-cache", "", "`file` of Kerberos credentials that somebody else keeps fresh, instead of --proxy-keytab")
+	f.StringVar(&p.backend, "backend-proxy", "", "`URL` of a proxy before applications (http, socks5; default direct)")
+	f.StringVar(&p.backendDirect, "backend-no-proxy", "", "`networks` that are connected to directly in spite of --backend-proxy, such as 10.0.0.0/8")
 }
 
 // check refuses a password as an argument, which every user of the machine can read; the environment can not.
 func (p *proxyFlags) check() error {
 	if _, rest, ok := strings.Cut(p.proxy, "@"); ok && rest != "" {
 		return fault.Invalid("--proxy", "must not carry a password, which every user of this machine could read: set POSTERN_CONNECTOR_PROXY instead, or --proxy-user-file")
+	}
+	if _, rest, ok := strings.Cut(p.backend, "@"); ok && rest != "" {
+		return fault.Invalid("--backend-proxy", "must not carry a password, which every user of this machine could read: set POSTERN_CONNECTOR_BACKEND_PROXY instead")
 	}
 	return nil
 }
@@ -53,6 +62,9 @@ func (p *proxyFlags) dialer() (*uplink.Dialer, error) {
 	}
 	return uplink.New(cfg)
 }
+
+// backends gives how to connect to applications; nil: directly.
+func (p *proxyFlags) backends() (dial.One, error) { return uplink.Backends(p.backend, p.backendDirect) }
 
 // self gives this program, for a process of its own.
 func self() string {

@@ -169,8 +169,12 @@ func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.L
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
+	backends, err := r.backends()
+	if err != nil {
+		return fmt.Errorf("--%w", err)
+	}
 	cfg := connector.Config{
-		State: r.state, Rules: r.rules, Dialer: dialer, Host: host(), Log: log, Gateways: r.gateways, Reload: reload,
+		State: r.state, Rules: r.rules, Dialer: dialer, Backends: backends, Host: host(), Log: log, Gateways: r.gateways, Reload: reload,
 		Supervised: r.tie != nil, Journal: kept,
 	}
 	listener, registry, err := r.listenMetrics(ctx, log)

@@ -16,7 +16,10 @@ import (
 	"syscall"
 	"time"
 
+	"postern/internal/dial"
+	"postern/internal/fault"
 	"postern/internal/match"
+	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -29,8 +32,6 @@ const (
 	resolveTimeout   = 5 * time.Second
 	connectTimeout   = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
-	attemptDelay     = 250 * time.Millisecond // before the next address is tried beside the last (RFC 8305, section 5)
-	maxAddresses     = 16                     // of one name that are tried
 )
 
 // backend is an open connection to a target.
@@ -58,13 +59,15 @@ func (c *Connector) dialTarget(ctx context.Context, t *target) (*backend, *wire.
 		return nil, refusal
 	}
 	started = time.Now()
-	tcp, err := dialAny(ctx, addrs, t.Port)
+	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
+	tcp, to, err := dial.Any(connecting, addrs, t.Port, c.cfg.Backends)
+	cancel()
 	b.opened.Connect = time.Since(started)
 	if err != nil {
 		return nil, connectRefusal(t, err)
 	}
 	b.Conn, b.tcp = tcp, tcp
-	b.opened.Address = tcp.RemoteAddr().String()
+	b.opened.Address = to.String()
 	if t.tls == nil {
 		return b, nil
 	}
@@ -132,86 +135,20 @@ func resolveRefusal(t *target, err error) *wire.Refusal {
 	return refuse(wire.PhaseResolve, "resolve-failed", "the connector's DNS could not look up %s: %s", t.Host, err)
 }
 
-// dialAny connects to the first address that answers ("happy eyeballs", RFC 8305): the next one starts when the last
-// failed or has been silent for a while.
-func dialAny(ctx context.Context, addrs []netip.Addr, port uint16) (*net.TCPConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	addrs = interleave(addrs)
-	if len(addrs) == 1 {
-		return dialOne(ctx, netip.AddrPortFrom(addrs[0], port))
-	}
-	type result struct {
-		conn *net.TCPConn
-		err  error
-	}
-	results := make(chan result)
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	var first error
-	var won *net.TCPConn
-	for next, running := 0, 0; next < len(addrs) && won == nil || running > 0; {
-		start := pause.C
-		if next == len(addrs) || won != nil {
-			start = nil
-		}
-		select {
-		case <-start:
-			addr := netip.AddrPortFrom(addrs[next], port)
-			next, running = next+1, running+1
-			go func() { // ends with the dial; this loop receives every result
-				conn, err := dialOne(ctx, addr)
-				results <- result{conn, err}
-			}()
-			pause.Reset(attemptDelay)
-		case r := <-results:
-			running--
-			switch {
-			case r.err != nil:
-				first = errors.Join(first, r.err)
-				pause.Reset(0)
-			case won == nil:
-				won = r.conn
-				cancel()
-			default:
-				_ = r.conn.Close() // two answered at once: one is enough
-			}
-		}
-	}
-	if won != nil {
-		return won, nil
-	}
-	return nil, first
-}
-
-// interleave orders addresses so that the families take turns, beginning with the family that the resolver put first.
-func interleave(addrs []netip.Addr) []netip.Addr {
-	var first, second, mixed []netip.Addr
-	for _, a := range addrs {
-		if a.Is4() == addrs[0].Is4() {
-			first = append(first, a)
-		} else {
-			second = append(second, a)
-		}
-	}
-	for i := range max(len(first), len(second)) {
-		mixed = append(append(mixed, first[min(i, len(first)):min(i+1, len(first))]...), second[min(i, len(second)):min(i+1, len(second))]...)
-	}
-	return mixed[:min(len(mixed), maxAddresses)]
-}
-
-func dialOne(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr.String())
-	if err != nil {
-		return nil, err
-	}
-	return conn.(*net.TCPConn), nil
+// dialOne connects to one address plainly.
+func dialOne(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	conn, _, err := dial.Any(ctx, []netip.Addr{to.Addr()}, to.Port(), nil)
+	return conn, err
 }
 
 func connectRefusal(t *target, err error) *wire.Refusal {
 	to := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
+	proxied, byProxy := errors.AsType[*uplink.Error](err)
 	switch {
+	case byProxy:
+		r := refuse(wire.PhaseConnect, "backend-proxy-failed", "the connector cannot connect to %s by its proxy for applications: %s", to, proxied)
+		r.Timeout = fault.Is(err, fault.KindTimeout)
+		return r
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return refuse(wire.PhaseConnect, "connection-refused", "%s refuses connections: is the application running there?", to)
 	case isTimeout(err):
@@ -220,8 +157,10 @@ func connectRefusal(t *target, err error) *wire.Refusal {
 		return r
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return refuse(wire.PhaseConnect, "no-route", "the connector has no route to %s", to)
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return refuse(wire.PhaseLimit, "out-of-files", "the connector's machine has no file or port left to connect to %s", to)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return refuse(wire.PhaseLimit, "out-of-files", "the connector's machine has no file left to connect to %s", to)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return refuse(wire.PhaseLimit, "out-of-ports", "the connector's machine has no port of its own left to connect to %s from", to)
 	}
 	return refuse(wire.PhaseConnect, "connect-failed", "the connector cannot connect to %s: %s", to, err)
 }

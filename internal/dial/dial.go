@@ -1,32 +1,54 @@
 // Package dial connects to TCP addresses as browsers do: names under localhost are this machine,
-// whatever the resolver says or does not know (RFC 6761, section 6.3). It also bounds what the kernel keeps for a connection.
+// whatever the resolver says or does not know (RFC 6761, section 6.3), and of a name's addresses, old and new ones in turn, the
+// first that answers is taken. It also bounds what the kernel keeps for a connection.
 package dial
 
 import (
 	"context"
-	"errors"
 	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
 
+// timeout bounds every dial.
+const timeout = 30 * time.Second
+
 // Context dials with the timeout of ctx, at most 30 seconds. Its signature is that of
 // net.Dialer.DialContext, for use in transports.
 func Context(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 30 * time.Second}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || !IsLocalhost(host) {
+	number, numeric := strconv.ParseUint(port, 10, 16)
+	_, literal := netip.ParseAddr(host)
+	if err != nil || numeric != nil || literal == nil || network != "tcp" {
+		var dialer net.Dialer
 		return dialer.DialContext(ctx, network, address)
 	}
-	conn, err := dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-	if err == nil {
-		return conn, nil
+	addrs := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	if !IsLocalhost(host) {
+		if addrs, err = lookup(ctx, host); err != nil {
+			return nil, err
+		}
 	}
-	conn, err6 := dialer.DialContext(ctx, network, net.JoinHostPort("::1", port))
-	if err6 == nil {
-		return conn, nil
+	conn, _, err := Any(ctx, addrs, uint16(number), nil)
+	if err != nil {
+		return nil, err // not a nil *net.TCPConn in an interface
 	}
-	return nil, errors.Join(err, err6)
+	return conn, nil
+}
+
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, nil
 }
 
 // IsLocalhost reports whether the host is localhost or a name under it.

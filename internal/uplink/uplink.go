@@ -156,6 +156,10 @@ func isTimeout(ctx context.Context, err error) bool {
 // rootCause gives the innermost error's words, without the addresses that we name ourselves.
 func rootCause(err error) string {
 	for {
+		if several, ok := err.(interface{ Unwrap() []error }); ok && len(several.Unwrap()) > 0 {
+			err = several.Unwrap()[0]
+			continue
+		}
 		inner := errors.Unwrap(err)
 		if inner == nil {
 			return err.Error()
