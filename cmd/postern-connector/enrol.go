@@ -17,16 +17,21 @@ import (
 func enrolCommand(s *settings) *cobra.Command {
 	var tokenFile string
 	var e enrolment
+	var by signIn
 	cmd := &cobra.Command{
 		Use:     "enrol",
 		Aliases: []string{"enroll"},
-		Short:   "Register this machine with a service, by a one-time token",
+		Short:   "Register this machine with a service, by a one-time token or an administrator's sign-in",
 		Long: `enrol makes a key on this machine and has the service certify it. The token comes from a file or from standard
 input, never as an argument, which every user of the machine could read.
+
+With --admin-url an administrator signs in instead: a code is shown, which is typed in a browser on any device. The machine is enrolled in
+the administrator's name, who needs the right to make tokens; the sign-in ends with it. It goes out by HTTPS_PROXY, if that is set.
 
 --again makes another connector of a machine that is enrolled, when it was deleted at the service for instance: nothing is installed
 anew, the credential it has stays until there is the new one, and the service is told that the old connector is no more.`,
 		Example: `  postern-connector enrol --token-file token.txt
+  postern-connector enrol --admin-url https://admin.access.example.com
   postern-connector enrol --again --token-file token.txt
   postern-connector enrol --token-file - < token.txt`,
 		Args: noToken,
@@ -34,14 +39,7 @@ anew, the credential it has stays until there is the new one, and the service is
 			if err := s.stateRequired(); err != nil {
 				return err
 			}
-			if tokenFile == "" {
-				return fault.Invalid("--token-file", "is required: a file with the token, or - for standard input")
-			}
-			log, err := s.log(cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			token, err := readToken(tokenFile, cmd.InOrStdin(), log)
+			token, err := s.oneToken(cmd, tokenFile, &by, e.name)
 			if err != nil {
 				return err
 			}
@@ -54,7 +52,28 @@ anew, the credential it has stays until there is the new one, and the service is
 	}
 	tokenFlag(cmd.Flags(), &tokenFile)
 	e.add(cmd.Flags())
+	by.add(cmd.Flags())
 	return cmd
+}
+
+// oneToken reads the token, or has an administrator sign in for one.
+func (s *settings) oneToken(cmd *cobra.Command, file string, by *signIn, name string) (token wire.EnrolmentToken, err error) {
+	switch {
+	case file != "" && by.adminURL != "":
+		return token, fault.Invalid("--token-file", "and --admin-url are two ways to enrol: give one")
+	case by.adminURL != "":
+		if name == "" {
+			name = host().MachineName
+		}
+		return by.token(cmd, name)
+	case file == "":
+		return token, fault.Invalid("--token-file", "is required: a file with the token, or - for standard input; or --admin-url, where an administrator signs in")
+	}
+	log, err := s.log(cmd.ErrOrStderr())
+	if err != nil {
+		return token, err
+	}
+	return readToken(file, cmd.InOrStdin(), log)
 }
 
 // enrolment says how to enrol, beside the token.

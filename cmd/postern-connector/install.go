@@ -45,6 +45,7 @@ func (s *settings) useServiceSettings(f *pflag.FlagSet) {
 func installCommand(s *settings) *cobra.Command {
 	flags := &runFlags{settings: s}
 	var idle bool
+	var by signIn
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Install the connector as a service of this machine, enrol it and start it",
@@ -60,28 +61,26 @@ by postern-connector enrol.
 commands take it, too.`,
 		Example: `  postern-connector install --token-file token.txt
   postern-connector install --token-file - --rules /etc/postern-connector/rules < token.txt
+  postern-connector install --admin-url https://admin.access.example.com
   postern-connector install --instance lab --token-file lab.txt
   postern-connector install --no-start`,
 		Args: noToken,
-		RunE: func(cmd *cobra.Command, _ []string) error { return flags.install(cmd, !idle) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.install(cmd, &by, !idle) },
 	}
 	flags.add(cmd.Flags())
+	by.add(cmd.Flags())
 	cmd.Flags().BoolVar(&idle, "no-start", false, "do not enrol and start now: for images")
 	return cmd
 }
 
-func (r *runFlags) install(cmd *cobra.Command, start bool) error {
+func (r *runFlags) install(cmd *cobra.Command, by *signIn, start bool) error {
 	host := install.Host{}
 	if err := errors.Join(host.Check(start), r.checkInstall(cmd.Flags())); err != nil {
 		return err
 	}
-	log, err := r.log(cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
 	var token *wire.EnrolmentToken
-	if r.tokenFile != "" { // read before anything is changed
-		t, err := readToken(r.tokenFile, cmd.InOrStdin(), log)
+	if r.tokenFile != "" || by.adminURL != "" { // before anything is changed
+		t, err := r.oneToken(cmd, r.tokenFile, by, r.name)
 		if err != nil {
 			return err
 		}
@@ -177,7 +176,7 @@ func (r *runFlags) enrolAndStart(cmd *cobra.Command, host install.Host, token *w
 // serviceSettings gives the flags that were set, by argument or environment, as settings of the service.
 func serviceSettings(f *pflag.FlagSet) (all []install.Setting) {
 	f.VisitAll(func(flag *pflag.Flag) {
-		own := []string{"state", "token-file", "instance", "no-start", "help"}
+		own := append((&signIn{}).ownFlags(), "state", "token-file", "instance", "no-start", "help", "again")
 		if flag.Changed && !slices.Contains(own, flag.Name) {
 			name := "POSTERN_CONNECTOR_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
 			all = append(all, install.Setting{Name: name, Value: flag.Value.String()})
