@@ -117,7 +117,7 @@ Every flag can be given by an environment variable too: --log-level is POSTERN_C
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	root.AddCommand(controlCommands(s)...)
-	root.AddCommand(installCommand(s), runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), logsCommand(s), uninstallCommand(s), versionCommand(),
+	root.AddCommand(installCommand(s), runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), logsCommand(s), benchCommand(s), uninstallCommand(s), versionCommand(),
 		serviceCommand(s), workerCommand(s), enrolHereCommand(s), deregisterCommand(s), proxyScriptCommand())
 	return root
 }

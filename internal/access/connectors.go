@@ -35,6 +35,7 @@ type Connector struct {
 
 	SessionLogUntil time.Time // until when it keeps a log of every transaction; zero: it does not
 	DebugLogUntil   time.Time // until when it says all that it can say; zero: it does not
+	BenchUntil      time.Time // until when it may load a gateway to measure what it can carry; zero: it may not
 }
 
 // HostFacts is what a connector tells of its machine when it enrols and when it reports.
@@ -107,10 +108,10 @@ func (g *ConnectorGroup) Validate() error {
 // MaxPriority is the highest number that a connector's place in its group may have.
 const MaxPriority = 100
 
-// MaxConnectorLog is how long a connector may keep its Session log or debug messages at most: nobody shall forget about them.
+// MaxConnectorLog is how long a connector may keep its Session log or debug messages, or measure, at most: nobody shall forget about them.
 const MaxConnectorLog = 24 * time.Hour
 
-// ValidateLogs says what is wrong with the times until when the connector is to log. Those that are as before are not looked at.
+// ValidateLogs says what is wrong with the times until when the connector is to log or may measure. Those that are as before are not looked at.
 func (c *Connector) ValidateLogs(before *Connector, now time.Time) error {
 	var p fault.Problems
 	check := func(name string, until, before time.Time) {
@@ -120,6 +121,7 @@ func (c *Connector) ValidateLogs(before *Connector, now time.Time) error {
 	}
 	check("sessionLogUntil", c.SessionLogUntil, before.SessionLogUntil)
 	check("debugLogUntil", c.DebugLogUntil, before.DebugLogUntil)
+	check("benchUntil", c.BenchUntil, before.BenchUntil)
 	return p.Err()
 }
 

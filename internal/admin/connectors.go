@@ -68,7 +68,7 @@ func later(a, b time.Time) time.Time {
 
 func inputConnector(k access.Connector) api.ConnectorInput {
 	return api.ConnectorInput{Name: k.Name, ConnectorGroup: string(k.GroupID), Priority: k.Priority, Draining: k.Draining, Disabled: k.Disabled,
-		SessionLogUntil: k.SessionLogUntil, DebugLogUntil: k.DebugLogUntil}
+		SessionLogUntil: k.SessionLogUntil, DebugLogUntil: k.DebugLogUntil, BenchUntil: k.BenchUntil}
 }
 
 func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput, api.Connector] {
@@ -77,7 +77,7 @@ func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput,
 		apply: func(k *access.Connector, in api.ConnectorInput) error {
 			k.Name, k.GroupID, k.Priority = in.Name, access.ID(in.ConnectorGroup), in.Priority
 			k.Draining, k.Disabled = in.Draining, in.Disabled
-			k.SessionLogUntil, k.DebugLogUntil = in.SessionLogUntil.UTC(), in.DebugLogUntil.UTC()
+			k.SessionLogUntil, k.DebugLogUntil, k.BenchUntil = in.SessionLogUntil.UTC(), in.DebugLogUntil.UTC(), in.BenchUntil.UTC()
 			return nil
 		},
 		write: h.cfg.Control.UpdateConnector, show: h.showConnector,

@@ -44,10 +44,12 @@ type Config struct {
 	Enrolments     Enrolments
 	Configurations Configurations
 	Log            *slog.Logger
-	Program        string           // optional; the service's version, which only proven peers are told
-	Now            func() time.Time // optional; time.Now if nil
-	Rate           float64          // optional; requests a second and network (IPv4 address or IPv6 /64), 10 if zero
-	Burst          int              // optional; requests at once, 100 if zero: a site behind one address enrols in one go
+	Program        string // optional; the service's version, which only proven peers are told
+	// Bench loads a connector that measures what it can carry, if it may; optional.
+	Bench func(ctx context.Context, connector access.ID, ask wire.AskBench) (wire.BenchResult, error)
+	Now   func() time.Time // optional; time.Now if nil
+	Rate  float64          // optional; requests a second and network (IPv4 address or IPv6 /64), 10 if zero
+	Burst int              // optional; requests at once, 100 if zero: a site behind one address enrols in one go
 }
 
 // API answers agents.

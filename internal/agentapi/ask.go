@@ -36,6 +36,9 @@ func (a *API) Ask(ctx context.Context, peer wire.Identity, question string, body
 	if question == wire.QuestionMeasure {
 		return ask(body, a.measure)
 	}
+	if question == wire.QuestionBench && a.cfg.Bench != nil {
+		return ask(body, func(q wire.AskBench) (wire.BenchResult, error) { return a.cfg.Bench(ctx, connector, q) })
+	}
 	return nil, fault.NotFound("this service does not know the question %.40q", question)
 }
 

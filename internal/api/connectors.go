@@ -23,6 +23,7 @@ type ConnectorInput struct {
 	// The times are at most 24 hours ahead, so that nobody forgets about them.
 	SessionLogUntil Time `json:"sessionLogUntil,omitzero" doc:"Until when it keeps a log of every transaction: at most 24 hours ahead. Left out: it does not."`
 	DebugLogUntil   Time `json:"debugLogUntil,omitzero" doc:"Until when its log has debug messages: at most 24 hours ahead. Left out: it has not."`
+	BenchUntil      Time `json:"benchUntil,omitzero" doc:"Until when it may load a gateway to measure what it can carry: at most 24 hours ahead. Left out: it may not."`
 	Disabled        bool `json:"disabled" required:"false" doc:"It carries no traffic: its tunnels are cut at once."`
 }
 

@@ -98,6 +98,7 @@ func connectors() noun[api.Connector] {
 			{"disabled", "disabled", "it carries no traffic; its tunnels are cut", truth, "update"},
 			{"session-log", "sessionLogUntil", "until when it keeps a log of every transaction: a time, or from now on as in 2h, at most 24h; never: not any more", ending, "update"},
 			{"debug-log", "debugLogUntil", "until when its log has debug messages, as --session-log", ending, "update"},
+			{"bench", "benchUntil", "until when it may load a gateway to measure what it can carry (postern-connector bench), as --session-log", ending, "update"},
 		},
 		hidden: url.Values{"archived": {"any"}},
 		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, draining, inactive, disabled or archived", text},

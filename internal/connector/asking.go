@@ -23,7 +23,7 @@ import (
 const (
 	askSocket  = "ask.sock"
 	maxLine    = 64 << 10 // bytes of a question
-	localAsked = time.Minute
+	localAsked = 2 * time.Minute
 )
 
 // The questions that the programs of this machine ask a running connector over its ask socket, which only its user and root
@@ -31,11 +31,13 @@ const (
 const (
 	askDoctor       = "doctor"
 	askRequirements = "requirements"
+	askBench        = "bench"
 )
 
 // question is what a program of this machine asks.
 type question struct {
-	Question string `json:"question"`
+	Question string     `json:"question"`
+	Plan     *BenchPlan `json:"plan,omitempty"` // of askBench
 }
 
 // serveQuestions answers on the ask socket until ctx ends. Without the socket the connector serves all the same.
@@ -80,6 +82,15 @@ func (c *Connector) answerLocal(ctx context.Context, conn net.Conn) {
 		answer = c.Diagnose(ctx)
 	case askRequirements:
 		answer = c.Requirements(ctx)
+	case askBench:
+		var measured benchAnswer
+		if q.Plan == nil {
+			return
+		}
+		if measured.Capacity, err = c.Bench(ctx, *q.Plan); err != nil {
+			measured.Error = err.Error()
+		}
+		answer = measured
 	default:
 		return
 	}
@@ -88,12 +99,27 @@ func (c *Connector) answerLocal(ctx context.Context, conn net.Conn) {
 
 // ReadDiagnosis has the connector that runs on a state directory examine itself. ErrNotRunning: none does.
 func ReadDiagnosis(ctx context.Context, state string) (wire.Diagnosis, error) {
-	return askLocal[wire.Diagnosis](ctx, state, question{askDoctor})
+	return askLocal[wire.Diagnosis](ctx, state, question{Question: askDoctor})
 }
 
 // ReadRequirements asks the connector that runs on a state directory what it must be let through to.
 func ReadRequirements(ctx context.Context, state string) ([]doctor.Requirement, error) {
-	return askLocal[[]doctor.Requirement](ctx, state, question{askRequirements})
+	return askLocal[[]doctor.Requirement](ctx, state, question{Question: askRequirements})
+}
+
+// benchAnswer is a measurement, or why there is none.
+type benchAnswer struct {
+	Capacity
+	Error string `json:"error,omitempty"`
+}
+
+// ReadCapacity has the connector that runs on a state directory measure what this machine can carry.
+func ReadCapacity(ctx context.Context, state string, plan BenchPlan) (Capacity, error) {
+	answer, err := askLocal[benchAnswer](ctx, state, question{Question: askBench, Plan: &plan})
+	if err == nil && answer.Error != "" {
+		err = errors.New(answer.Error)
+	}
+	return answer.Capacity, err
 }
 
 func askLocal[A any](ctx context.Context, state string, q question) (A, error) {

@@ -104,6 +104,7 @@ type Connector struct {
 	dials     chan struct{} // one element for each dial under way
 	metrics   *metrics
 	checkup   *checkup
+	bench     bench
 	logging   *logging
 	save      sync.Mutex // held while the connection settings are written
 

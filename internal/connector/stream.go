@@ -31,6 +31,8 @@ func (c *Connector) accept(l *link, st *tunnel.Stream) {
 		c.serveDial(l, st, open)
 	case wire.KindAsk:
 		c.serveAsk(l, st, open)
+	case wire.KindBench:
+		c.serveBenchStream(l, st, open)
 	default:
 		c.refuse(l, st, open, refuse(wire.PhaseAsk, "kind-unknown", "this connector does not know streams of kind %q", clip(string(open.Kind))))
 	}

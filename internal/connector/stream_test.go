@@ -399,3 +399,13 @@ func TestProbeIsEchoed(t *testing.T) {
 		t.Errorf("probe gave %v, %v", got, err)
 	}
 }
+
+// TestNobodyMeasuresUnasked holds that a gateway cannot load a connector that has not begun to measure.
+func TestNobodyMeasuresUnasked(t *testing.T) {
+	w := newWorld(t, 1)
+	w.ready(w.start(nil))
+	_, _, err := w.gateways[0].dial(wire.Open{Kind: wire.KindBench})
+	if r, ok := errors.AsType[*wire.Refusal](err); !ok || r.Code != codeTargetUnknown {
+		t.Errorf("opened: %v", err)
+	}
+}

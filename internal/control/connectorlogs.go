@@ -48,3 +48,16 @@ func (c *Control) SessionLogged(id access.ID, now time.Time) bool {
 	k, ok := c.current().Connector(id)
 	return ok && k.SessionLogUntil.After(now)
 }
+
+// MayBench says why a connector may not load a gateway to measure what it can carry, nil if it may.
+func (c *Control) MayBench(id access.ID, now time.Time) error {
+	k, ok := c.current().Connector(id)
+	if !ok || !k.BenchUntil.After(now) {
+		name := string(id)
+		if ok {
+			name = k.Name
+		}
+		return fault.Forbidden("nobody allowed this connector to load a gateway: postern connectors update %s --bench 15m", quoted(name))
+	}
+	return nil
+}

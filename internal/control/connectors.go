@@ -49,7 +49,7 @@ func (c *Control) UpdateConnector(ctx context.Context, by access.Actor, k access
 		updated.Version, updated.Updated = k.Version, ch.now
 		updated.Name, updated.GroupID, updated.Priority = k.Name, k.GroupID, k.Priority
 		updated.Draining, updated.Disabled = k.Draining, k.Disabled
-		updated.SessionLogUntil, updated.DebugLogUntil = k.SessionLogUntil, k.DebugLogUntil
+		updated.SessionLogUntil, updated.DebugLogUntil, updated.BenchUntil = k.SessionLogUntil, k.DebugLogUntil, k.BenchUntil
 		if err := updated.Validate(); err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (c *Control) UndoConnector(ctx context.Context, by access.Actor, u Undo) (a
 // sameOrders compares what administrators say of a connector.
 func sameOrders(a, b *access.Connector) bool {
 	return a.Name == b.Name && a.GroupID == b.GroupID && a.Priority == b.Priority && a.Draining == b.Draining && a.Disabled == b.Disabled &&
-		a.SessionLogUntil.Equal(b.SessionLogUntil) && a.DebugLogUntil.Equal(b.DebugLogUntil)
+		a.SessionLogUntil.Equal(b.SessionLogUntil) && a.DebugLogUntil.Equal(b.DebugLogUntil) && a.BenchUntil.Equal(b.BenchUntil)
 }
 
 func (c *Control) connectorVersions(ctx context.Context, r request) (list []Version[access.Connector], err error) {

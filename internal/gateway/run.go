@@ -26,6 +26,7 @@ const (
 // Gateway carries traffic. Make one with New and call Serve once.
 type Gateway struct {
 	cfg        Config
+	benching   atomic.Bool // a connector measures what it can carry
 	log        *slog.Logger
 	now        func() time.Time
 	limits     Limits
@@ -142,7 +143,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	watching, stopWatching := context.WithCancel(g.life)
 
 	var background, doors sync.WaitGroup
-	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.watchExchanges, g.keep, g.faces.keep, g.keepPeers, g.keepStated, g.keepReaching} {
+	for _, run := range []func(context.Context){g.watchSnapshots, g.watchEndings, g.watchTime, g.watchExchanges, g.keepMemory, g.keep, g.faces.keep, g.keepPeers, g.keepStated, g.keepReaching} {
 		background.Go(func() { run(watching) })
 	}
 	var servers []*http.Server

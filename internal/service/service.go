@@ -28,6 +28,7 @@ import (
 	"postern/internal/store"
 	"postern/internal/trafficlog"
 	"postern/internal/web"
+	"postern/internal/wire"
 )
 
 // Service is a whole service in one process.
@@ -109,8 +110,8 @@ func (s *Service) wire(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	now := time.Now()
 	id := access.NewID(access.PrefixGateway, now)
-	var err error
-	if err = s.openTraffic(); err != nil {
+	err := s.openTraffic()
+	if err != nil {
 		return err
 	}
 	s.control, err = control.New(ctx, control.Config{
@@ -118,7 +119,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Log:        s.log,
 		Registerer: s.registry,
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
-		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
+		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Region: s.cfg.Region, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Breached:   s.breached,
 		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor, ArchiveAfter: s.cfg.ArchiveAfter, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention},
 		Now:        s.cfg.Now,
@@ -134,7 +135,7 @@ func (s *Service) wire(ctx context.Context) error {
 	if err := s.writeRoots(ctx); err != nil {
 		return err
 	}
-	agents, err := agentapi.New(agentapi.Config{Enrolments: s.control, Configurations: s.control, Program: s.cfg.Version, Log: s.log})
+	agents, err := agentapi.New(agentapi.Config{Enrolments: s.control, Configurations: s.control, Program: s.cfg.Version, Bench: s.bench, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -170,6 +171,14 @@ func (s *Service) wire(ctx context.Context) error {
 // ask asks a connector by a tunnel that ends here or at another gateway. Nobody asks before the gateway is there.
 func (s *Service) ask(ctx context.Context, connector access.ID, question string, body []byte) ([]byte, error) {
 	return s.gateway.Ask(ctx, connector, question, body)
+}
+
+// bench loads a connector that measures what it can carry, if an administrator allowed that.
+func (s *Service) bench(ctx context.Context, connector access.ID, ask wire.AskBench) (wire.BenchResult, error) {
+	if err := s.control.MayBench(connector, time.Now()); err != nil {
+		return wire.BenchResult{}, err
+	}
+	return s.gateway.Bench(ctx, connector, ask)
 }
 
 // openBreached opens the list of passwords that nobody may choose. Whoever runs the service names it, so
