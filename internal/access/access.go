@@ -33,6 +33,7 @@ const (
 	PrefixCertificate    = "crt"
 	PrefixSignIn         = "sgn"
 	PrefixExport         = "exp"
+	PrefixAlert          = "alt"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -32,10 +32,13 @@ const (
 	StreamAudit   ExportStream = "audit"
 	StreamSignIns ExportStream = "sign-ins"
 	StreamTraffic ExportStream = "traffic"
+	StreamAlerts  ExportStream = "alerts"
 )
 
 // ExportStreams lists them.
-func ExportStreams() []ExportStream { return []ExportStream{StreamAudit, StreamSignIns, StreamTraffic} }
+func ExportStreams() []ExportStream {
+	return []ExportStream{StreamAudit, StreamSignIns, StreamTraffic, StreamAlerts}
+}
 
 // Export is a destination that logs are sent to.
 type Export struct {
@@ -73,11 +76,11 @@ func (e *Export) Validate() error {
 		p.Add("kind", "must be syslog, webhook or otlp")
 	}
 	if len(e.Streams) == 0 {
-		p.Add("streams", "must name at least one of audit, sign-ins, traffic")
+		p.Add("streams", "must name at least one of audit, sign-ins, traffic, alerts")
 	}
 	for i, s := range e.Streams {
 		if !slices.Contains(ExportStreams(), s) || slices.Contains(e.Streams[:i], s) {
-			p.Add("streams["+strconv.Itoa(i)+"]", "must be audit, sign-ins or traffic, and each only once")
+			p.Add("streams["+strconv.Itoa(i)+"]", "must be audit, sign-ins, traffic or alerts, and each only once")
 		}
 	}
 	p.Check("url", e.checkURL())

@@ -55,6 +55,7 @@ type Client struct {
 	Certificates    Certificates
 	Upstreams       Upstreams
 	Gateways        Gateways
+	Alerts          Alerts
 	Audit           Audit
 	SignIns         SignIns
 	Traffic         TrafficLog

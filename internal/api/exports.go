@@ -10,7 +10,7 @@ type ExportInput struct {
 	Name          string   `json:"name" minLength:"1" maxLength:"128" doc:"Unique, whatever its case."`
 	Kind          string   `json:"kind" enum:"syslog,webhook,otlp" doc:"Which way logs are sent. It cannot be changed."`
 	Disabled      bool     `json:"disabled" required:"false" doc:"Nothing is sent. It goes on where it was when this ends."`
-	Streams       []string `json:"streams" doc:"Which logs are sent: audit, sign-ins, traffic."`
+	Streams       []string `json:"streams" doc:"Which logs are sent: audit, sign-ins, traffic, alerts."`
 	URL           string   `json:"url" maxLength:"2048" doc:"syslog: tls://, tcp:// or udp://host:port; else https://…; otlp: the full URL of the logs. No user, no query." example:"tls://logs.example.com:6514"`
 	Array         bool     `json:"array" required:"false" doc:"webhook: post a JSON array instead of a line for each entry."`
 	CA            string   `json:"ca" required:"false" maxLength:"65536" doc:"Authorities to trust beside the system's, PEM."`

@@ -204,6 +204,7 @@ func (c *Client) nouns() {
 	c.Certificates = Certificates{reads[Certificate]{d}, shows[Certificate]{d}, deletes{d}}
 	w := n("upstreams")
 	c.Upstreams = Upstreams{reads[Upstream]{w}, shows[Upstream]{w}, creates[UpstreamCreate, Upstream]{w}, patches[Upstream]{w}, pasts[Upstream]{w}, deletes{w}}
+	c.Alerts = Alerts{reads[Alert]{n("alerts")}}
 	c.Gateways = Gateways{reads[Gateway]{n("gateways")}}
 	x := n("access-keys")
 	c.AccessKeys = AccessKeys{reads[AccessKey]{x}, shows[AccessKey]{x}, deletes{x}}

@@ -32,7 +32,7 @@ func exports() noun[api.Export] {
 			{"name", "name", "new name", text, "update"},
 			{"kind", "kind", "syslog, webhook or otlp", text, "create"},
 			{"url", "url", "where to: tls://, tcp:// or udp://host:port of syslog, else https://…; without user and query", text, ""},
-			{"stream", "streams", "which log: audit, sign-ins or traffic; may be given several times", wholes, ""},
+			{"stream", "streams", "which log: audit, sign-ins, traffic or alerts; may be given several times", wholes, ""},
 			{"array", "array", "webhook: post a JSON array instead of a line for each entry", truth, ""},
 			{"ca-file", "ca", "`file` with authorities to trust beside the system's, PEM", content, ""},
 			{"allow-private", "allowPrivate", "it may be in a private network", truth, ""},
@@ -42,7 +42,7 @@ func exports() noun[api.Export] {
 		},
 		filters: []filter{
 			{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"kind", "kind", "only those of this kind: syslog, webhook or otlp", text},
-			{"stream", "stream", "only those that are sent this log: audit, sign-ins or traffic", text},
+			{"stream", "stream", "only those that are sent this log: audit, sign-ins, traffic or alerts", text},
 			{"failing", "failing", "only those that do not take what they are sent (true), or all others (false)", either},
 		},
 		examples: map[string]string{

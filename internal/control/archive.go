@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -97,7 +98,9 @@ func (c *Control) putAway(ctx context.Context, k *access.Connector) {
 		c.log.Warn("archive connector", "connector", k.ID, "error", cause(err))
 		return
 	}
-	c.log.Warn("connector archived after long absence", "connector", k.ID, "name", k.Name, "absent", c.cfg.Settings.ArchiveAfter)
+	c.happened(Finding{Code: "connector-archived", Severity: SeverityWarning, Object: k.ID,
+		Sentence: fmt.Sprintf("The connector %s was absent for %s and was archived.", k.Name, c.cfg.Settings.ArchiveAfter),
+		Cure:     "Delete it if it is not needed any more; otherwise it is back as soon as it connects."})
 }
 
 // shelve changes whether a connector is archived: at, or zero for not any more.
@@ -161,7 +164,9 @@ func (c *Control) takeReturned(ctx context.Context) {
 				c.log.Warn("take an archived connector back", "connector", k.ID, "error", cause(err))
 				continue
 			}
-			c.log.Warn("connector returned from the archive", "connector", k.ID, "name", k.Name)
+			c.happened(Finding{Code: "connector-returned", Severity: SeverityWarning, Object: k.ID,
+				Sentence: fmt.Sprintf("The connector %s returned from the archive and is in its group again.", k.Name),
+				Cure:     "See that it is meant to be there; delete it otherwise."})
 		}
 	}
 }

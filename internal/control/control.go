@@ -107,6 +107,7 @@ type Control struct {
 	grants    grants
 	presence  presence
 	archiving archiving
+	alerting  *alerting
 	examined  examined
 	replicas  replicas
 	gateways  gatewayStates
@@ -165,6 +166,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		accessKeys:    identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		acquaintances: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		announced:     make(chan struct{}, 1),
+		alerting:      newAlerting(),
 		archiving:     archiving{arrived: make(chan struct{}, 1)},
 		denials:       denials{every: denialEvery, limit: maxDenials},
 		uses:          denials{every: useEvery, limit: maxUses},
@@ -243,6 +245,8 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { every(ctx, renewEvery, c.renewCertificates) })
 	wg.Go(func() { every(ctx, c.archiveStep(), c.singly(c.archive)) })
 	wg.Go(func() { c.takeReturned(ctx) })
+	wg.Go(func() { every(ctx, alertEvery, c.singly(c.alert)) })
+	wg.Go(func() { c.writeEvents(ctx) })
 	wg.Go(func() { every(ctx, inspectEvery, c.inspect) })
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
 	wg.Go(func() { every(ctx, eraseEvery, c.eraseTraffic) })

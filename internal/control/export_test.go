@@ -28,6 +28,12 @@ func (c *Control) WriteBatches(ctx context.Context) { c.writeBatches(ctx) }
 // Miss counts at once a step of absence. used: somebody used the service in it.
 func (c *Control) Miss(ctx context.Context, step time.Duration, used bool) { c.miss(ctx, step, used) }
 
+// Alert looks at once at what is wrong, and inspects before.
+func (c *Control) Alert(ctx context.Context) {
+	c.inspect(ctx)
+	c.alert(ctx)
+}
+
 // Reread asks upstreams at once what they are asked from time to time.
 func (c *Control) Reread(ctx context.Context) { c.reread(ctx) }
 

@@ -31,6 +31,8 @@ type exported struct {
 	Action string `json:"action"`
 	Event  string `json:"event"`
 	Hash   string `json:"hash"`
+	Code   string `json:"code"`
+	State  string `json:"state"`
 }
 
 func newReceiver(t *testing.T) *receiver {

@@ -155,6 +155,10 @@ func (c *Control) findGroup(snap *access.Snapshot, g *access.ConnectorGroup, app
 		one.Code = "group-unreachable"
 		one.Sentence = fmt.Sprintf("None of the %d connectors of the group %s has a tunnel: nobody reaches its %d applications.", enabled, g.Name, applications)
 		one.Cure = "postern connectors list says when they were last seen; postern-connector status on their machines says why they do not connect."
+	case active == 1 && enabled > 1:
+		one.Code, one.Severity = "group-down-to-one", SeverityWarning
+		one.Sentence = fmt.Sprintf("Of the %d connectors of the group %s only one is connected: if it goes, nobody reaches its %d applications.", enabled, g.Name, applications)
+		one.Cure = "postern connectors list says which are not, and postern-connector status on their machines why."
 	case enabled == 1:
 		one.Code, one.Severity = "group-without-spare", SeverityNotice
 		one.Sentence = fmt.Sprintf("The connector group %s has only one connector: while it restarts, nobody reaches its %d applications.", g.Name, applications)

@@ -100,6 +100,9 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		{"sign-ins", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimSignIns(ctx, now.Add(-c.cfg.Settings.SignInRetention), cleanBatch)
 		}},
+		{"alerts", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.TrimAlerts(ctx, now.Add(-alertsFor), cleanBatch)
+		}},
 		{"sign-ins beyond their number", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimSignInsTo(ctx, maxSignIns, cleanBatch)
 		}},

@@ -31,6 +31,7 @@ const (
 	renewConnector      permission = "connector.renew"
 	deregisterConnector permission = "connector.deregister"
 	archiveConnector    permission = "connector.archive"
+	readAlert           permission = "alert.read"
 	returnConnector     permission = "connector.return"
 
 	readGateway permission = "gateway.read"
@@ -157,9 +158,9 @@ func table() map[permission]who {
 
 		readGateway:   roles(apps, people, reader),
 		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps), diagnoseConnector: roles(apps, reader), readConnectorLog: roles(apps, reader, logs),
-		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector),
-		deregisterConnector: kinds(access.ActorConnector),
-		archiveConnector:    kinds(access.ActorSystem), returnConnector: kinds(access.ActorSystem),
+		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector), deregisterConnector: kinds(access.ActorConnector),
+		readAlert:        roles(apps, people, reader),
+		archiveConnector: kinds(access.ActorSystem), returnConnector: kinds(access.ActorSystem),
 
 		readAssignment: roles(apps, people, reader), createAssignment: roles(apps, people), updateAssignment: roles(apps, people), deleteAssignment: roles(apps, people),
 

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"time"
 
 	"postern/internal/access"
@@ -149,6 +150,9 @@ func (c *Control) checkOverlap(connector access.ID, row store.IssuedCertificate)
 	}
 	c.log.Error("cloned credential: a connector's old key asked to renew", "connector", connector, "serial", row.Serial,
 		"replaced", row.ReplacedAt.Format(time.RFC3339), "by", row.ReplacedBy)
+	c.happened(Finding{Code: "credential-cloned", Severity: SeverityError, Object: connector,
+		Sentence: fmt.Sprintf("A key of the connector %s that was replaced at %s asked to renew: a copy of it is in use.", c.titleOf(connector), row.ReplacedAt.UTC().Format(time.RFC3339)),
+		Cure:     "Find out who has the copy (a restored image of the machine?), delete the connector and enrol it again."})
 	return fault.Forbidden("cloned credential: this key was replaced at %s, so a copy of it is in use; enrol this connector again",
 		row.ReplacedAt.Format(time.RFC3339))
 }

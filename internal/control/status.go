@@ -40,6 +40,7 @@ type Status struct {
 	Address   string
 	LastSeen  time.Time
 	Unreached []wire.Unreached // applications that it does not reach, as far as gateways know
+	Skew      time.Duration    // of its clock against this one, while it is connected
 	Way       string           // how its tunnels go, as it tells; empty: the plain way
 }
 
@@ -63,6 +64,7 @@ type sighting struct {
 	address  string
 	host     access.HostFacts
 	way      string
+	skew     time.Duration // of its clock
 }
 
 // maxWay bounds what a connector says of its way, in bytes.
@@ -125,6 +127,9 @@ func (p *presence) reported(id access.ID, told wire.Report, now time.Time) {
 	defer p.mu.Unlock()
 	s := p.of(id)
 	s.lastSeen, s.host, s.way = now, hostFacts(told.Host), told.Way[:min(len(told.Way), maxWay)]
+	if !told.Time.IsZero() {
+		s.skew = told.Time.Sub(now)
+	}
 	p.fresh[id] = true
 }
 
@@ -150,6 +155,7 @@ func (c *Control) ConnectorStatus(id access.ID) Status {
 		}
 	}
 	if status.Tunnels > 0 {
+		status.Skew = s.skew
 		status.Way = strings.ToValidUTF8(s.way, "?")
 	}
 	status.Label, status.Why = label(known, status, s.lost, c.now())

@@ -19,7 +19,7 @@ import (
 
 // Event is one entry of a log on its way.
 type Event struct {
-	Stream  string          // audit, sign-ins, traffic
+	Stream  string          // audit, sign-ins, traffic, alerts
 	ID      string          // names it for ever: a second copy has the same
 	Seq     uint64          // its place in the stream
 	Time    time.Time       // when it was

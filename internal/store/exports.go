@@ -17,7 +17,7 @@ var exports = table[access.Export]{
 		"disabled": isTrue("disabled"), "kind": equal("kind"),
 		"stream": listed("streams"),
 		"failing": func(value string) (string, any) {
-			return "(id IN (SELECT export_id FROM export_cursors WHERE failing > 0 UNION SELECT export_id FROM traffic_cursors WHERE failing > 0)) = (%s = 1)", flag(value == "true")
+			return "(id IN (SELECT export_id FROM export_cursors WHERE failing > 0 UNION SELECT export_id FROM alert_cursors WHERE failing > 0 UNION SELECT export_id FROM traffic_cursors WHERE failing > 0)) = (%s = 1)", flag(value == "true")
 		},
 	},
 	search: "name_key",
@@ -101,7 +101,9 @@ func (t *Tx) ExportStates(ctx context.Context, only access.ID) (map[access.ID][]
 	}, `SELECT c.export_id, c.stream, c.seq, c.sent, c.missed, c.error, c.failing, CASE WHEN c.stream = 'audit'
 			THEN (SELECT h.seq FROM audit_chain h WHERE h.id = 'head') - c.seq
 			ELSE (SELECT n.seq FROM sign_in_numbers n WHERE n.id = 'last') - c.seq + (SELECT COUNT(*) FROM sign_ins s WHERE s.seq IS NULL) END
-		FROM export_cursors c WHERE CAST($1 AS TEXT) = '' OR c.export_id = $1 ORDER BY c.export_id, c.stream`, string(only))
+		FROM export_cursors c WHERE CAST($1 AS TEXT) = '' OR c.export_id = $1
+		UNION ALL SELECT c.export_id, c.stream, c.seq, c.sent, c.missed, c.error, c.failing, (SELECT COUNT(*) FROM alerts a WHERE a.seq > c.seq)
+		FROM alert_cursors c WHERE CAST($1 AS TEXT) = '' OR c.export_id = $1 ORDER BY 1, 2`, string(only))
 	states := map[access.ID][]access.ExportState{}
 	for _, r := range list {
 		states[r.id] = append(states[r.id], r.ExportState)
@@ -123,6 +125,9 @@ func (t *Tx) StartExport(ctx context.Context, id access.ID, stream access.Export
 		return t.startTraffic(ctx, id, since)
 	}
 	query := "SELECT seq FROM audit_chain WHERE id = 'head'"
+	if stream == access.StreamAlerts {
+		query = "SELECT seq FROM alert_numbers WHERE id = 'last'"
+	}
 	if stream == access.StreamSignIns {
 		query = "SELECT seq FROM sign_in_numbers WHERE id = 'last'"
 		for !beginning { // what is there already has no number if nobody exported before
@@ -141,7 +146,7 @@ func (t *Tx) StartExport(ctx context.Context, id access.ID, stream access.Export
 			return err
 		}
 	}
-	_, err := t.exec(ctx, `INSERT INTO export_cursors (export_id, stream, seq, sent, missed, error, failing) VALUES ($1, $2, $3, 0, 0, '', 0)
+	_, err := t.exec(ctx, "INSERT INTO "+cursorsOf(stream)+` (export_id, stream, seq, sent, missed, error, failing) VALUES ($1, $2, $3, 0, 0, '', 0)
 		ON CONFLICT (export_id, stream) DO NOTHING`, string(id), string(stream), seq)
 	return err
 }
@@ -151,20 +156,20 @@ func (t *Tx) StopExport(ctx context.Context, id access.ID, stream access.ExportS
 	if stream == access.StreamTraffic {
 		return t.stopTraffic(ctx, id)
 	}
-	_, err := t.exec(ctx, "DELETE FROM export_cursors WHERE export_id = $1 AND stream = $2", string(id), string(stream))
+	_, err := t.exec(ctx, "DELETE FROM "+cursorsOf(stream)+" WHERE export_id = $1 AND stream = $2", string(id), string(stream))
 	return err
 }
 
 // AdvanceExport says that a destination has everything of a stream up to an entry. It never goes back.
 func (t *Tx) AdvanceExport(ctx context.Context, id access.ID, to access.ExportState) error {
-	_, err := t.exec(ctx, `UPDATE export_cursors SET seq = $3, sent = $4, missed = missed + $5, error = '', failing = 0
+	_, err := t.exec(ctx, "UPDATE "+cursorsOf(to.Stream)+` SET seq = $3, sent = $4, missed = missed + $5, error = '', failing = 0
 		WHERE export_id = $1 AND stream = $2 AND seq < $3`, string(id), string(to.Stream), int64(to.Seq), micros(to.Sent), int64(to.Missed))
 	return err
 }
 
 // FailExport says what went wrong, and since when it does.
 func (t *Tx) FailExport(ctx context.Context, id access.ID, what access.ExportState) error {
-	_, err := t.exec(ctx, `UPDATE export_cursors SET error = $3, failing = CASE WHEN failing = 0 THEN $4 ELSE failing END
+	_, err := t.exec(ctx, "UPDATE "+cursorsOf(what.Stream)+` SET error = $3, failing = CASE WHEN failing = 0 THEN $4 ELSE failing END
 		WHERE export_id = $1 AND stream = $2`, string(id), string(what.Stream), what.Error, micros(what.Failing))
 	return err
 }
@@ -226,6 +231,7 @@ const exportPatience = 5 * time.Minute
 func (t *Tx) FailingExports(ctx context.Context, now time.Time) ([]string, error) {
 	return rows(ctx, t, func(row scanner, name *string) error { return row.Scan(name) },
 		`SELECT DISTINCT e.name FROM exports e JOIN export_cursors c ON c.export_id = e.id WHERE e.disabled = 0 AND c.failing > 0 AND c.failing < $1
+		UNION SELECT e.name FROM exports e JOIN alert_cursors c ON c.export_id = e.id WHERE e.disabled = 0 AND c.failing > 0 AND c.failing < $1
 		UNION SELECT e.name FROM exports e JOIN traffic_cursors t ON t.export_id = e.id WHERE e.disabled = 0 AND t.failing > 0 AND t.failing < $1 AND t.seen > $2 ORDER BY 1`,
 		micros(now.Add(-exportPatience)), micros(now.Add(-trafficSeen)))
 }
