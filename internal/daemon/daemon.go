@@ -19,8 +19,9 @@ import (
 // Main runs a program until run returns and gives the exit code for os.Exit: 0 or 1.
 // The context of run ends with the first SIGINT or SIGTERM, and run is expected to wind up and return;
 // a second signal ends the process at once. An error is written to standard error as one line,
-// but not one that merely reports that the context ended.
+// but not one that merely reports that the context ended. The program keeps within the memory that its control groups give it.
 func Main(run func(ctx context.Context) error) int {
+	boundMemory()
 	ctx, stop := Signals(context.Background())
 	defer stop()
 	err := run(ctx)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/access"
@@ -15,6 +16,7 @@ import (
 // live are the exchanges under way. What changes is applied to them too.
 type live struct {
 	limits Limits
+	full   atomic.Bool // memory is short
 
 	mu     sync.Mutex // guards the fields below
 	all    map[*exchange]struct{}
@@ -35,6 +37,8 @@ func (s *live) enter(x *exchange) (limit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.full.Load():
+		return limitMemory
 	case len(s.all) >= s.limits.Exchanges:
 		return "exchanges"
 	case s.apps[x.app.ID] >= s.limits.AppExchanges:

@@ -25,11 +25,11 @@ type Budget struct {
 	sessions map[*Session]struct{}
 }
 
-// NewBudget returns a budget of limit bytes. Zero means a quarter of the memory limit (GOMEMLIMIT, else the
-// control group's, else the machine's memory), and at least 256 MiB.
+// NewBudget returns a budget of limit bytes. Zero means a quarter of the memory that this process may have, or 256 MiB if that is
+// more, but never more than half of it.
 func NewBudget(limit int64) *Budget {
 	if limit <= 0 {
-		limit = max(memoryLimit()/4, defaultLimit)
+		limit = budgetOf(memoryLimit())
 	}
 	return &Budget{limit: limit, sessions: map[*Session]struct{}{}}
 }
@@ -106,15 +106,19 @@ func (b *Budget) relieve() {
 	}
 }
 
-// memoryLimit returns the smallest limit that is set on this process's memory, or 0 if none can be found out.
+// budgetOf gives the budget where so much memory may be used; 0: nobody knows.
+func budgetOf(memory int64) int64 {
+	if memory <= 0 {
+		return defaultLimit
+	}
+	return min(max(memory/4, defaultLimit), memory/2)
+}
+
+// memoryLimit returns how much memory this process may have, or 0 if that cannot be found out: what the garbage collector
+// was told, by GOMEMLIMIT or for a control group (package daemon), else all of the machine's.
 func memoryLimit() int64 {
 	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
 		return limit
-	}
-	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if limit, ok := readNumber(path); ok && limit < 1<<50 {
-			return limit
-		}
 	}
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -127,13 +131,4 @@ func memoryLimit() int64 {
 		}
 	}
 	return 0
-}
-
-func readNumber(path string) (int64, bool) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	return n, err == nil
 }

@@ -25,6 +25,7 @@ type process struct {
 	args []string
 	env  []string
 	log  string // file that collects what every run of it wrote
+	pen  string // the control group in which it runs, if not in ours
 
 	cmd  *exec.Cmd
 	done chan error // gets the result of the current run once
@@ -64,6 +65,9 @@ func (p *process) start() {
 		p.size = info.Size()
 	}
 	p.cmd = exec.Command(filepath.Join(programs, p.name), p.args...)
+	if p.pen != "" {
+		p.cmd = exec.Command("sh", append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, p.pen, filepath.Join(programs, p.name)}, p.args...)...)
+	}
 	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stderr = file
 	// A program must not outlive a test binary that was killed.

@@ -85,12 +85,24 @@ type scarce struct {
 	held   atomic.Int64  // requests at /held
 }
 
+// smallBuffers gives connections whose kernel keeps little of what is written. Of thousands it would keep all that it has for TCP,
+// which is one for all of the machine: the test's end of each would hold up service and connector.
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if socket, ok := conn.(*net.TCPConn); ok {
+		_ = socket.SetWriteBuffer(64 << 10) // best effort
+	}
+	return conn, err
+}
+
 func newScarce(t *testing.T) *scarce {
 	t.Helper()
 	s := &scarce{site: newSite(t, ""), hold: make(chan struct{})}
 	s.connect()
 	block := bytes.Repeat([]byte("x"), 1<<20)
-	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/held":
 			s.held.Add(1)
@@ -109,6 +121,8 @@ func newScarce(t *testing.T) *scarce {
 		}
 		io.WriteString(w, "page")
 	}))
+	backend.Listener = smallBuffers{backend.Listener}
+	backend.Start()
 	t.Cleanup(func() {
 		backend.CloseClientConnections()
 		backend.Close()
