@@ -108,12 +108,11 @@ func (s *Service) addresses() []net.Addr {
 
 func (s *Service) wire(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	now := time.Now()
-	id := access.NewID(access.PrefixGateway, now)
-	err := s.openTraffic()
+	now, err := time.Now(), s.openTraffic()
 	if err != nil {
 		return err
 	}
+	id := access.NewID(access.PrefixGateway, now)
 	s.control, err = control.New(ctx, control.Config{
 		Store:      s.store,
 		Log:        s.log,
