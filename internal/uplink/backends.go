@@ -21,7 +21,8 @@ func Backends(proxy, noProxy string) (dial.One, error) {
 		return nil, nil
 	}
 	u, err := parseProxy(proxy)
-	if err != nil || u.Scheme == "https" {
+	kind, _, _ := strings.Cut(proxy, ":")
+	if err != nil || u.Scheme == "https" || kind == kindPAC || kind == kindWPAD {
 		return nil, fault.Invalid("backend-proxy", "must be a URL that starts with http:// or socks5://, or direct")
 	}
 	if err := checkNoProxy(noProxy); err != nil {

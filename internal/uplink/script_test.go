@@ -199,3 +199,20 @@ func TestWPADNames(t *testing.T) {
 		}
 	}
 }
+
+// TestServers: who must be let through to, beside the service, is known: proxies, and who has their script.
+func TestServers(t *testing.T) {
+	find := pac.Process(os.Args[0], asScript)
+	d := dialer(t, uplink.Config{Proxy: "wpad:corp.example.com", Script: find})
+	if got := d.Servers(); len(got) != 1 || got[0].Host != "wpad.corp.example.com" || got[0].Port != "80" {
+		t.Errorf("Servers = %v", got)
+	}
+	d = scripted(t, uplink.Config{}, `return "PROXY A; SOCKS5 b; DIRECT"`)
+	proxies, directly, err := d.Behind(t.Context(), "service.example.com:443")
+	if !slices.Equal(proxies, []string{"a:80", "b:1080"}) || !directly || err != nil {
+		t.Errorf("Behind = %q, %v, %v", proxies, directly, err)
+	}
+	if got := d.Servers(); len(got) != 0 {
+		t.Errorf("a script in a file: %v", got)
+	}
+}

@@ -41,6 +41,7 @@ func Requirements(ctx context.Context, cfg Config) []Requirement {
 		r.process = path
 	}
 	r.service()
+	r.ways()
 	r.names()
 	if r.Live != nil {
 		for _, a := range r.Live.Applications() {
@@ -95,18 +96,22 @@ func (r *requirements) service() {
 }
 
 func (r *requirements) via(host, port, why string) {
-	proxy, err := r.Dialer.Proxy(net.JoinHostPort(host, port))
-	if err != nil || proxy == "" {
+	address := net.JoinHostPort(host, port)
+	proxies, directly, err := r.Dialer.Behind(r.ctx, address)
+	if err != nil || directly {
 		r.add(Requirement{Host: host, Port: port, Protocol: "TCP", Why: why + " (TLS 1.3, not to be opened on the way)"})
-		return
 	}
-	at := proxy[strings.Index(proxy, "://")+3:]
-	at = at[strings.LastIndex(at, "@")+1:]
-	proxyHost, proxyPort, err := net.SplitHostPort(strings.TrimSuffix(at, "/"))
-	if err != nil {
-		proxyHost, proxyPort = at, "the proxy's"
+	for _, proxy := range proxies {
+		proxyHost, proxyPort, _ := net.SplitHostPort(proxy) // it is made of them
+		r.add(Requirement{Host: proxyHost, Port: proxyPort, Protocol: "TCP", Why: "proxy, which must let CONNECT " + address + " through: " + why})
 	}
-	r.add(Requirement{Host: proxyHost, Port: proxyPort, Protocol: "TCP", Why: "proxy, which must let CONNECT " + net.JoinHostPort(host, port) + " through: " + why})
+}
+
+// ways adds whom the choice of proxies and the proof to them need.
+func (r *requirements) ways() {
+	for _, s := range r.Dialer.Servers() {
+		r.add(Requirement{Host: s.Host, Port: s.Port, Protocol: s.Protocol, Why: s.Why})
+	}
 }
 
 // names adds the machine's DNS servers.
