@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type world struct {
 	state    string
 	rules    string
 	token    wire.EnrolmentToken
+	away     atomic.Bool // the face for agents answers nothing but 503
 
 	mu       sync.Mutex // guards the fields below
 	conf     wire.Configuration
@@ -232,7 +234,7 @@ func (w *world) serveAgents() {
 		w.deleted = true
 		return struct{}{}, nil
 	}))
-	server := &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	server := &http.Server{Handler: w.unlessAway(mux), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(opaque{w.agents}) }()
 	w.t.Cleanup(func() { server.Close(); <-done })

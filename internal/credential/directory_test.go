@@ -31,7 +31,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	data, err := os.ReadFile(plan[1])
-	if err == nil {
+	if from, full := strings.CutPrefix(plan[2], "full "); err == nil && full {
+		err = agentWithoutRoom(plan[0], data, from)
+	} else if err == nil {
 		err = agent(plan[0], data, plan[2])
 	}
 	if err != nil {
