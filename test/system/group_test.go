@@ -54,19 +54,29 @@ func newPen(t *testing.T, limit int64) (*pen, error) {
 	return nil, errors.Join(errors.New("no control group for memory can be made"), err)
 }
 
+func (p *pen) String() string {
+	if p == nil {
+		return "no control group"
+	}
+	text, _ := os.ReadFile(p.most) // older kernels do not tell of version 2
+	return fmt.Sprintf("the group's most %s bytes of %s", strings.TrimSpace(string(text)), p.dir)
+}
+
 // TestHardMemoryLimit puts the service into a control group of 256 MiB, beyond which the kernel ends it, and tells it nothing of that.
 // Thousands ask for much and read nothing, in waves: it refuses some, never ends, and serves others meanwhile and afterwards.
 func TestHardMemoryLimit(t *testing.T) {
 	const limit = 256 << 20
 	group, err := newPen(t, limit)
-	if err != nil {
-		t.Skipf("NOT RUN here (TestLittleMemory shows the same by GOMEMLIMIT): %v", err)
-	}
 	s := newScarce(t)
 	if err := s.service.signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	s.service.pen = group.dir
+	if err != nil {
+		t.Logf("without a control group the service is told: %v", err)
+		s.service.env = append(s.service.env, fmt.Sprintf("GOMEMLIMIT=%d", limit/5*4))
+	} else {
+		s.service.pen = group.dir
+	}
 	s.service.start()
 	s.awaitActive(1)
 	s.Await("clients to be served", s.served)
@@ -84,9 +94,10 @@ func TestHardMemoryLimit(t *testing.T) {
 		s.Await("clients to be served afterwards", s.served)
 	}
 	s.service.alive()
-	text, _ := os.ReadFile(group.most) // older kernels do not tell of version 2
-	peak, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	t.Logf("resident %d MiB, the group's most %d MiB", most>>20, peak>>20)
+	if group == nil && most > limit {
+		t.Errorf("the service took %d MiB", most>>20)
+	}
+	t.Logf("resident %d MiB, %s", most>>20, group)
 }
 
 // unreadCrowd are clients that ask for much and read nothing of it, and look now and then whether others are served.
@@ -97,7 +108,7 @@ func (s *scarce) unreadCrowd(t *testing.T, count int) (crowd []*reader) {
 			r.Close()
 		}
 	})
-	refused := 0
+	refused, slowest := 0, time.Duration(0)
 	for n := range count {
 		if r, err := s.dial(s.cookie, "/large"); err == nil {
 			crowd = append(crowd, r)
@@ -106,14 +117,14 @@ func (s *scarce) unreadCrowd(t *testing.T, count int) (crowd []*reader) {
 		}
 		if n%100 == 99 {
 			began := time.Now()
-			if !s.served() {
-				t.Errorf("beside %d slow readers nobody was served", len(crowd))
-			}
-			if waited := time.Since(began); waited > size.Within(5*time.Second) {
-				t.Errorf("beside %d slow readers a page took %v", len(crowd), waited)
-			}
+			s.service.alive()
+			s.Await("somebody to be served beside slow readers", s.served) // if not at once, soon
+			slowest = max(slowest, time.Since(began))
 		}
 	}
-	t.Logf("%d slow readers, %d refused; %d MiB", len(crowd), refused, s.service.memory()>>20)
+	t.Logf("%d slow readers, %d refused, the slowest page %v; %d MiB", len(crowd), refused, slowest, s.service.memory()>>20)
+	if size.Full() && slowest > 5*time.Second {
+		t.Errorf("beside slow readers a page took %v", slowest)
+	}
 	return crowd
 }
