@@ -25,12 +25,12 @@ const (
 
 // alerting is what the replica that does the jobs remembers between two looks.
 type alerting struct {
-	looking sync.Mutex // held by who compares; guards seen and missed
-	seen   map[access.AlertKey]int // looks in a row in which a finding was there that has no alert
-	missed map[access.AlertKey]int // looks in a row in which that of an open alert was not
-	events chan access.Alert
+	looking sync.Mutex              // held by who compares; guards seen and missed
+	seen    map[access.AlertKey]int // looks in a row in which a finding was there that has no alert
+	missed  map[access.AlertKey]int // looks in a row in which that of an open alert was not
+	events  chan access.Alert
 
-	mu   sync.Mutex // guards told
+	mu   sync.Mutex                    // guards told
 	told map[access.AlertKey]time.Time // events, and when
 }
 

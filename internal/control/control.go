@@ -166,10 +166,9 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		accessKeys:    identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		acquaintances: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		announced:     make(chan struct{}, 1),
-		alerting:      newAlerting(),
-		archiving:     archiving{arrived: make(chan struct{}, 1)},
-		denials:       denials{every: denialEvery, limit: maxDenials},
-		uses:          denials{every: useEvery, limit: maxUses},
+		alerting:      newAlerting(), archiving: archiving{arrived: make(chan struct{}, 1)},
+		denials: denials{every: denialEvery, limit: maxDenials},
+		uses:    denials{every: useEvery, limit: maxUses},
 	}
 	var err error
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {
