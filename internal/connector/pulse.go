@@ -83,9 +83,8 @@ func (h *heart) echo(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { st.Reset(tunnel.CodeCancelled) })()
 	defer st.Close() // the answer is what counts
 	const probe = `"pulse"`
-	if _, err := io.WriteString(st, probe); err == nil {
-		err = st.CloseWrite()
-	}
+	_, _ = io.WriteString(st, probe) // what fails here fails below
+	_ = st.CloseWrite()
 	answer, err := io.ReadAll(io.LimitReader(st, wire.MaxAsk))
 	if err != nil || string(answer) != probe {
 		return fmt.Errorf("a stream to ourselves gave %q: %w", clip(string(answer)), err)
