@@ -99,7 +99,7 @@ func Serve(in io.Reader, out io.Writer, exit func(code int)) error {
 	limitMemory(scriptMemory)
 	debug.SetMemoryLimit(scriptMemory / 2)
 	var q Question
-	if err := json.NewDecoder(io.LimitReader(in, 2*MaxScript+maxAnswer)).Decode(&q); err != nil {
+	if err := json.NewDecoder(io.LimitReader(in, 8*MaxScript)).Decode(&q); err != nil {
 		return fmt.Errorf("read the question: %w", err)
 	}
 	over, done := make(chan struct{}), make(chan struct{})
