@@ -32,16 +32,47 @@ func coded(d wire.Diagnosis, code string) (all []wire.Finding) {
 	return all
 }
 
-// wants fails unless each code was found with its severity.
-func wants(t *testing.T, d wire.Diagnosis, severity wire.Severity, codes ...string) {
+// want is what shall be found with a severity.
+type want struct {
+	severity wire.Severity
+	codes    []string
+}
+
+func (w want) missing(d wire.Diagnosis) string {
+	for _, code := range w.codes {
+		if found := coded(d, code); len(found) == 0 || slices.ContainsFunc(found, func(f wire.Finding) bool { return f.Severity != w.severity }) {
+			return code
+		}
+	}
+	return ""
+}
+
+// until looks again and again until everything is found that is wanted: on a machine that is busy with other things an
+// examination may find that something took too long.
+func until(t *testing.T, look func() wire.Diagnosis, wants ...want) wire.Diagnosis {
 	t.Helper()
-	for _, code := range codes {
-		if found := coded(d, code); len(found) == 0 || slices.ContainsFunc(found, func(f wire.Finding) bool { return f.Severity != severity }) {
+	for deadline := time.Now().Add(time.Minute); ; {
+		d, missing := look(), ""
+		for _, w := range wants {
+			missing += w.missing(d)
+		}
+		if missing == "" {
+			return d
+		}
+		if time.Now().After(deadline) || t.Context().Err() != nil {
 			text, _ := json.MarshalIndent(d.Findings, "", " ")
-			t.Fatalf("no finding %s of severity %s in %s", code, severity, text)
+			t.Fatalf("no finding %s in %s", missing, text)
 		}
 	}
 }
+
+// examined is until with an examination by this process.
+func examined(t *testing.T, cfg doctor.Config, wants ...want) wire.Diagnosis {
+	t.Helper()
+	return until(t, func() wire.Diagnosis { return examine(t, cfg) }, wants...)
+}
+
+func wants(severity wire.Severity, codes ...string) want { return want{severity, codes} }
 
 func dialer(t *testing.T, proxy string) *uplink.Dialer {
 	t.Helper()
@@ -92,16 +123,20 @@ func TestAConnectorThatRuns(t *testing.T) {
 	sys.Await("the targets", func() bool { return len(k.Status().Targets) == 4 })
 	sys.Await("the socket for questions", func() bool { _, err := connector.ReadRequirements(t.Context(), k.State); return err == nil })
 
-	d, err := connector.ReadDiagnosis(t.Context(), k.State)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := until(t, func() wire.Diagnosis {
+		d, err := connector.ReadDiagnosis(t.Context(), k.State)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(coded(d, "tunnel"), func(f wire.Finding) bool { return strings.Contains(f.Detail, "down and") }) {
+			return wire.Diagnosis{} // no tunnel was measured in time
+		}
+		return d
+	}, wants(wire.SeverityOK, "enrolled", "certificate", "running", "rules", "name", "service", "clock", "large-messages", "versions", "revocations", "tunnel", "application"),
+		wants(wire.SeverityError, "application-unreachable"), wants(wire.SeverityWarning, "application-fails"))
 	if !d.Running || d.Connector != string(k.ID) || d.Worst() != wire.SeverityError || d.Findings[0].Severity != wire.SeverityError {
 		t.Errorf("%+v", d)
 	}
-	wants(t, d, wire.SeverityOK, "enrolled", "certificate", "running", "rules", "name", "service", "clock", "large-messages", "versions", "revocations", "tunnel", "application")
-	wants(t, d, wire.SeverityError, "application-unreachable")
-	wants(t, d, wire.SeverityWarning, "application-fails")
 	reasons := map[string]string{}
 	for _, f := range coded(d, "application-unreachable") {
 		reasons[f.Subject] = f.Reason
@@ -110,7 +145,7 @@ func TestAConnectorThatRuns(t *testing.T) {
 		t.Errorf("reasons: %v", reasons)
 	}
 	for _, f := range coded(d, "tunnel") {
-		if !strings.Contains(f.Detail, "round trip") || !strings.Contains(f.Detail, "down and") {
+		if !strings.Contains(f.Detail, "round trip") {
 			t.Errorf("a tunnel: %s", f.Detail)
 		}
 	}
@@ -141,42 +176,29 @@ func TestAConnectorThatDoesNotRun(t *testing.T) {
 	if _, err := connector.ReadDiagnosis(t.Context(), k.State); err != connector.ErrNotRunning {
 		t.Fatalf("ReadDiagnosis: %v", err)
 	}
-	d := examine(t, doctor.Config{State: k.State})
-	wants(t, d, wire.SeverityError, "not-running")
-	wants(t, d, wire.SeverityOK, "enrolled", "service", "clock", "large-messages", "gateway")
+	examined(t, doctor.Config{State: k.State}, wants(wire.SeverityError, "not-running"), wants(wire.SeverityOK, "enrolled", "service", "clock", "large-messages", "gateway"))
 
-	d = examine(t, doctor.Config{State: k.State, Now: func() time.Time { return time.Now().Add(-2 * time.Hour) }})
-	wants(t, d, wire.SeverityError, "clock-skewed")
-	d = examine(t, doctor.Config{State: k.State, Now: func() time.Time { return time.Now().Add(40 * 24 * time.Hour) }})
-	wants(t, d, wire.SeverityError, "certificate-expired")
+	examined(t, doctor.Config{State: k.State, Now: func() time.Time { return time.Now().Add(-2 * time.Hour) }}, wants(wire.SeverityError, "clock-skewed"))
+	examined(t, doctor.Config{State: k.State, Now: func() time.Time { return time.Now().Add(40 * 24 * time.Hour) }}, wants(wire.SeverityError, "certificate-expired"))
 
 	if err := sys.API.Connectors.Delete(t.Context(), string(k.ID), 0); err != nil {
 		t.Fatal(err)
 	}
-	sys.Await("a gateway that refuses", func() bool {
-		d = examine(t, doctor.Config{State: k.State})
-		return len(coded(d, "gateway-refuses")) > 0
-	})
-	wants(t, d, wire.SeverityError, "gateway-refuses", "certificate-revoked")
+	examined(t, doctor.Config{State: k.State}, wants(wire.SeverityError, "gateway-refuses", "certificate-revoked"))
 
 	sys.Stop()
-	d = examine(t, doctor.Config{State: k.State})
-	wants(t, d, wire.SeverityError, "service-unreachable", "gateway-unreachable")
-	d = examine(t, doctor.Config{State: k.State, Dialer: dialer(t, "http://"+closed(t))})
-	wants(t, d, wire.SeverityOK, "enrolled")
+	examined(t, doctor.Config{State: k.State}, wants(wire.SeverityError, "service-unreachable", "gateway-unreachable"))
+	examined(t, doctor.Config{State: k.State, Dialer: dialer(t, "http://"+closed(t))}, wants(wire.SeverityOK, "enrolled"))
 }
 
 func TestAMachineThatIsNotEnrolled(t *testing.T) {
 	sys := posterntest.New(t)
 	state := filepath.Join(t.TempDir(), "state")
-	d := examine(t, doctor.Config{State: state})
-	wants(t, d, wire.SeverityError, "not-enrolled")
+	d := examined(t, doctor.Config{State: state}, wants(wire.SeverityError, "not-enrolled"))
 	if _, err := os.Stat(state); err == nil {
 		t.Error("looking made the directory")
 	}
-	d = examine(t, doctor.Config{State: state, Service: sys.PortalURL})
-	wants(t, d, wire.SeverityNote, "enrolment-due", "service-unproven")
-	wants(t, d, wire.SeverityOK, "clock", "large-messages")
+	d = examined(t, doctor.Config{State: state, Service: sys.PortalURL}, wants(wire.SeverityNote, "enrolment-due", "service-unproven"), wants(wire.SeverityOK, "clock", "large-messages"))
 	if d.Worst() != wire.SeverityNote {
 		t.Errorf("worst: %s of %+v", d.Worst(), d.Findings)
 	}
@@ -184,11 +206,9 @@ func TestAMachineThatIsNotEnrolled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d = examine(t, doctor.Config{State: state, Token: &token})
-	wants(t, d, wire.SeverityOK, "service")
+	d = examined(t, doctor.Config{State: state, Token: &token}, wants(wire.SeverityOK, "service"))
 	token.Fingerprint = strings.Repeat("ab", 32)
-	d = examine(t, doctor.Config{State: state, Token: &token})
-	wants(t, d, wire.SeverityError, "wrong-authority")
+	d = examined(t, doctor.Config{State: state, Token: &token}, wants(wire.SeverityError, "wrong-authority"))
 	if all, err := sys.API.Tokens.List(t.Context(), api.ListOptions{}); err != nil || !all.Items[0].Used.IsZero() {
 		t.Errorf("the token was used up: %v", err)
 	}
@@ -202,17 +222,12 @@ func (n names) LookupNetIP(context.Context, string, string) ([]netip.Addr, error
 func TestNamesAndStrangers(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	unknown := names{&net.DNSError{IsNotFound: true}}
-	d := examine(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: unknown})
-	wants(t, d, wire.SeverityError, "name-unknown", "service-unreachable")
-	d = examine(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: names{&net.DNSError{IsTimeout: true}}})
-	wants(t, d, wire.SeverityError, "dns-silent")
-	d = examine(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: unknown, Dialer: dialer(t, "http://"+closed(t))})
-	wants(t, d, wire.SeverityError, "proxy-failed")
-	wants(t, d, wire.SeverityNote, "proxy", "name-by-proxy")
+	examined(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: unknown}, wants(wire.SeverityError, "name-unknown", "service-unreachable"))
+	examined(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: names{&net.DNSError{IsTimeout: true}}}, wants(wire.SeverityError, "dns-silent"))
+	examined(t, doctor.Config{State: state, Service: "https://service.invalid", Resolver: unknown, Dialer: dialer(t, "http://"+closed(t))}, wants(wire.SeverityError, "proxy-failed"), wants(wire.SeverityNote, "proxy", "name-by-proxy"))
 
 	plain := posterntest.NewBackend(t, http.NotFoundHandler())
-	d = examine(t, doctor.Config{State: state, Service: strings.Replace(plain.URL, "http:", "https:", 1)})
-	wants(t, d, wire.SeverityError, "service-tls")
+	examined(t, doctor.Config{State: state, Service: strings.Replace(plain.URL, "http:", "https:", 1)}, wants(wire.SeverityError, "service-tls"))
 }
 
 func TestStateAndRules(t *testing.T) {
@@ -240,13 +255,12 @@ func TestStateAndRules(t *testing.T) {
 		if test.want == "rules" {
 			severity = wire.SeverityOK
 		}
-		wants(t, examine(t, doctor.Config{State: k.State, Rules: rules}), severity, test.want)
+		examined(t, doctor.Config{State: k.State, Rules: rules}, wants(severity, test.want))
 	}
 	if err := os.Chmod(k.State, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := examine(t, doctor.Config{State: k.State})
-	wants(t, d, wire.SeverityError, "state-unusable")
+	d := examined(t, doctor.Config{State: k.State}, wants(wire.SeverityError, "state-unusable"))
 	if found := coded(d, "state-unusable")[0]; !strings.Contains(found.Detail, "chmod 700") {
 		t.Errorf("it does not say what to do: %s", found.Detail)
 	}
@@ -258,11 +272,15 @@ func TestAskedFromAfar(t *testing.T) {
 	sys.Publish("wiki", backend.URL)
 	k := sys.Connector("hq-1")
 	sys.Await("the target", func() bool { return len(k.Status().Targets) == 1 })
-	d, err := sys.API.Connectors.Diagnose(t.Context(), string(k.ID))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.Connector != string(k.ID) || !d.Running || !slices.ContainsFunc(d.Findings, func(f api.DiagnosisFinding) bool { return f.Code == "application" && f.Subject == "wiki" }) {
+	var d api.Diagnosis
+	var err error
+	sys.Await("a diagnosis in which the application is reached", func() bool {
+		if d, err = sys.API.Connectors.Diagnose(t.Context(), string(k.ID)); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(d.Findings, func(f api.DiagnosisFinding) bool { return f.Code == "application" && f.Subject == "wiki" })
+	})
+	if d.Connector != string(k.ID) || !d.Running {
 		t.Errorf("%+v", d)
 	}
 	if _, err := sys.API.Connectors.LastDiagnosis(t.Context(), string(k.ID)); !fault.Is(err, fault.KindNotFound) || !strings.Contains(err.Error(), "had no reason") {
