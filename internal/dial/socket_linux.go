@@ -1,6 +1,9 @@
 package dial
 
 import (
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -31,4 +34,22 @@ func setTCP(raw syscall.RawConn, option, value int) {
 	_ = raw.Control(func(fd uintptr) {
 		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, option, value)
 	})
+}
+
+// KernelMemory gives how many bytes the kernel uses for all of TCP before it gets sparing (tcp_mem in tcp(7)): from then on packets are
+// dropped and everybody waits. 0: nobody knows.
+func KernelMemory() int64 {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_mem")
+	if err != nil {
+		return 0
+	}
+	levels := strings.Fields(string(text))
+	if len(levels) != 3 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(levels[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }

@@ -167,9 +167,6 @@ func (c *census) leave(t *tally, network netip.Prefix) {
 	}
 }
 
-// clientUnsent is how many bytes the kernel may queue for a client that it has not sent yet. Tunnels have more.
-const clientUnsent = 128 << 10
-
 // accept takes connections until the listener is closed, and hands each to serve in a goroutine of
 // its own, so that one that says nothing holds up nobody else. It returns when all of them ended.
 func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
@@ -219,7 +216,7 @@ func (g *Gateway) enter(raw net.Conn, client netip.AddrPort, told net.Addr) *con
 	}
 	if socket, ok := raw.(syscall.Conn); ok {
 		if control, err := socket.SyscallConn(); err == nil {
-			dial.BoundUnsent(control, clientUnsent)
+			dial.BoundUnsent(control, clientUnsent(g.kernel, g.census.size()))
 		}
 	}
 	return &conn{Conn: raw, census: g.census, network: network, told: told, number: g.conns.Add(1)}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/dial"
 	"postern/internal/fault"
 	h2 "postern/internal/http2/backend"
 	"postern/internal/tunnel"
@@ -35,6 +36,7 @@ type Gateway struct {
 	budget     *tunnel.Budget
 	windows2   *h2.Budget
 	census     *census
+	kernel     int64 // bytes that the kernel has for TCP
 	conns      atomic.Uint64
 	started    time.Time
 	draining   atomic.Bool
@@ -77,7 +79,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg: cfg, log: cfg.Log, now: cfg.Now, limits: limits,
 		faces:  newFaces(cfg.Keys, cfg.Now),
 		budget: tunnel.NewBudget(0), windows2: h2.NewBudget(windows2),
-		census: newCensus(limits),
+		census: newCensus(limits), kernel: dial.KernelMemory(),
 		guests: newGuests(),
 		first:  make(chan struct{}),
 		links:  newLinks(), live: newLive(limits), fronts: newFronts(), peers: newPeers(), forwards: newForwards(), started: time.Now(),
