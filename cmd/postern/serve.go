@@ -54,6 +54,7 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	f.StringVar(&cfg.MetricsListen, "metrics-listen", "", `address for metrics and health, or off (default "127.0.0.1:9600")`)
 	f.StringVar(&cfg.GatewayAddress, "gateway-address", "", "host:port that connectors dial (default: that of the URL)")
 	f.DurationVar(&cfg.ArchiveAfter, "archive-after", 10*24*time.Hour, "how long a connector is absent before it is archived: gone from lists, without traffic, until it returns")
+	f.StringVar(&cfg.Region, "region", "", "where this service is, in a `word`: connectors of groups with the same region hold their tunnels here first")
 	f.StringSliceVar(&cfg.ProxyProtocol, "proxy-protocol-from", nil, "`networks` of load balancers that say whose connection it is (PROXY protocol v2), such as 10.0.0.0/24")
 	f.DurationVar(&cfg.AuditRetention, "audit-retention", 400*24*time.Hour, "how long audit entries are kept")
 	f.DurationVar(&cfg.SignInRetention, "sign-in-retention", 90*24*time.Hour, "how long entries of the sign-in log are kept")

@@ -11,6 +11,7 @@ import (
 type Gateway struct {
 	ID      ID
 	Address string    // host:port that it advertises
+	Region  string    // where it is, in a word; optional
 	Program string    // its version
 	Started time.Time // when its process began
 }

@@ -24,7 +24,7 @@ func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configurati
 		Connector:  string(connector),
 		ServiceURL: snap.Names.PortalURL,
 		Roots:      snap.Roots,
-		Gateways:   gateways(snap),
+		Gateways:   gateways(snap, regionOf(snap, connector)),
 		GrantKeys:  map[string][]byte{},
 		Targets:    []wire.Target{},
 		Issuer:     snap.Issuer,
@@ -44,10 +44,21 @@ func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configurati
 	return c, ok
 }
 
-func gateways(snap *access.Snapshot) []wire.Gateway {
+// regionOf gives where a connector is, "" if that is not known.
+func regionOf(snap *access.Snapshot, connector access.ID) string {
+	if agent, ok := snap.Connector(connector); ok {
+		if group, ok := snap.Group(agent.GroupID); ok {
+			return group.Region
+		}
+	}
+	return ""
+}
+
+func gateways(snap *access.Snapshot, region string) []wire.Gateway {
+	near := region != "" && slices.ContainsFunc(snap.Gateways, func(g access.Gateway) bool { return g.Region == region })
 	list := make([]wire.Gateway, 0, len(snap.Gateways))
 	for _, g := range snap.Gateways {
-		list = append(list, wire.Gateway{ID: string(g.ID), Address: g.Address})
+		list = append(list, wire.Gateway{ID: string(g.ID), Address: g.Address, Far: near && g.Region != region})
 	}
 	slices.SortFunc(list, func(a, b wire.Gateway) int { return strings.Compare(a.ID, b.ID) })
 	return list

@@ -60,6 +60,35 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// TestRegions: gateways of other regions are told apart only where one of the connector's own runs.
+func TestRegions(t *testing.T) {
+	for _, test := range []struct {
+		group, g1, g2 string
+		far           string // the gateways that are
+	}{
+		{"", "", "", ""},
+		{"", "west", "east", ""},
+		{"west", "", "", ""},
+		{"west", "east", "south", ""},
+		{"west", "west", "west", ""},
+		{"west", "west", "east", "g2"},
+		{"west", "", "west", "g1"},
+	} {
+		c := content()
+		c.Groups[0].Region, c.Gateways[0].Region, c.Gateways[1].Region = test.group, test.g2, test.g1
+		got, _ := agentview.Configuration(access.NewSnapshot(c), "c1")
+		far := ""
+		for _, g := range got.Gateways {
+			if g.Far {
+				far += g.ID
+			}
+		}
+		if far != test.far {
+			t.Errorf("%+v: far are %q", test, far)
+		}
+	}
+}
+
 func TestConfigurationOfUnknownAndDisabledIsEmpty(t *testing.T) {
 	snap := access.NewSnapshot(content())
 	for _, id := range []access.ID{"c3", "nobody", ""} {

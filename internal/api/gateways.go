@@ -4,6 +4,7 @@ package api
 type Gateway struct {
 	ID        string   `json:"id" doc:"Its id, another one after each start."`
 	Address   string   `json:"address" doc:"Where connectors and other gateways dial it."`
+	Region    string   `json:"region,omitempty" doc:"Where it is, in a word."`
 	Version   string   `json:"version,omitempty" doc:"The program's version."`
 	Since     Time     `json:"since,omitzero" doc:"When it started."`
 	Answers   bool     `json:"answers" doc:"It is the one that answers this request."`

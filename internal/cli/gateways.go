@@ -22,6 +22,7 @@ func gateways() *cobra.Command {
 				return g.ID
 			}},
 			{"ADDRESS", func(_ *view, g api.Gateway) string { return g.Address }},
+			{"REGION", func(_ *view, g api.Gateway) string { return g.Region }},
 			{"STATUS", func(_ *view, g api.Gateway) string {
 				if g.Why == "" {
 					return g.Label

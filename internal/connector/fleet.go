@@ -74,8 +74,8 @@ func newFleet(c *Connector) *fleet {
 		changed: make(chan struct{}), renewed: make(chan struct{})}
 }
 
-// choose gives the gateways to dial: all of them, or the limit's number of them, spread over connectors by a hash
-// that keeps a connector where it is when others come or go (rendezvous hashing).
+// choose gives the gateways to dial: all of them, or the limit's number of them, those of the connector's region before others. They
+// are spread over connectors by a hash that keeps a connector where it is when others come or go (rendezvous hashing).
 func choose(gateways []wire.Gateway, connector string, limit int) []wire.Gateway {
 	weight := func(g wire.Gateway) uint64 {
 		h := fnv.New64a()
@@ -83,8 +83,20 @@ func choose(gateways []wire.Gateway, connector string, limit int) []wire.Gateway
 		return h.Sum64()
 	}
 	chosen := slices.Clone(gateways)
-	slices.SortFunc(chosen, func(a, b wire.Gateway) int { return cmp.Compare(weight(a), weight(b)) })
-	return chosen[:min(len(chosen), limit)]
+	slices.SortFunc(chosen, func(a, b wire.Gateway) int {
+		if a.Far != b.Far {
+			if a.Far {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(weight(a), weight(b))
+	})
+	chosen = chosen[:min(len(chosen), limit)]
+	for i := range chosen {
+		chosen[i].Far = false // which of them to dial is decided: a tunnel stands when a region gets another name
+	}
+	return chosen
 }
 
 // follow makes the slots fit the list: new ones start first, those that are gone drain once there is another tunnel.

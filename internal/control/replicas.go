@@ -99,7 +99,7 @@ func (c *Control) runningGateways(ctx context.Context, tx *store.Tx) ([]access.G
 }
 
 func sameGateways(a, b []access.Gateway) bool {
-	return slices.EqualFunc(a, b, func(a, b access.Gateway) bool { return a.ID == b.ID && a.Address == b.Address })
+	return slices.EqualFunc(a, b, func(a, b access.Gateway) bool { return a.ID == b.ID && a.Address == b.Address && a.Region == b.Region })
 }
 
 // RunningGateways waits until the gateways that run are not those that are known, and gives them.

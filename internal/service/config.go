@@ -35,6 +35,7 @@ type Config struct {
 	MetricsListen   string        // metrics and health; "127.0.0.1:9600" if empty, "off" for none
 	ProxyProtocol   []string      // networks of load balancers whose connections begin with a PROXY protocol header (version 2); none if empty
 	GatewayAddress  string        // host:port that connectors dial; host and port of URL if empty
+	Region          string        // where this gateway is, in a word; optional
 	ArchiveAfter    time.Duration // of absence a connector is archived [10 days]
 	AuditRetention  time.Duration // of the audit log [400 days]
 	SignInRetention time.Duration // of the sign-in log [90 days]
@@ -138,6 +139,11 @@ func (c *Config) completeURLs() error {
 	}
 	c.AdminURL = admin.Origin()
 	setDefault(&c.GatewayAddress, portal.Address())
+	if c.Region != "" {
+		if err := access.CheckName(c.Region); err != nil {
+			return fault.Invalid("region", "%s", err)
+		}
+	}
 	host, port, err := net.SplitHostPort(c.GatewayAddress)
 	if err != nil || host == "" || port == "" || port == "0" {
 		return fault.Invalid("gateway-address", "must be host:port as connectors dial it; %q is not", c.GatewayAddress)

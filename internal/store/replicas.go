@@ -23,9 +23,9 @@ func (t *Tx) clock() string {
 // BeatGateway says that a gateway runs, now by the clock of the database.
 func (t *Tx) BeatGateway(ctx context.Context, g access.Gateway) error {
 	now := t.clock()
-	_, err := t.exec(ctx, `INSERT INTO gateways (id, address, program, started, heartbeat) VALUES ($1, $2, $3, $4, `+now+`)
-		ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat, address = excluded.address, program = excluded.program`,
-		string(g.ID), g.Address, g.Program, micros(g.Started))
+	_, err := t.exec(ctx, `INSERT INTO gateways (id, address, region, program, started, heartbeat) VALUES ($1, $2, $3, $4, $5, `+now+`)
+		ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat, address = excluded.address, region = excluded.region, program = excluded.program`,
+		string(g.ID), g.Address, g.Region, g.Program, micros(g.Started))
 	return err
 }
 
@@ -33,10 +33,10 @@ func (t *Tx) BeatGateway(ctx context.Context, g access.Gateway) error {
 func (t *Tx) Gateways(ctx context.Context, age time.Duration) ([]access.Gateway, error) {
 	return rows(ctx, t, func(row scanner, g *access.Gateway) error {
 		var started int64
-		err := row.Scan(&g.ID, &g.Address, &g.Program, &started)
+		err := row.Scan(&g.ID, &g.Address, &g.Region, &g.Program, &started)
 		g.Started = moment(started)
 		return err
-	}, "SELECT id, address, program, started FROM gateways WHERE heartbeat > "+t.clock()+" - $1 ORDER BY id", age.Microseconds())
+	}, "SELECT id, address, region, program, started FROM gateways WHERE heartbeat > "+t.clock()+" - $1 ORDER BY id", age.Microseconds())
 }
 
 // DeleteLostGateways removes gateways whose last heartbeat is older than that.

@@ -139,6 +139,8 @@ const SignaturePrefix = "postern-agent/1\n"
 type Gateway struct {
 	ID      string `json:"id"`
 	Address string `json:"address"` // host:port
+	// Far says that it is in another region than the connector's group, while one of that region runs.
+	Far bool `json:"far,omitempty"`
 }
 
 // Configuration is all that a connector knows of the service. It is a pure function of the

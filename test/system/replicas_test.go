@@ -68,7 +68,7 @@ func prepareReplicas(t *testing.T, count int, hidden ...int) *replicas {
 		data := filepath.Join(dir, r.directory(i))
 		args := []string{"serve", "--data", data, "--url", portal, "--admin-url", admin, "--database", database,
 			"--key-file", filepath.Join(dir, "master.key"), "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--listen-plain", "off",
-			"--metrics-listen", "off", "--gateway-address", fmt.Sprintf("127.0.0.1:%d", advertised), "--drain", "10s"}
+			"--metrics-listen", "off", "--gateway-address", fmt.Sprintf("127.0.0.1:%d", advertised), "--drain", "10s", "--region", regions[i]}
 		r.ports = append(r.ports, port)
 		r.services = append(r.services, newProcess(t, t.TempDir(), "postern", args...))
 	}
@@ -76,6 +76,9 @@ func prepareReplicas(t *testing.T, count int, hidden ...int) *replicas {
 	r.System = posterntest.Attach(t, dir, r.front.port)
 	return r
 }
+
+// regions are where the services are.
+var regions = []string{"west", "east", "south"}
 
 // directory gives the name of a service's data directory.
 func (r *replicas) directory(i int) string {

@@ -97,8 +97,8 @@ func (s *site) claim() {
 	s.API = s.Client(s.Key)
 }
 
-// connect starts another connector and waits until it is active.
-func (s *site) connect() {
+// connect starts another connector, with more arguments, and waits until it is active.
+func (s *site) connect(more ...string) {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	name := fmt.Sprintf("site%d", len(s.connectors)+1)
@@ -109,8 +109,8 @@ func (s *site) connect() {
 			s.t.Fatal(err)
 		}
 	}
-	c := newProcess(s.t, dir, "postern-connector", "run", "--state", filepath.Join(dir, "state"),
-		"--token-file", token, "--rules", rules, "--name", name)
+	args := append([]string{"run", "--state", filepath.Join(dir, "state"), "--token-file", token, "--rules", rules, "--name", name}, more...)
+	c := newProcess(s.t, dir, "postern-connector", args...)
 	s.connectors = append(s.connectors, c)
 	c.start()
 	s.awaitActive(len(s.connectors))
