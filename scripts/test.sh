@@ -35,7 +35,7 @@ files_in_memory() {
   trap exit TERM INT
 }
 
-needs_system() { needs go initdb node npm slowhttptest squid openssl kdb5_util krb5kdc kadmin.local kinit; has_go_tests test/system || echo "test/system has no tests"; }
+needs_system() { needs go initdb node npm slowhttptest squid haproxy openssl kdb5_util krb5kdc kadmin.local kinit; has_go_tests test/system || echo "test/system has no tests"; }
 run_system() {
   ( cd test/oidc && install_modules ) || return 1
   go test -count=1 -timeout 40m ./test/system/... ./test/security/... ./test/oidc/... ./test/grpc/... ./test/proxies/...
