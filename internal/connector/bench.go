@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -134,7 +135,8 @@ func (c *Connector) serveBenchStream(l *link, st *tunnel.Stream, open wire.Open)
 		return
 	}
 	defer c.flows.leave(flow)
-	tcp, err := net.DialTCP("tcp", nil, to) // of this process: it answers at once or not at all
+	at := to.AddrPort()
+	tcp, err := dialOne(st.Context(), netip.AddrPortFrom(at.Addr().Unmap(), at.Port()))
 	if err != nil {
 		c.refuse(l, st, open, refuse(wire.PhaseConnect, "connect-failed", "the connector cannot connect to itself: %s", err))
 		return

@@ -194,11 +194,11 @@ func TestAConnectorThatDoesNotRun(t *testing.T) {
 func TestAMachineThatIsNotEnrolled(t *testing.T) {
 	sys := posterntest.New(t)
 	state := filepath.Join(t.TempDir(), "state")
-	d := examined(t, doctor.Config{State: state}, wants(wire.SeverityError, "not-enrolled"))
+	examined(t, doctor.Config{State: state}, wants(wire.SeverityError, "not-enrolled"))
 	if _, err := os.Stat(state); err == nil {
 		t.Error("looking made the directory")
 	}
-	d = examined(t, doctor.Config{State: state, Service: sys.PortalURL}, wants(wire.SeverityNote, "enrolment-due", "service-unproven"), wants(wire.SeverityOK, "clock", "large-messages"))
+	d := examined(t, doctor.Config{State: state, Service: sys.PortalURL}, wants(wire.SeverityNote, "enrolment-due", "service-unproven"), wants(wire.SeverityOK, "clock", "large-messages"))
 	if d.Worst() != wire.SeverityNote {
 		t.Errorf("worst: %s of %+v", d.Worst(), d.Findings)
 	}
@@ -206,9 +206,9 @@ func TestAMachineThatIsNotEnrolled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d = examined(t, doctor.Config{State: state, Token: &token}, wants(wire.SeverityOK, "service"))
+	examined(t, doctor.Config{State: state, Token: &token}, wants(wire.SeverityOK, "service"))
 	token.Fingerprint = strings.Repeat("ab", 32)
-	d = examined(t, doctor.Config{State: state, Token: &token}, wants(wire.SeverityError, "wrong-authority"))
+	examined(t, doctor.Config{State: state, Token: &token}, wants(wire.SeverityError, "wrong-authority"))
 	if all, err := sys.API.Tokens.List(t.Context(), api.ListOptions{}); err != nil || !all.Items[0].Used.IsZero() {
 		t.Errorf("the token was used up: %v", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -167,8 +166,7 @@ func TestTransactions(t *testing.T) {
 
 // stuck is an output that takes nothing until it is let go.
 type stuck struct {
-	free  chan struct{}
-	wrote sync.WaitGroup
+	free chan struct{}
 }
 
 func (s *stuck) Write(wire.LogEntry) error { <-s.free; return errors.New("the disk is full") }
