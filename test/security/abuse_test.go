@@ -22,6 +22,7 @@ import (
 
 	"postern/internal/posterntest"
 	"postern/internal/wire"
+	"postern/test/size"
 )
 
 // dialStranger dials from an address of its own: some limits are by address.
@@ -47,7 +48,7 @@ func abuse(t *testing.T, w *world, cookie string, hostile func(t *testing.T)) {
 // abuseBy is abuse by many clients at once, which need memory too.
 func abuseBy(t *testing.T, w *world, clients int, cookie string, hostile func(t *testing.T)) {
 	t.Helper()
-	bars{wait: 5 * time.Second, growth: int64(maxGrowth + clients*perClient)}.abuse(t, w, cookie, hostile)
+	bars{wait: size.Of(posterntest.Patience, 5*time.Second), growth: int64(maxGrowth + clients*perClient)}.abuse(t, w, cookie, hostile)
 }
 
 // Bars are what abuse may cost the others.

@@ -133,7 +133,7 @@ func TestFloods(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			s.asked.Store(0)
 			var ended, sent atomic.Int64
-			bars{wait: size.Within(time.Second), growth: 64 << 20}.abuse(t, s.world, s.cookie, func(t *testing.T) {
+			bars{wait: size.Of(posterntest.Patience, time.Second), growth: 64 << 20}.abuse(t, s.world, s.cookie, func(t *testing.T) {
 				for began := time.Now(); sent.Load() == 0 || time.Since(began) < lasts && !t.Failed(); sent.Add(int64(frames)) {
 					many(sides, func(int) { ended.Add(int64(s.flood(t, f, frames/sides))) })
 				}
