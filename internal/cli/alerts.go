@@ -29,7 +29,7 @@ func alerts() *cobra.Command {
 	c := &cobra.Command{Use: "alerts", Aliases: []string{"alert"}, Short: "What is or was wrong, and what happened that somebody should know",
 		Long: "What is or was wrong, and what happened that somebody should know: a group that is down to one connector or none, a certificate that was not\n" +
 			"renewed, clocks that differ, an application that a connector does not reach, a cloned credential and so on.\n\n" +
-			"To be told by mail or a webhook, make an export of the stream alerts: postern exports create Pager --kind webhook --url https://… --stream alerts\n" +
+			"To be told by a webhook, syslog or OTLP, make an export of the stream alerts: postern exports create Pager --kind webhook --url https://… --stream alerts\n" +
 			"(postern exports test Pager sends a test message)."}
 	connectFlags(c)
 	outputFlag(c)
