@@ -37,6 +37,7 @@ var nouns = map[string]map[string]string{
 	"certificates": {"create": "`put` adds and replaces it", "change": "`set` adds and replaces it", "history": "the audit log tells of it", "undo": sealed, "restore": sealed, "file": secret},
 	"requests":     {"create": asked, "change": "it is approved or denied", "delete": asked, "history": "its answer, and who gave it, stand in it", "undo": "change or delete the assignment that came of it", "restore": asked, "file": noted},
 	"gateways":     {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
+	"alerts":       {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 	"audit":        {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 	"traffic":      {"show": filtered, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 	"sign-ins":     {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},

@@ -158,7 +158,7 @@ func New(cfg Config) (*Connector, error) {
 	c.fleet = newFleet(c)
 	c.following = newFollowing(c)
 	c.renewal = &renewal{c: c, check: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
-	c.heart = &heart{beating: make(chan struct{})}
+	c.heart = &heart{beating: make(chan struct{}), began: time.Now()}
 	if err := c.use(cred); err != nil {
 		return nil, err
 	}

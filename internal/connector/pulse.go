@@ -25,8 +25,12 @@ const (
 type heart struct {
 	beating chan struct{} // closed when session can be used
 	session *tunnel.Session
-	turned  atomic.Int64 // when the loop that renews last turned, in Unix nanoseconds
+	began   time.Time
+	turned  atomic.Int64 // when the loop that renews last turned, in nanoseconds since began; 0: it has not
 }
+
+// turn notes that the loop that renews turned. The clock may be set meanwhile, by a day or a year.
+func (h *heart) turn() { h.turned.Store(max(int64(time.Since(h.began)), 1)) }
 
 // run carries the tunnel until ctx ends.
 func (h *heart) run(ctx context.Context, c *Connector) {
@@ -63,8 +67,10 @@ func (c *Connector) Alive(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the connector's parts do not answer: %w", ctx.Err())
 	}
-	if turned := c.heart.turned.Load(); turned > 0 && time.Since(time.Unix(0, turned)) > turnAtMost {
-		return fault.Internal(nil, "the certificate has not been looked after since %s", time.Unix(0, turned).Format(time.RFC3339))
+	if turned := c.heart.turned.Load(); turned != 0 {
+		if ago := time.Since(c.heart.began) - time.Duration(turned); ago > turnAtMost {
+			return fault.Internal(nil, "the certificate has not been looked after for %s", ago.Round(time.Second))
+		}
 	}
 	return c.heart.echo(ctx)
 }

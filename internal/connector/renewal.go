@@ -40,7 +40,7 @@ type renewal struct {
 func (r *renewal) run(ctx context.Context) error {
 	due := r.due()
 	for {
-		r.c.heart.turned.Store(time.Now().UnixNano())
+		r.c.heart.turn()
 		wait := time.NewTimer(min(max(due.Sub(r.c.cfg.Now()), 0), renewLook))
 		select {
 		case <-ctx.Done():

@@ -83,9 +83,9 @@ func TestConnectionWindow(t *testing.T) {
 		if data.StreamEnded() {
 			ended++
 		}
-		if got[data.StreamID] == each && ended <= 1 { // the first to be done: all others are not far
+		if got[data.StreamID] == each && ended <= 1 { // the first to be done: all others had their turns
 			for id, n := range got {
-				if n < each/2 {
+				if n < each/8 { // several turns: on a busy machine some begin later
 					t.Errorf("stream %d had %d bytes when another had all", id, n)
 				}
 			}

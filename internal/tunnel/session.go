@@ -240,9 +240,12 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Draining tells whether the session takes no new streams, because either side drains or because it ended.
 func (s *Session) Draining() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cause != nil || s.goaway.sent // a received one is answered at once
+	select { // a closed channel is seen without a lock, by the gateway for each request
+	case <-s.going:
+		return true
+	default:
+		return false
+	}
 }
 
 // Going is closed when Draining becomes true: time to open another session.
