@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,7 +98,8 @@ func (s *settings) enrolBeside(cmd *cobra.Command, token wire.EnrolmentToken, e 
 	if err := host.Stop(cmd.Context(), name); err != nil {
 		return err
 	}
-	return errors.Join(s.enrolAsOwner(cmd, token, e), host.Start(cmd.Context(), name))
+	err := s.enrolAsOwner(cmd, token, e)
+	return errors.Join(err, host.Start(context.WithoutCancel(cmd.Context()), name)) // also for who interrupts us
 }
 
 func (s *settings) enrolAsOwner(cmd *cobra.Command, token wire.EnrolmentToken, e enrolment) error {

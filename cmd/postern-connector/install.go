@@ -36,11 +36,18 @@ var instances = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,12}[a-z0-9])?)?$`)
 // otherwise. Only root can read them.
 func (s *settings) useServiceSettings(f *pflag.FlagSet) {
 	for _, setting := range (install.Host{}).Settings(s.serviceName()) {
+		// Whose service a person signs in at is not for a file to say that the service itself may be able to write.
+		if !strings.HasPrefix(setting.Name, "POSTERN_CONNECTOR_") || slices.Contains(signInSettings, setting.Name) {
+			continue
+		}
 		if _, there := os.LookupEnv(setting.Name); !there && !f.Changed("state") {
 			_ = os.Setenv(setting.Name, setting.Value) // it names a variable: it was read from a file of them
 		}
 	}
 }
+
+// signInSettings decide to whom a person's sign-in goes.
+var signInSettings = []string{"POSTERN_CONNECTOR_ADMIN_URL", "POSTERN_CONNECTOR_CA_FILE", "POSTERN_CONNECTOR_CA_FINGERPRINT"}
 
 func installCommand(s *settings) *cobra.Command {
 	flags := &runFlags{settings: s}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -53,7 +54,7 @@ func (s *settings) uninstallService(cmd *cobra.Command, host install.Host, force
 	if s.enrolled() || s.draft() {
 		if err := s.deregisterBeside(cmd, force); err != nil && !force {
 			if running {
-				return errors.Join(err, host.Start(ctx, name)) // as it was
+				return errors.Join(err, host.Start(context.WithoutCancel(ctx), name)) // as it was
 			}
 			return err
 		}

@@ -77,11 +77,12 @@ func (c *Connector) Bench(ctx context.Context, plan BenchPlan) (Capacity, error)
 		return Capacity{}, fmt.Errorf("make a backend to measure with: %w", err)
 	}
 	var serving sync.WaitGroup
-	serving.Go(func() { serveBench(l) })
+	serves, stop := context.WithCancel(ctx)
+	serving.Go(func() { serveBench(serves, l) })
 	c.bench.backend.Store(l.Addr().(*net.TCPAddr))
 	defer func() {
 		c.bench.backend.Store(nil)
-		_ = l.Close() // which ends serveBench
+		stop()
 		serving.Wait()
 	}()
 	out := Capacity{OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Memory: machineMemory()}
@@ -150,8 +151,12 @@ func (c *Connector) serveBenchStream(l *link, st *tunnel.Stream, open wire.Open)
 	relay(st, b)
 }
 
-// serveBench answers requests with as many bytes as they ask for, until the listener is closed and its connections have ended.
-func serveBench(l net.Listener) {
+// serveBench answers requests with as many bytes as they ask for, until ctx ends. Other programs of this machine may connect, too: they
+// cannot hold it up.
+func serveBench(ctx context.Context, l net.Listener) {
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	reply := make([]byte, wire.MaxBenchSize) // of all: it is only read
+	turns := make(chan struct{}, wire.MaxBenchStreams)
 	var running sync.WaitGroup
 	defer running.Wait()
 	for {
@@ -159,9 +164,17 @@ func serveBench(l net.Listener) {
 		if err != nil {
 			return // only Close ends it
 		}
+		select {
+		case turns <- struct{}{}:
+		default:
+			_ = conn.Close()
+			continue
+		}
 		running.Go(func() {
+			defer func() { <-turns }()
 			defer conn.Close() // whoever measured has had what it wanted
-			request, reply := make([]byte, wire.BenchRequest), make([]byte, wire.MaxBenchSize)
+			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+			request := make([]byte, wire.BenchRequest)
 			for {
 				if _, err := io.ReadFull(conn, request); err != nil {
 					return

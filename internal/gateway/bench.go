@@ -14,7 +14,7 @@ import (
 )
 
 // maxSamples is how many transactions of each stream are timed; later ones replace them.
-const maxSamples = 20_000
+const maxSamples = 2_000
 
 // Bench loads a connector that has asked for it, over the tunnels that end here: streams on which one transaction follows the
 // other, to a backend in the connector's own process. One measurement at a time runs on a gateway.
@@ -74,12 +74,12 @@ func (r *benchRun) carry(ctx context.Context, l *link, size int) {
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { _ = s.SetDeadline(time.Unix(1, 0)) })() // what reads or writes ends
-	request, reply := make([]byte, wire.BenchRequest), make([]byte, size)
+	request := make([]byte, wire.BenchRequest)
 	binary.BigEndian.PutUint64(request, uint64(size))
 	for {
 		began := time.Now()
 		if _, err = s.Write(request); err == nil {
-			_, err = io.ReadFull(s, reply)
+			_, err = io.CopyN(io.Discard, s, int64(size))
 		}
 		if err != nil {
 			r.failed = ctx.Err() == nil

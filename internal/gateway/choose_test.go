@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"testing"
@@ -190,5 +191,34 @@ func BenchmarkChoose(b *testing.B) {
 				s.choose(snap, wanted{app: &app})
 			}
 		})
+	}
+}
+
+// TestMistakesOfClientsPutNobodyOut: whoever sends what cannot be a body, over and over, takes no connector from others.
+func TestMistakesOfClientsPutNobodyOut(t *testing.T) {
+	g := &Gateway{links: newLinks(), peers: newPeers(), log: slog.New(slog.DiscardHandler), now: time.Now}
+	l := &link{connector: "con_a"}
+	for range 2 * failuresInRow {
+		g.failed(l, "app_wiki", badRequest("its chunks are wrong"))
+	}
+	if k := g.links.conditions["app_wiki"]["con_a"]; k != nil && k.out() {
+		t.Error("it is out")
+	}
+	for range failuresInRow {
+		g.failed(l, "app_wiki", io.ErrUnexpectedEOF)
+	}
+	if k := g.links.conditions["app_wiki"]["con_a"]; k == nil || !k.out() {
+		t.Error("a backend that fails is not noticed")
+	}
+}
+
+// TestForgottenStaysForgotten: the answer about an application that was moved away meanwhile is nobody's business.
+func TestForgottenStaysForgotten(t *testing.T) {
+	g := &Gateway{links: newLinks(), peers: newPeers(), log: slog.New(slog.DiscardHandler), now: time.Now}
+	k := g.links.conditionOf("con_a", "app_wiki")
+	delete(g.links.conditions, "app_wiki")
+	g.putOut(k, &wire.Refusal{Code: "x"}, "")
+	if len(g.links.troubles()) != 0 {
+		t.Error("it is looked at for ever")
 	}
 }

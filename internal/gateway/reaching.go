@@ -35,7 +35,7 @@ const (
 // A condition is how one connector reaches one application.
 type condition struct {
 	connector, app access.ID
-	weight         atomic.Int64 // what an exchange costs here, against others; 0: it is out
+	weight         atomic.Int64 // what an exchange costs here, against others; 0: it is out. Changed under mu
 	latency        atomic.Int64 // microseconds until an answer begins, averaged; 0: not known
 	measured       atomic.Int64 // when, in nanoseconds of started
 	streak         atomic.Int32 // requests in a row that failed behind the connector
@@ -91,6 +91,9 @@ func (c *condition) weigh(now time.Time, since time.Duration) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.refusal != nil { // since a moment
+		return false
+	}
 	if c.returned.IsZero() {
 		c.weight.Store(weight)
 		return true
@@ -129,7 +132,9 @@ func (g *Gateway) served(c choice, app access.ID, began time.Time) {
 func (g *Gateway) failed(l *link, app access.ID, err error) {
 	dial, opening := errors.AsType[*dialError](err)
 	refusal, refused := errors.AsType[*wire.Refusal](err)
+	wrong, told := errors.AsType[*failure](err)
 	switch {
+	case told && wrong.hop == hopYou: // a client's own mistakes say nothing of the application
 	case opening && refused:
 		switch refusal.Phase {
 		case wire.PhaseLocal, wire.PhaseResolve, wire.PhaseConnect, wire.PhaseTLS, wire.PhaseTarget:
@@ -162,8 +167,8 @@ func (g *Gateway) putOut(k *condition, why *wire.Refusal, told string) {
 	if told == "" || was == nil {
 		k.told = told
 	}
-	k.mu.Unlock()
 	k.weight.Store(0)
+	k.mu.Unlock()
 	g.links.trouble(k)
 	if was == nil {
 		g.log.Warn("connector does not reach the application", "connector", k.connector, "application", k.app, "reason", why.Code, "error", why.Message)
@@ -182,22 +187,24 @@ func (g *Gateway) back(k *condition) {
 	k.next = now.Add(jittered(g.reachEvery()))
 	if was != nil {
 		k.returned = now
+		k.streak.Store(0)
+		k.weight.Store(weightOfOne << 4)
 	}
 	k.mu.Unlock()
 	if was == nil {
 		return
 	}
-	k.streak.Store(0)
-	k.weight.Store(weightOfOne << 4)
 	g.log.Info("connector reaches the application again", "connector", k.connector, "application", k.app)
 	g.tellReach(k.connector)
 }
 
-// trouble has a condition looked at soon.
+// trouble has a condition looked at soon, unless it was forgotten meanwhile.
 func (s *links) trouble(k *condition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.troubled[k] = struct{}{}
+	if s.conditions[k.app][k.connector] == k {
+		s.troubled[k] = struct{}{}
+	}
 }
 
 // tellReach tells the control plane and other gateways what changed of a connector whose tunnel is here.
