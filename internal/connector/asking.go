@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -42,28 +41,7 @@ type question struct {
 
 // serveQuestions answers on the ask socket until ctx ends. Without the socket the connector serves all the same.
 func (c *Connector) serveQuestions(ctx context.Context) {
-	l, err := listenLocal(c.cfg.State, askSocket)
-	if err != nil {
-		c.note("offer answers on this machine", err)
-		return
-	}
-	defer c.leaveLocal(askSocket)
-	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	var running sync.WaitGroup
-	defer running.Wait()
-	places := make(chan struct{}, 8)
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return // only Close ends a listener on a socket of our own
-		}
-		places <- struct{}{}
-		running.Go(func() {
-			defer func() { <-places }()
-			defer conn.Close() // the asker has had the answer or is gone
-			c.answerLocal(ctx, conn)
-		})
-	}
+	c.serveLocal(ctx, askSocket, func(conn net.Conn) { c.answerLocal(ctx, conn) })
 }
 
 func (c *Connector) answerLocal(ctx context.Context, conn net.Conn) {

@@ -221,12 +221,20 @@ const (
 // serveStatus answers whoever connects to the status socket with the status, until ctx ends. Without the socket the
 // connector serves all the same.
 func (c *Connector) serveStatus(ctx context.Context) {
-	l, err := listenLocal(c.cfg.State, statusSocket)
+	c.serveLocal(ctx, statusSocket, func(conn net.Conn) {
+		_ = conn.SetDeadline(time.Now().Add(statusTimeout))
+		_ = json.NewEncoder(conn).Encode(c.Status()) // whoever asked went away: nobody to tell
+	})
+}
+
+// serveLocal answers those who connect to a socket of the state directory, some at once, until ctx ends.
+func (c *Connector) serveLocal(ctx context.Context, socket string, answer func(net.Conn)) {
+	l, err := listenLocal(c.cfg.State, socket)
 	if err != nil {
-		c.note("offer the status", err)
+		c.note("answer programs of this machine on "+socket, err)
 		return
 	}
-	defer c.leaveLocal(statusSocket)
+	defer c.leaveLocal(socket)
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -239,9 +247,8 @@ func (c *Connector) serveStatus(ctx context.Context) {
 		places <- struct{}{}
 		running.Go(func() {
 			defer func() { <-places }()
-			defer conn.Close() // the reader has had its answer or is gone
-			_ = conn.SetDeadline(time.Now().Add(statusTimeout))
-			_ = json.NewEncoder(conn).Encode(c.Status()) // whoever asked went away: nobody to tell
+			defer conn.Close() // who asked has had the answer or is gone
+			answer(conn)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +15,8 @@ const (
 	sessionQueue = 8192        // transactions that wait to be sent
 	sessionEvery = time.Second // how often they are sent
 	sessionTime  = 5 * time.Second
-	sessionBatch = 40 // transactions in one message, each of at most about 1 KiB: it must fit into wire.MaxAsk
-	sessionLive  = 16 // connectors that are told at once
+	sessionBatch = wire.MaxAsk / 2 // bytes of transactions in one message, which has more around them
+	sessionLive  = 16              // connectors that are told at once
 )
 
 // sessionLogs tells connectors whose Session log is on what they carried. Nobody waits for it: what has no room is counted.
@@ -24,13 +25,16 @@ type sessionLogs struct {
 	ask     func(ctx context.Context, connector access.ID, question string, body []byte) ([]byte, error)
 	log     *slog.Logger
 	queue   chan wire.Record
-	dropped atomic.Uint64
+	dropped atomic.Uint64 // that had no room
+
+	mu     sync.Mutex           // guards missed
+	missed map[access.ID]uint64 // that a connector is yet to be told of
 }
 
 func newSessionLogs(s *Service) *sessionLogs {
 	return &sessionLogs{
 		on:  func(id access.ID) bool { return s.control.SessionLogged(id, time.Now()) },
-		ask: s.ask, log: s.log, queue: make(chan wire.Record, sessionQueue),
+		ask: s.ask, log: s.log, queue: make(chan wire.Record, sessionQueue), missed: map[access.ID]uint64{},
 	}
 }
 
@@ -62,6 +66,7 @@ func (l *sessionLogs) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			l.send(context.WithoutCancel(ctx))
 			return
 		case <-tick.C:
 			l.send(ctx)
@@ -76,10 +81,17 @@ func (l *sessionLogs) send(ctx context.Context) {
 		r := <-l.queue
 		batches[access.ID(r.Connector)] = append(batches[access.ID(r.Connector)], r)
 	}
-	if len(batches) == 0 {
-		return
+	dropped := l.dropped.Swap(0)
+	l.mu.Lock()
+	for id := range l.missed {
+		if !l.on(id) {
+			delete(l.missed, id)
+		}
 	}
-	missed := l.dropped.Swap(0)
+	for id := range batches {
+		l.missed[id] += dropped // whose they were is not known
+	}
+	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, sessionTime)
 	defer cancel()
 	places := make(chan struct{}, sessionLive)
@@ -87,7 +99,7 @@ func (l *sessionLogs) send(ctx context.Context) {
 		places <- struct{}{}
 		go func() { // send waits for it: it takes every place at its end
 			defer func() { <-places }()
-			l.tell(ctx, id, all, missed)
+			l.tell(ctx, id, all)
 		}()
 	}
 	for range sessionLive {
@@ -95,14 +107,35 @@ func (l *sessionLogs) send(ctx context.Context) {
 	}
 }
 
-func (l *sessionLogs) tell(ctx context.Context, id access.ID, all []wire.Record, missed uint64) {
+// tell sends transactions in messages that fit. One that a connector does not take is missing there, and told; the next is sent.
+func (l *sessionLogs) tell(ctx context.Context, id access.ID, all []wire.Record) {
 	for len(all) > 0 {
-		n := min(len(all), sessionBatch)
+		n, missed := fitting(all), l.takeMissed(id)
 		if _, err := l.ask(ctx, id, wire.QuestionRecords, wire.Encode(wire.Records{Records: all[:n], Missed: missed})); err != nil {
-			l.dropped.Add(uint64(len(all)) + missed)
-			l.log.Debug("session log not sent", "connector", id, "transactions", len(all), "error", err)
-			return
+			l.mu.Lock()
+			l.missed[id] += missed + uint64(n)
+			l.mu.Unlock()
+			l.log.Debug("session log not sent", "connector", id, "transactions", n, "error", err)
 		}
-		all, missed = all[n:], 0
+		all = all[n:]
 	}
+}
+
+// fitting tells how many transactions go into one message: their paths are their clients', and may take six bytes for one.
+func fitting(all []wire.Record) int {
+	size := 0
+	for n := range all {
+		if size += len(wire.Encode(all[n])); n > 0 && size > sessionBatch {
+			return n
+		}
+	}
+	return len(all)
+}
+
+func (l *sessionLogs) takeMissed(id access.ID) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.missed[id]
+	delete(l.missed, id)
+	return n
 }
