@@ -81,6 +81,7 @@ func (s *settings) oneToken(cmd *cobra.Command, file string, by *signIn, name st
 type enrolment struct {
 	name  string
 	again bool
+	ahead bool // only get the credential: see connector.Enrolment
 }
 
 func (e *enrolment) add(f *pflag.FlagSet) {
@@ -89,11 +90,16 @@ func (e *enrolment) add(f *pflag.FlagSet) {
 }
 
 // enrolBeside enrols into the state directory, as the user whom it belongs to. To enrol again, the service stands still for a
-// moment.
+// moment: the credential is fetched before, since a service may take longer to stop than a token is good for.
 func (s *settings) enrolBeside(cmd *cobra.Command, token wire.EnrolmentToken, e enrolment) error {
 	host, name := install.Host{}, s.serviceName()
 	if !e.again || cmd.Flags().Changed("state") || !host.State(cmd.Context(), name).Running {
 		return s.enrolAsOwner(cmd, token, e)
+	}
+	ahead := e
+	ahead.ahead = true
+	if err := s.enrolAsOwner(cmd, token, ahead); err != nil {
+		return err
 	}
 	if err := host.Stop(cmd.Context(), name); err != nil {
 		return err
@@ -114,6 +120,9 @@ func (s *settings) enrolAsOwner(cmd *cobra.Command, token wire.EnrolmentToken, e
 	if e.again {
 		args = append(args, "--again")
 	}
+	if e.ahead {
+		args = append(args, "--ahead")
+	}
 	return s.asOwner(cmd, who, strings.NewReader(token.String()), args...)
 }
 
@@ -127,9 +136,9 @@ func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, e en
 		return fmt.Errorf("--proxy: %w", err)
 	}
 	cred, err := connector.Enrol(cmd.Context(), connector.Enrolment{
-		State: s.state, Token: token, Name: e.name, Dialer: dialer, Host: host(), Log: log, Again: e.again,
+		State: s.state, Token: token, Name: e.name, Dialer: dialer, Host: host(), Log: log, Again: e.again, Ahead: e.ahead,
 	})
-	if err != nil {
+	if err != nil || e.ahead {
 		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Enrolled as connector %s of %s.\n", cred.Identity.ID, cred.Connection.ServiceURL)
@@ -155,6 +164,7 @@ func enrolHereCommand(s *settings) *cobra.Command {
 		},
 	}
 	e.add(cmd.Flags())
+	cmd.Flags().BoolVar(&e.ahead, "ahead", false, "only get the credential; the same call without it puts it in force")
 	return cmd
 }
 

@@ -34,6 +34,7 @@ type Enrolment struct {
 	Host   wire.Host
 	Log    *slog.Logger
 	Again  bool // enrol a machine that is enrolled; the credential it has stays in force until there is the new one
+	Ahead  bool // with Again: only get the new credential, while a connector runs; the same without Ahead puts it in force
 }
 
 // Enrol registers this machine: it makes a key, sends the request for its certificate with the token, and keeps both. An
@@ -80,22 +81,28 @@ func enrolInto(ctx context.Context, e Enrolment, dir *credential.Directory) (*cr
 }
 
 // enrolAgain makes another connector of this machine and has the service forget the one it was, if that can be told; old is
-// nil if its credential is damaged. No connector may run here meanwhile. The directory is locked.
+// nil if its credential is damaged. No connector may run here meanwhile, but to get the credential ahead. The directory is locked.
 func enrolAgain(ctx context.Context, e Enrolment, dir *credential.Directory, old *credential.Credential) (*credential.Credential, error) {
-	run, err := LockRun(e.State)
+	if !e.Ahead {
+		run, err := LockRun(e.State)
+		if err != nil {
+			return nil, err
+		}
+		defer run.Unlock() // the lock ends with the process at the latest
+	}
+	next, err := dir.Next(e.Token.ID)
 	if err != nil {
 		return nil, err
 	}
-	defer run.Unlock()                    // the lock ends with the process at the latest
-	if err := dir.Abandon(); err != nil { // an attempt with another token, perhaps
-		return nil, err
+	cred, err := next.Load()
+	if fault.Is(err, fault.KindNotFound) {
+		cred, err = enrolInto(ctx, e, next)
 	}
-	next, err := dir.Next()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := enrolInto(ctx, e, next); err != nil {
+	if useless(err) {
 		return nil, errors.Join(err, dir.Abandon())
+	}
+	if err != nil || e.Ahead {
+		return cred, err // the key stays: the same token and key get the same answer again, if this one was lost
 	}
 	if err := dir.Switch(); err != nil {
 		return nil, err
@@ -108,6 +115,9 @@ func enrolAgain(ctx context.Context, e Enrolment, dir *credential.Directory, old
 	}
 	return dir.Load()
 }
+
+// useless tells whether an error of enrolling says that its token will never do.
+func useless(err error) bool { return fault.Is(err, fault.KindGone) || fault.Is(err, fault.KindUnauthenticated) }
 
 func (a *agentFace) enrol(ctx context.Context, e Enrolment) (*credential.Credential, error) {
 	config, err := credential.EnrolTLS(e.Token)

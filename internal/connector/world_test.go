@@ -48,6 +48,7 @@ type world struct {
 	rules    string
 	token    wire.EnrolmentToken
 	away     atomic.Bool // the face for agents answers nothing but 503
+	losing   atomic.Bool // the next answer to an enrolment is lost on the way
 
 	mu       sync.Mutex // guards the fields below
 	conf     wire.Configuration
@@ -58,6 +59,22 @@ type world struct {
 	issued   map[string]*x509.Certificate // by serial
 	revoked  map[string]bool
 	renewals int
+	once     bool // the token is good for one key
+	spent    any  // that key
+}
+
+// spend tells whether a key may use the token.
+func (w *world) spend(csr []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	public, err := ca.ParseCSR(csr)
+	if err != nil || !w.once {
+		return err == nil
+	}
+	if w.spent == nil {
+		w.spent = public
+	}
+	return public.Equal(w.spent)
 }
 
 func newWorld(t *testing.T, gateways int) *world {
@@ -202,8 +219,14 @@ func (w *world) serveAgents() {
 			err = errToken
 		}
 		var cred wire.Credential
+		if err == nil && !w.spend(req.CSR) {
+			err = errSpent
+		}
 		if err == nil {
 			cred, err = w.credential(req.CSR)
+		}
+		if err == nil && w.losing.CompareAndSwap(true, false) {
+			panic(http.ErrAbortHandler)
 		}
 		answer(rw, cred, err)
 	})
@@ -263,6 +286,7 @@ func (e worldError) Error() string { return string(e) }
 
 const (
 	errToken = worldError("the token is not good")
+	errSpent = worldError("the token was used")
 	errGone  = worldError("this connector was deleted")
 )
 

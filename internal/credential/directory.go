@@ -26,6 +26,7 @@ const (
 	fileCredential = "credential.pem"  // key and leaf in force: the one file that makes an agent enrolled
 	filePending    = "pending.pem"     // key of an enrolment or renewal under way
 	fileConnection = "connection.json" // Connection
+	fileAttempt    = "attempt"         // in the directory of a credential that is to take another's place: by which token
 	fileLock       = "lock"
 )
 

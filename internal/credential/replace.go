@@ -14,8 +14,30 @@ import (
 const nextDir = "next"
 
 // Next gives the directory of the credential that is to take this one's place: enrolling goes there first, so that the one that
-// is in force stays until there is another.
-func (d *Directory) Next() (*Directory, error) {
+// is in force stays until there is another. What an attempt of the same name left is still there, so that it can go on; that
+// of another one is forgotten. The directory is locked.
+func (d *Directory) Next(attempt string) (*Directory, error) {
+	next, err := d.next()
+	if err != nil {
+		return nil, err
+	}
+	name, err := next.read(fileAttempt)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if string(name) == attempt {
+		return next, nil
+	}
+	if err := d.Abandon(); err != nil {
+		return nil, err
+	}
+	if next, err = d.next(); err != nil {
+		return nil, err
+	}
+	return next, disk.WriteFile(next.file(fileAttempt), []byte(attempt), 0o600)
+}
+
+func (d *Directory) next() (*Directory, error) {
 	next, err := Open(filepath.Join(d.path, nextDir))
 	if err != nil {
 		return nil, err
@@ -27,7 +49,7 @@ func (d *Directory) Next() (*Directory, error) {
 // Switch puts the next credential in the place of this one. Until it has begun, this one is whole; from then on the next one
 // is, and Resume ends what a crash left. The directory is locked.
 func (d *Directory) Switch() error {
-	next, err := d.Next()
+	next, err := d.next()
 	if err != nil {
 		return err
 	}
@@ -76,11 +98,11 @@ func (d *Directory) Abandon() error {
 	if _, err := os.Lstat(d.file(nextDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	next, err := d.Next()
+	next, err := d.next()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(next.Remove(), disk.Remove(next.file(fileLock))); err != nil {
+	if err := errors.Join(next.Remove(), disk.Remove(next.file(fileAttempt)), disk.Remove(next.file(fileLock))); err != nil {
 		return err
 	}
 	if err := os.Remove(next.path); err != nil {

@@ -1,6 +1,11 @@
 package credential_test
 
 import (
+	"crypto/ecdsa"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"postern/internal/credential"
@@ -25,7 +30,7 @@ func TestSwitchCrashPoints(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := d.Next(); err != nil {
+			if _, err := d.Next("tok_1"); err != nil {
 				t.Fatal(err)
 			}
 			if err := agentInto(next, issuer, path); err != nil {
@@ -96,5 +101,42 @@ func TestSwitchWithoutNext(t *testing.T) {
 	}
 	if _, err := load(t, path); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNextGoesOn: an attempt that is repeated finds the key it had, another one does not.
+func TestNextGoesOn(t *testing.T) {
+	path, issuer := site(t)
+	if err := agent(path, issuer, ""); err != nil {
+		t.Fatal(err)
+	}
+	d, err := credential.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyOf := func(attempt string) *ecdsa.PrivateKey {
+		t.Helper()
+		next, err := d.Next(attempt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := next.Pending()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	first := keyOf("tok_1")
+	if !keyOf("tok_1").Equal(first) {
+		t.Error("the same attempt has another key")
+	}
+	if keyOf("tok_2").Equal(first) {
+		t.Error("another attempt has the key of the first")
+	}
+	if err := d.Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(path, "next")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is left: %v", err)
 	}
 }
