@@ -174,9 +174,17 @@ func printDiagnosis(out io.Writer, d wire.Diagnosis, output string) error {
 			fmt.Fprintf(out, "         → %s\n", f.Cure)
 		}
 	}
-	_, err := fmt.Fprintf(out, "\n%d errors, %d warnings; %d things looked at in %s.\n", count[wire.SeverityError], count[wire.SeverityWarning],
-		len(d.Findings), d.Took.Round(time.Millisecond))
+	_, err := fmt.Fprintf(out, "\n%s, %s; %s looked at in %s.\n", counted(count[wire.SeverityError], "error"), counted(count[wire.SeverityWarning], "warning"),
+		counted(len(d.Findings), "thing"), d.Took.Round(time.Millisecond))
 	return err
+}
+
+// counted gives a number of things in words.
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // encode writes a value as JSON or YAML, with the same names in both.

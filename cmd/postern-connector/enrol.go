@@ -27,7 +27,7 @@ func enrolCommand(s *settings) *cobra.Command {
 input, never as an argument, which every user of the machine could read.
 
 With --admin-url an administrator signs in instead: a code is shown, which is typed in a browser on any device. The machine is enrolled in
-the administrator's name, who needs the right to make tokens; the sign-in ends with it. It goes out by HTTPS_PROXY, if that is set.
+the administrator's name, who needs the right to make tokens; the sign-in ends with it. It goes out as the connector does: see --proxy.
 
 --again makes another connector of a machine that is enrolled, when it was deleted at the service for instance: nothing is installed
 anew, the credential it has stays until there is the new one, and the service is told that the old connector is no more.`,
@@ -65,6 +65,10 @@ func (s *settings) oneToken(cmd *cobra.Command, file string, by *signIn, name st
 	case by.adminURL != "":
 		if name == "" {
 			name = host().MachineName
+		}
+		var err error
+		if by.dialer, err = s.dialer(); err != nil {
+			return token, fmt.Errorf("--proxy: %w", err)
 		}
 		return by.token(cmd, name)
 	case file == "":

@@ -18,9 +18,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"postern/internal/api"
-	"postern/internal/dial"
 	"postern/internal/fault"
 	"postern/internal/oauth"
+	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -30,6 +30,8 @@ type signIn struct {
 	fingerprint string
 	caFile      string
 	group       string
+
+	dialer *uplink.Dialer // how this machine gets out; set before token
 }
 
 const (
@@ -64,11 +66,11 @@ func (s *signIn) token(cmd *cobra.Command, name string) (wire.EnrolmentToken, er
 	if err != nil {
 		return none, err
 	}
-	issuer, err := oauth.Protects(ctx, oauth.HTTP(roots), server.String())
+	issuer, err := oauth.Protects(ctx, oauth.HTTPBy(s.dial, roots), server.String())
 	if err != nil {
 		return none, s.untrusted(ctx, server, err)
 	}
-	program, err := oauth.Discover(ctx, oauth.HTTP(roots), issuer, signInClient)
+	program, err := oauth.Discover(ctx, oauth.HTTPBy(s.dial, roots), issuer, signInClient)
 	if err != nil {
 		return none, s.untrusted(ctx, server, err)
 	}
@@ -90,10 +92,15 @@ func (s *signIn) token(cmd *cobra.Command, name string) (wire.EnrolmentToken, er
 	return s.make(ctx, server, roots, got.Access, name)
 }
 
+// dial goes out as the connector does.
+func (s *signIn) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	return s.dialer.Dial(ctx, address)
+}
+
 // make makes the token.
 func (s *signIn) make(ctx context.Context, server *url.URL, roots *x509.CertPool, access, name string) (wire.EnrolmentToken, error) {
 	client, err := api.NewClient(api.Config{
-		URL: server.String(), Roots: roots, UserAgent: "postern-connector/" + version,
+		URL: server.String(), Roots: roots, UserAgent: "postern-connector/" + version, Dial: s.dial,
 		Token: func(context.Context) (string, error) { return access, nil },
 	})
 	if err != nil {
@@ -128,7 +135,7 @@ func (s *signIn) roots(ctx context.Context, server *url.URL) (*x509.CertPool, er
 	if err != nil || len(pin) != sha256.Size {
 		return nil, fault.Invalid("--ca-fingerprint", "must be the 64 hexadecimal digits of a SHA-256, as postern authority show tells it")
 	}
-	shown, err := authority(ctx, server)
+	shown, err := s.authority(ctx, server)
 	if err != nil {
 		return nil, err
 	}
@@ -142,12 +149,12 @@ func (s *signIn) roots(ctx context.Context, server *url.URL) (*x509.CertPool, er
 }
 
 // authority asks the service for its authority: its face for machines shows it. Whether it is to be trusted is another question.
-func authority(ctx context.Context, server *url.URL) (*x509.Certificate, error) {
+func (s *signIn) authority(ctx context.Context, server *url.URL) (*x509.Certificate, error) {
 	address := server.Host
 	if server.Port() == "" {
 		address = net.JoinHostPort(server.Hostname(), "443")
 	}
-	raw, err := dial.Context(ctx, "tcp", address)
+	raw, err := s.dialer.Dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +179,7 @@ func (s *signIn) untrusted(ctx context.Context, server *url.URL, err error) erro
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown || s.fingerprint != "" || s.caFile != "" {
 		return err
 	}
-	shown, askErr := authority(ctx, server)
+	shown, askErr := s.authority(ctx, server)
 	if askErr != nil {
 		return err
 	}

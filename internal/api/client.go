@@ -31,6 +31,8 @@ type Config struct {
 	Roots     *x509.CertPool // optional: the authorities to trust; the system's if nil
 	UserAgent string         // optional: the program that asks
 	Timeout   time.Duration  // optional: of one request with its answer; a minute if zero
+	// Dial makes connections; optional: directly, or as HTTPS_PROXY says, if nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client speaks to the admin API. Its methods may be used by many goroutines. Errors that the
@@ -84,6 +86,9 @@ func NewClient(cfg Config) (*Client, error) {
 		MaxIdleConns:           8,
 		IdleConnTimeout:        time.Minute,
 		MaxResponseHeaderBytes: 64 << 10,
+	}
+	if cfg.Dial != nil {
+		transport.Proxy, transport.DialContext = nil, cfg.Dial
 	}
 	c := &Client{cfg: cfg, base: base, http: &http.Client{
 		Transport: transport,

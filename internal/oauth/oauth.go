@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,15 +65,24 @@ const (
 )
 
 // HTTP makes the client to ask with. roots are the authorities to trust; the system's if nil.
-func HTTP(roots *x509.CertPool) *http.Client {
-	return &http.Client{Transport: &http.Transport{
+func HTTP(roots *x509.CertPool) *http.Client { return &http.Client{Transport: transport(roots)} }
+
+// HTTPBy is HTTP over connections that are made otherwise than directly or by HTTPS_PROXY.
+func HTTPBy(connect func(ctx context.Context, network, address string) (net.Conn, error), roots *x509.CertPool) *http.Client {
+	t := transport(roots)
+	t.Proxy, t.DialContext = nil, connect
+	return &http.Client{Transport: t}
+}
+
+func transport(roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dial.Context,
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
 		IdleConnTimeout:     time.Minute,
-	}}
+	}
 }
 
 // Discover finds the service's addresses (RFC 8414). All of them must be the issuer's own.

@@ -67,12 +67,31 @@ func newScript(cfg Config, kind, where string) (*script, error) {
 		},
 	}
 	if kind == kindPAC {
-		return s, s.at(where)
+		return s, errors.Join(cfg.entrust(where), s.at(where))
 	}
-	if cfg.User != nil {
-		return nil, fault.Invalid("proxy", "must not be wpad together with a user and password: whoever answers to the name wpad would get them. Name the script (pac:URL)")
+	return s, errors.Join(cfg.entrust(kindWPAD), s.search(where))
+}
+
+// entrust refuses to prove who we are to proxies that anybody on the way to the script may have named.
+func (cfg Config) entrust(where string) error {
+	from := "come from http://"
+	switch u, err := url.Parse(where); {
+	case where == kindWPAD:
+		from = "be wpad"
+	case err != nil || u.Scheme != "http":
+		return nil
 	}
-	return s, s.search(where)
+	what := ""
+	switch {
+	case cfg.User != nil:
+		what = "a user and password"
+	case cfg.Kerberos.given():
+		what = "Kerberos"
+	default:
+		return nil
+	}
+	return fault.Invalid("proxy", "must not %s together with %s: whoever answers in the script's place would name the proxy that gets them. "+
+		"Name a script that nobody can exchange on the way: pac:https://… or pac:FILE", from, what)
 }
 
 // at takes the script of a URL or a file.

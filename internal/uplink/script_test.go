@@ -171,11 +171,21 @@ func TestBadScripts(t *testing.T) {
 		{uplink.Config{Proxy: "wpad:com", Script: find}, "a domain of your own"},
 		{uplink.Config{Proxy: "wpad:co.uk", Script: find}, "a domain of your own"},
 		{uplink.Config{Proxy: "wpad:a/b.c", Script: find}, "a domain of your own"},
-		{uplink.Config{Proxy: "wpad:corp.example.com", Script: find, User: url.UserPassword("me", "secret")}, "must not be wpad together with a user"},
+		{uplink.Config{Proxy: "wpad:corp.example.com", Script: find, User: url.UserPassword("me", "secret")}, "must not be wpad together with a user and password"},
+		{uplink.Config{Proxy: "wpad", Script: find, User: url.UserPassword("me", "secret")}, "must not be wpad together with a user and password"},
+		{uplink.Config{Proxy: "wpad:corp.example.com", Script: find, Kerberos: uplink.Kerberos{Cache: "/x"}}, "must not be wpad together with Kerberos"},
+		{uplink.Config{Proxy: "pac:http://x.example.com/y", Script: find, User: url.UserPassword("me", "secret")}, "must not come from http:// together with a user and password"},
+		{uplink.Config{Proxy: "pac:HTTP://x.example.com/y", Script: find, User: url.UserPassword("me", "secret")}, "must not come from http:// together with a user and password"},
+		{uplink.Config{Proxy: "pac:http://x.example.com/y", Script: find, Kerberos: uplink.Kerberos{Cache: "/x"}}, "must not come from http:// together with Kerberos"},
 	}
 	for _, test := range tests {
 		if _, err := uplink.New(test.cfg); !fault.Is(err, fault.KindInvalid) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", test.cfg.Proxy, err)
+		}
+	}
+	for _, trusted := range []string{"pac:https://x.example.com/y", "pac:/etc/x.pac", `pac:C:\proxy.pac`} {
+		if _, err := uplink.New(uplink.Config{Proxy: trusted, Script: find, User: url.UserPassword("me", "secret"), Kerberos: uplink.Kerberos{Cache: "/x"}}); err != nil {
+			t.Errorf("%s: %v", trusted, err)
 		}
 	}
 	d := dialer(t, uplink.Config{Proxy: "pac:" + filepath.Join(t.TempDir(), "none.pac"), Script: find})

@@ -30,8 +30,8 @@ type Config struct {
 	// domain: the script that the network offers. WPAD trusts whoever answers to a name, so it is never tried unasked.
 	Proxy      string
 	NoProxy    string         // with a Proxy URL: hosts to dial directly, in the form of NO_PROXY
-	User       *url.Userinfo  // for proxies whose URL names no user; not with wpad
-	Kerberos   Kerberos       // for proxies that want Negotiate
+	User       *url.Userinfo  // for proxies whose URL names no user; not with wpad or a script from http://
+	Kerberos   Kerberos       // for proxies that want Negotiate; as User
 	Script     pac.Find       // runs scripts; without it there is neither pac nor wpad
 	ProxyRoots *x509.CertPool // whom to trust for an https proxy's certificate; the system's if nil
 	Timeout    time.Duration  // of a dial, TLS included; 3 s if zero
@@ -92,6 +92,14 @@ func (d *Dialer) Proxy(address string) (string, error) {
 		return "", err
 	}
 	return ways[0], nil
+}
+
+// Dial connects to host:port without TLS, within the dialer's time.
+func (d *Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	conn, _, err := d.dial(ctx, address)
+	return conn, err
 }
 
 // Step says where on the way a dial failed.
