@@ -266,8 +266,8 @@ func (x *exchange) look() {
 	}
 	quiet := x.since() - time.Duration(x.moved.Load())
 	phase := x.phase.Load()
-	if l := x.link.Load(); l != nil && quiet >= lookAfter && x.link.CompareAndSwap(l, nil) {
-		l.lookAround()
+	if l := x.link.Load(); l != nil && quiet >= lookAfter {
+		l.waits(x, quiet)
 	}
 	late, awaited := x.pace.late(quiet)
 	switch {

@@ -34,6 +34,7 @@ type link struct {
 	number    uint64      // of the tunnel, at the gateway that holds it
 	via       *peer       // of a far link: the way to that gateway
 	gone      atomic.Bool // of a far link: it takes no new streams any more
+	still     atomic.Bool // its connector does not answer at the moment: it takes no new streams
 	serial    string      // of the certificate that the tunnel was proven with
 	instance  string
 	address   string
@@ -52,7 +53,7 @@ type link struct {
 }
 
 // usable reports whether the link takes new streams.
-func (l *link) usable() bool { return !l.session.Draining() && !l.gone.Load() }
+func (l *link) usable() bool { return !l.session.Draining() && !l.gone.Load() && !l.still.Load() }
 
 // links are the tunnels that are open here and those that other gateways told of, by connector.
 type links struct {
@@ -286,7 +287,9 @@ func (l *link) live() {
 		case <-timer.C:
 		}
 		l.probe()
-		wait = probeEvery*3/4 + rand.N(probeEvery/2)
+		if wait = probeEvery*3/4 + rand.N(probeEvery/2); l.still.Load() {
+			wait = lookEach // until it answers, or its tunnel is given up
+		}
 	}
 }
 
@@ -314,17 +317,15 @@ func (l *link) lookAround() {
 func (l *link) probe() {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
-	start := time.Now()
-	want := wire.Encode(start.UnixNano())
-	got, err := l.ask(ctx, wire.QuestionProbe, want)
-	if err != nil || string(got) != string(want) {
+	took, err := l.echoed(ctx)
+	if err != nil {
 		l.log.Debug("probe", "error", err)
 		return
 	}
 	now := l.g.now()
 	l.mu.Lock()
 	silent := now.Sub(l.echo) > 2*probeEvery
-	l.echo, l.roundTrip = now, time.Since(start)
+	l.echo, l.roundTrip = now, took
 	l.mu.Unlock()
 	l.g.presence(l)
 	if silent {

@@ -22,6 +22,7 @@ type metrics struct {
 	tunnels    *prometheus.GaugeVec     // by connector
 	cut        *prometheus.CounterVec   // by reason
 	moved      prometheus.Counter
+	still      prometheus.Counter // tunnels whose connector stood still
 	forwarded  prometheus.Counter // streams of other gateways
 	usage      *usage
 
@@ -56,6 +57,8 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 	}
 	moved := counter("moved_total", "Requests that were sent through another connector after one failed.")
 	m.moved = moved.WithLabelValues()
+	still := counter("still_total", "Times that a tunnel got nothing new for a while, since its connector did not answer.")
+	m.still = still.WithLabelValues()
 	forwarded := counter("forwarded_total", "Streams carried for other gateways.")
 	m.forwarded = forwarded.WithLabelValues()
 	var more []prometheus.Collector
@@ -64,7 +67,7 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 		return m, nil
 	}
 	var errs []error
-	for _, c := range append(more, m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved, forwarded,
+	for _, c := range append(more, m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved, still, forwarded,
 		gauge("connections", "Open connections.", g.census.size), gauge("exchanges", "Requests under way.", g.live.count),
 		gauge("streams", "Open streams of all tunnels.", g.streams), gauge("peers", "Tunnels with other gateways.", func() int { return len(g.peers.all()) }), gauge("forwards", "Streams that are carried for other gateways.", g.forwards.count),
 		gauge("configuration_version", "Version of the snapshot in force.", g.version),

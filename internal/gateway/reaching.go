@@ -143,7 +143,7 @@ func (g *Gateway) failed(l *link, app access.ID, err error) {
 	case opening && errors.Is(dial.err, context.DeadlineExceeded):
 		g.putOut(g.links.conditionOf(l.connector, app), &wire.Refusal{Phase: wire.PhaseConnect, Code: "open-timeout", Timeout: true,
 			Message: "the connector did not say within " + openTimeout.String() + " whether it reaches the application"}, "")
-	case opening, refused, lost(err), errors.Is(err, errClientGone), errors.Is(err, tunnel.ErrClosed):
+	case opening, refused, lost(err), l.still.Load(), errors.Is(err, errClientGone), errors.Is(err, tunnel.ErrClosed):
 	default:
 		k := g.links.conditionOf(l.connector, app)
 		if k.streak.Add(1) >= failuresInRow {

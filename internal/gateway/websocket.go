@@ -33,7 +33,7 @@ func (g *Gateway) upgrade(x *exchange, c *carriage) error {
 	if err != nil {
 		return errClientGone
 	}
-	return g.join(x, client, &switched{c.backend.in.Unread(), c.backend.stream})
+	return g.join(x, c.link, client, &switched{c.backend.in.Unread(), c.backend.stream})
 }
 
 // switched is a connection whose first bytes were read already.
@@ -52,7 +52,7 @@ func (s *switched) Read(p []byte) (int, error) {
 }
 
 // join copies both ways until one side ends, then closes both.
-func (g *Gateway) join(x *exchange, client, backend io.ReadWriteCloser) error {
+func (g *Gateway) join(x *exchange, l *link, client, backend io.ReadWriteCloser) error {
 	down := &downlink{to: client}
 	x.mu.Lock()
 	x.farewell = down.farewell
@@ -63,8 +63,8 @@ func (g *Gateway) join(x *exchange, client, backend io.ReadWriteCloser) error {
 		_ = backend.Close() // the client ended or failed: either way the backend has nobody to talk to
 	})
 	err := pump(down, backend, func(n int) { x.sent.Add(int64(n)); x.touch() })
-	if err != nil && lost(err) {
-		down.farewell(closeRestart) // the way is gone, not the application: it may come again
+	if err != nil && (lost(err) || !l.usable()) {
+		down.farewell(closeRestart) // the way is gone, or its connector restarts; the application is there: it may come again
 	}
 	// When the client ended first, the backend's end is our own doing.
 	_ = client.Close()

@@ -446,6 +446,14 @@ type connector struct {
 	refuse  *wire.Refusal
 	alpn    string // that backends choose
 	session *tunnel.Session
+	carried []*tunnel.Stream // that reached a backend
+}
+
+// streams gives those that reached a backend, in order.
+func (c *connector) streams() []*tunnel.Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.carried)
 }
 
 // connect enrols a connector and opens its tunnel.
@@ -563,6 +571,9 @@ func (c *connector) accept(s *tunnel.Stream) {
 		backend.Close()
 		return
 	}
+	c.mu.Lock()
+	c.carried = append(c.carried, s)
+	c.mu.Unlock()
 	join(s, backend.(*net.TCPConn))
 }
 

@@ -35,6 +35,29 @@ func (l *Lab) CutOutbound(how Cut) {
 		add rule inet lab cut iifname "wan" tcp sport 443 ct state established counter name "cut" %[1]s`, how))
 }
 
+// A Way is a direction in which a network can be cut.
+type Way string
+
+// The ways, as a connector sees them.
+const (
+	Out  Way = "out"  // what it sends does not arrive
+	In   Way = "in"   // it hears nothing
+	Both Way = "both" // ways
+)
+
+// CutHost cuts the outbound TCP 443 of one host of the private network silently, in one way or both, until Restore.
+func (l *Lab) CutHost(h Host, way Way) {
+	l.t.Helper()
+	rules := "flush chain inet lab cut\n"
+	if way != In {
+		rules += fmt.Sprintf("add rule inet lab cut oifname \"wan\" ip saddr %s tcp dport 443 counter name \"cut\" drop\n", h.Addr())
+	}
+	if way != Out {
+		rules += fmt.Sprintf("add rule inet lab cut iifname \"wan\" ip daddr %s tcp sport 443 counter name \"cut\" drop\n", h.Addr())
+	}
+	l.nft(rules)
+}
+
 // Restore ends a cut.
 func (l *Lab) Restore() { l.t.Helper(); l.nft("flush chain inet lab cut") }
 
@@ -59,7 +82,7 @@ table inet lab {
 		ct state established,related accept
 		iifname "wan" counter name "inbound" drop
 		iifname "lan" oifname "lan" accept
-		iifname "lan" oifname "wan" ip saddr 10.20.0.10 tcp dport 443 accept
+		iifname "lan" oifname "wan" ip saddr 10.20.0.10-10.20.0.12 tcp dport 443 accept
 	}
 	chain input {
 		type filter hook input priority filter; policy drop;
@@ -98,12 +121,14 @@ func (l *Lab) build() error {
 	}
 	steps = append(steps, l.wire(Internet, "wan", Service)...)
 	steps = append(steps, l.wire(Internet, "wan", Firewall)...)
-	steps = append(steps, l.wire(Firewall, "lan", Site)...)
+	for _, site := range []Host{Site, Site2, Site3} {
+		steps = append(steps, l.wire(Firewall, "lan", site)...)
+		steps = append(steps, "-n "+l.Namespace(site)+" route add default via 10.20.0.1")
+	}
 	steps = append(steps, l.wire(Firewall, "lan", Backend)...)
 	steps = append(steps,
 		"-n "+l.Namespace(Internet)+" route add 10.20.0.0/24 via "+Firewall.Addr(),
 		"-n "+l.Namespace(Service)+" route add 10.20.0.0/24 via "+Firewall.Addr(),
-		"-n "+l.Namespace(Site)+" route add default via 10.20.0.1",
 	)
 	for _, step := range steps {
 		if _, err := tool("", "ip", strings.Fields(step)...); err != nil {

@@ -44,7 +44,9 @@ const (
 	Internet Host = "internet" // where users are
 	Service  Host = "service"
 	Firewall Host = "firewall"
-	Site     Host = "site" // where the connector runs
+	Site     Host = "site" // where the connector runs; others run on:
+	Site2    Host = "site2"
+	Site3    Host = "site3"
 	Backend  Host = "backend"
 )
 
@@ -53,7 +55,8 @@ var addresses = []struct {
 	host Host
 	addr string
 }{
-	{Internet, "203.0.113.1"}, {Service, "203.0.113.10"}, {Firewall, "203.0.113.20"}, {Site, "10.20.0.10"}, {Backend, "10.20.0.20"},
+	{Internet, "203.0.113.1"}, {Service, "203.0.113.10"}, {Firewall, "203.0.113.20"}, {Site, "10.20.0.10"},
+	{Site2, "10.20.0.11"}, {Site3, "10.20.0.12"}, {Backend, "10.20.0.20"},
 }
 
 // Addr returns the address of a host, without a port.
