@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-
-	"golang.org/x/sys/windows/svc"
 
 	"postern/internal/daemon"
 	"postern/internal/supervise"
@@ -12,14 +11,7 @@ import (
 
 // asService runs the supervisor below the service control manager, or in a console where there is none.
 func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
-	inService, err := svc.IsWindowsService()
-	if err != nil {
-		return err
-	}
-	if !inService {
-		return r.supervise(ctx, log, func(ctx context.Context, _ *supervise.Supervisor) { <-ctx.Done() })
-	}
-	return daemon.WindowsService(ctx, func(ctx context.Context, orders <-chan daemon.Order) error {
+	err := daemon.WindowsService(ctx, func(ctx context.Context, orders <-chan daemon.Order) error {
 		return r.supervise(ctx, log, func(ctx context.Context, sup *supervise.Supervisor) {
 			for {
 				select {
@@ -35,4 +27,8 @@ func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
 			}
 		})
 	})
+	if errors.Is(err, daemon.ErrNoService) { // in a console
+		return r.supervise(ctx, log, func(ctx context.Context, _ *supervise.Supervisor) { <-ctx.Done() })
+	}
+	return err
 }

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"postern/internal/connector/doctor"
@@ -122,57 +120,9 @@ func askLocal[A any](ctx context.Context, state string, q question) (A, error) {
 	return answer, nil
 }
 
-// listenLocal makes a socket in the state directory that only the connector's user and root can open. It takes the place of
-// whoever served it before: a process that died, or a worker that hands over.
-func listenLocal(state, name string) (net.Listener, error) {
-	draft := fmt.Sprintf(".%s-%d.tmp", name, os.Getpid()) // swept away like other drafts if this process dies here
-	path, release, err := socketPath(state, draft)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false) // it has another name by then
-	err = os.Chmod(path, 0o600)
-	if err == nil {
-		err = os.Rename(path, filepath.Join(state, name))
-	}
-	if err != nil {
-		return nil, errors.Join(err, l.Close(), os.Remove(path))
-	}
-	return l, nil
-}
-
 // leaveLocal removes a socket that would answer nobody any more. With a supervisor it may be the next worker's by now.
 func (c *Connector) leaveLocal(name string) {
 	if !c.cfg.Supervised {
 		_ = os.Remove(filepath.Join(c.cfg.State, name)) // left over, it misleads nobody for long
 	}
-}
-
-// dialLocal connects to a socket of the connector that runs on a state directory. ErrNotRunning: none does.
-func dialLocal(ctx context.Context, state, name string) (net.Conn, error) {
-	path, release, err := socketPath(state, name)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, ErrNotRunning
-		}
-		return nil, err
-	}
-	defer release()
-	dialer := net.Dialer{Timeout: statusTimeout}
-	conn, err := dialer.DialContext(ctx, "unix", path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, ErrNotRunning
-		}
-		return nil, fmt.Errorf("ask the connector: %w", err)
-	}
-	return conn, nil
 }

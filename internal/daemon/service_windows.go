@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 )
 
@@ -20,12 +21,19 @@ const (
 // ControlHandOver is a control code of our own: Windows leaves 128 to 255 to services.
 const ControlHandOver = svc.Cmd(128)
 
+// ErrNoService says that the service control manager did not start this process.
+var ErrNoService = errors.New("this is not a Windows service")
+
 // WindowsService runs a program below the service control manager: run's context ends when the manager stops the service, or the
-// machine shuts down. run returns when all is wound up.
+// machine shuts down. run returns when all is wound up. It fails with ErrNoService at once if the manager did not start this process.
 func WindowsService(ctx context.Context, run func(ctx context.Context, orders <-chan Order) error) error {
 	h := &handler{ctx: ctx, run: run}
 	// The name is not looked at for a service with a process of its own.
-	if err := svc.Run("", h); err != nil {
+	err := svc.Run("", h)
+	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+		return ErrNoService
+	}
+	if err != nil {
 		return errors.Join(h.err, fmt.Errorf("speak to the service control manager: %w", err))
 	}
 	return h.err

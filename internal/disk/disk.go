@@ -19,20 +19,25 @@ import (
 // WriteFile replaces the file at path with data and gives it exactly mode, whatever the umask.
 // Readers see the old content or the new, never a part; when it returns nil the new one is on the disk.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	temp, err := createTemp(path, mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := fill(temp, data, mode); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temp.Name()))
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
+	if err := replace(temp.Name(), path); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temp.Name()))
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: sync its directory: %w", path, err)
 	}
 	return nil
+}
+
+// draftOf gives the name of a file's draft, with what tells it from others.
+func draftOf(path, distinct string) string {
+	return "." + filepath.Base(path) + "." + distinct + ".tmp"
 }
 
 // fill writes data to a new file, makes it durable, and closes it in any case.

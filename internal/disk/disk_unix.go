@@ -44,6 +44,16 @@ func check(path string, forbidden fs.FileMode) error {
 	return nil
 }
 
+// createTemp makes the draft of a file, for this user alone at first.
+func createTemp(path string, _ fs.FileMode) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), draftOf(path, "*"))
+}
+
+func replace(from, to string) error { return os.Rename(from, to) }
+
+// MakeDirectory makes a directory, and those before it, that only this user enters, if it is not there.
+func MakeDirectory(path string) error { return os.MkdirAll(path, 0o700) }
+
 // followTrusted goes the way of path name by name, as the kernel does, and checks every directory and link it meets.
 // It returns what the path leads to. Cleaning the path first would take another way where a link precedes a "..".
 func followTrusted(path string) (fs.FileInfo, error) {

@@ -79,6 +79,40 @@ func trustedUsers() ([]*windows.SID, error) {
 	return append(trusted, installer), nil
 }
 
+// CheckOwner refuses what somebody else than SYSTEM, the administrators and the user of this process owns, such as a pipe that he
+// made under the name of another one's. The name is for the error.
+func CheckOwner(handle windows.Handle, name string) error {
+	descriptor, err := windows.GetSecurityInfo(handle, windows.SE_KERNEL_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return fmt.Errorf("read who owns %s: %w", name, err)
+	}
+	return checkOwner(descriptor, name)
+}
+
+// CheckOwnerOf is CheckOwner for what a path names.
+func CheckOwnerOf(path string) error {
+	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return fmt.Errorf("read who owns %s: %w", path, err)
+	}
+	return checkOwner(descriptor, path)
+}
+
+func checkOwner(descriptor *windows.SECURITY_DESCRIPTOR, name string) error {
+	trusted, err := trustedUsers()
+	if err != nil {
+		return fmt.Errorf("check whose %s is: %w", name, err)
+	}
+	owner, _, err := descriptor.Owner()
+	if err != nil {
+		return fmt.Errorf("read who owns %s: %w", name, err)
+	}
+	if !among(trusted, owner) {
+		return fmt.Errorf("%s belongs to %s, not to SYSTEM, the administrators or the user who runs this", name, owner)
+	}
+	return nil
+}
+
 // checkAccess refuses what anybody but the trusted owns or has one of the forbidden rights to.
 func checkAccess(path string, trusted []*windows.SID, forbidden windows.ACCESS_MASK) error {
 	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,

@@ -129,7 +129,7 @@ func (d *Draft) remove() error {
 
 // Rename gives a file another name in the same directory, replacing what was there, for good.
 func Rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
+	if err := replace(from, to); err != nil {
 		return fmt.Errorf("write %s: %w", to, err)
 	}
 	return synced(to)

@@ -7,13 +7,8 @@ import (
 
 	"golang.org/x/sys/windows/svc/eventlog"
 
+	"postern/internal/install"
 	"postern/internal/wire"
-)
-
-// The sources under which Windows shows the logs; installing the service registers them.
-const (
-	SourceAdmin   = "PosternConnector"
-	SourceSession = "PosternConnectorSession"
 )
 
 // EventLog is an Output to the Windows Event Log.
@@ -21,9 +16,9 @@ type EventLog struct{ log *eventlog.Log }
 
 // NewEventLog gives an Output under a source.
 func NewEventLog(log string) (Output, error) {
-	source := SourceAdmin
+	source := install.SourceAdmin
 	if log == wire.LogSession {
-		source = SourceSession
+		source = install.SourceSession
 	}
 	opened, err := eventlog.Open(source)
 	if err != nil {
