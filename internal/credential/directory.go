@@ -53,7 +53,7 @@ func Open(path string) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the credential directory: %w", err)
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := disk.MakeDirectory(path); err != nil {
 		return nil, fmt.Errorf("create the credential directory: %w", err)
 	}
 	if err := checkMode(path, "700"); err != nil {
