@@ -19,10 +19,13 @@ const (
 	ExportSyslog  ExportKind = "syslog"
 	ExportWebhook ExportKind = "webhook"
 	ExportOTLP    ExportKind = "otlp"
+	ExportMail    ExportKind = "mail"
 )
 
 // ExportKinds lists them.
-func ExportKinds() []ExportKind { return []ExportKind{ExportSyslog, ExportWebhook, ExportOTLP} }
+func ExportKinds() []ExportKind {
+	return []ExportKind{ExportSyslog, ExportWebhook, ExportOTLP, ExportMail}
+}
 
 // ExportStream is a log that can be sent.
 type ExportStream string
@@ -47,13 +50,19 @@ type Export struct {
 	Kind          ExportKind
 	Disabled      bool
 	Streams       []ExportStream
-	URL           string // syslog: tls://, tcp:// or udp://host:port; else https://…
-	Array         bool   // webhook: one JSON array instead of a line for each entry
-	CA            string // PEM of authorities to trust beside the system's
-	AllowPrivate  bool   // the destination may be in a private network
-	AllowLoopback bool   // it may be this very machine, at the port of URL
-	HasSecret     bool   // webhook: what signs; otlp: the bearer token
+	URL           string   // syslog: tls://, tcp:// or udp://host:port; mail: smtps://, smtp:// or smtp+plain://host:port; else https://…
+	Array         bool     // webhook: one JSON array instead of a line for each entry
+	CA            string   // PEM of authorities to trust beside the system's
+	AllowPrivate  bool     // the destination may be in a private network
+	AllowLoopback bool     // it may be this very machine, at the port of URL
+	HasSecret     bool     // webhook: what signs; otlp: the bearer token; mail: the user's password
+	From          string   // mail: the sender's address
+	To            []string // mail: the recipients' addresses
+	User          string   // mail: who signs in at the server; empty: nobody
 }
+
+// maxRecipients bounds whom one export of mails is for; a list of the mail server has room for more.
+const maxRecipients = 20
 
 // ExportState says how far a destination is with a stream.
 type ExportState struct {
@@ -73,7 +82,7 @@ func (e *Export) Validate() error {
 	var p fault.Problems
 	p.Check("name", CheckName(e.Name))
 	if !slices.Contains(ExportKinds(), e.Kind) {
-		p.Add("kind", "must be syslog, webhook or otlp")
+		p.Add("kind", "must be syslog, webhook, otlp or mail")
 	}
 	if len(e.Streams) == 0 {
 		p.Add("streams", "must name at least one of audit, sign-ins, traffic, alerts")
@@ -84,6 +93,11 @@ func (e *Export) Validate() error {
 		}
 	}
 	p.Check("url", e.checkURL())
+	if e.Kind == ExportMail {
+		e.checkMail(&p)
+	} else if e.From != "" || len(e.To) > 0 || e.User != "" {
+		p.Add("to", "and from and user are for mail only")
+	}
 	if e.Array && e.Kind != ExportWebhook {
 		p.Add("array", "is for a webhook only")
 	}
@@ -102,7 +116,9 @@ func (e *Export) checkURL() error {
 		return fault.Invalid("url", "must hold no user, password or query: a URL is shown to whoever may read; give what is secret as the secret")
 	case e.Kind == ExportSyslog && (!slices.Contains([]string{"tls", "tcp", "udp"}, u.Scheme) || u.Port() == "" || strings.Trim(u.Path, "/") != ""):
 		return fault.Invalid("url", "must be a scheme (tls, tcp or udp), a host and a port, such as %s", e.example())
-	case e.Kind != ExportSyslog && u.Scheme != "https":
+	case e.Kind == ExportMail && (!slices.Contains([]string{"smtps", "smtp", plainMail}, u.Scheme) || u.Port() == "" || strings.Trim(u.Path, "/") != ""):
+		return fault.Invalid("url", "must be a scheme (smtps, smtp with STARTTLS, or smtp+plain without TLS), a host and a port, such as %s", e.example())
+	case e.Kind != ExportSyslog && e.Kind != ExportMail && u.Scheme != "https":
 		return fault.Invalid("url", "must start with https://, such as %s", e.example())
 	}
 	return nil
@@ -112,8 +128,51 @@ func (e *Export) example() string {
 	switch e.Kind {
 	case ExportSyslog:
 		return "tls://logs.example.com:6514"
+	case ExportMail:
+		return "smtp://mail.example.com:587"
 	case ExportOTLP:
 		return "https://collector.example.com:4318/v1/logs"
 	}
 	return "https://example.com/hook"
+}
+
+// plainMail is the scheme of a mail server that is spoken to without TLS, as one on the same machine may be.
+const plainMail = "smtp+plain"
+
+func (e *Export) checkMail(p *fault.Problems) {
+	if len(e.Streams) > 0 && !slices.Equal(e.Streams, []ExportStream{StreamAlerts}) {
+		p.Add("streams", "must be alerts alone: no other log is for reading in a mailbox")
+	}
+	if checkMailbox(e.From) != nil {
+		p.Add("from", "must be one e-mail address of the sender, such as postern@example.com")
+	}
+	if len(e.To) == 0 || len(e.To) > maxRecipients {
+		p.Add("to", "must name 1 to %d e-mail addresses", maxRecipients)
+	}
+	for i, to := range e.To {
+		if checkMailbox(to) != nil || slices.Contains(e.To[:i], to) {
+			p.Add("to["+strconv.Itoa(i)+"]", "must be one e-mail address such as ada@example.com, and each only once")
+		}
+	}
+	switch {
+	case len(e.User) > 256 || strings.ContainsFunc(e.User, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		p.Add("user", "must be at most 256 bytes without control characters")
+	case e.User != "" && strings.HasPrefix(e.URL, plainMail+":"):
+		p.Add("user", "must be empty with smtp+plain: a password needs TLS")
+	case e.User == "" && e.HasSecret:
+		p.Add("user", "must say whose password the secret is; remove the secret first if nobody is to sign in")
+	}
+}
+
+// checkMailbox takes what mail servers take without extensions: one bare address of ASCII.
+func checkMailbox(address string) error {
+	if err := checkEmail(address); err != nil || address == "" {
+		return fault.Invalid("", "must be an e-mail address")
+	}
+	for _, r := range address {
+		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`<>()[],;:\"`, r) {
+			return fault.Invalid("", "must be an e-mail address of plain letters, digits and signs")
+		}
+	}
+	return nil
 }

@@ -14,7 +14,7 @@ func (h *Handler) exports() []route {
 	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
 		{get, "/exports", "listExports", "exports", "List where logs are sent, and how far that is", auditors, false, list(c.Exports, showExport, ofDisabled, ofExportKind, ofStream, ofFailing)},
-		{post, "/exports", "createExport", "exports", "Send logs to a syslog server, a webhook or a collector", owner, false, create(h.createExport)},
+		{post, "/exports", "createExport", "exports", "Send logs to a syslog server, a webhook or a collector, or alerts by mail", owner, false, create(h.createExport)},
 		{get, "/exports/{id}", "showExport", "exports", "Show an export without its secret", auditors, false, one(access.PrefixExport, c.Export, showExport)},
 		{patch, "/exports/{id}", "updateExport", "exports", "Change, disable or enable an export", owner, false, update(h.changeExport())},
 		{del, "/exports/{id}", "deleteExport", "exports", "Delete an export", owner, false, remove(access.PrefixExport, c.DeleteExport)},
@@ -34,12 +34,12 @@ func showExport(e control.Exported) api.Export {
 
 func inputExport(e access.Export) api.ExportInput {
 	return api.ExportInput{Name: e.Name, Kind: string(e.Kind), Disabled: e.Disabled, Streams: words(e.Streams), URL: e.URL, Array: e.Array, CA: e.CA,
-		AllowPrivate: e.AllowPrivate, AllowLoopback: e.AllowLoopback}
+		AllowPrivate: e.AllowPrivate, AllowLoopback: e.AllowLoopback, From: e.From, To: e.To, User: e.User}
 }
 
 func exportOf(in api.ExportInput) access.Export {
 	e := access.Export{Name: in.Name, Kind: access.ExportKind(in.Kind), Disabled: in.Disabled, URL: in.URL, Array: in.Array, CA: in.CA,
-		AllowPrivate: in.AllowPrivate, AllowLoopback: in.AllowLoopback}
+		AllowPrivate: in.AllowPrivate, AllowLoopback: in.AllowLoopback, From: in.From, To: in.To, User: in.User}
 	for _, s := range in.Streams {
 		e.Streams = append(e.Streams, access.ExportStream(s))
 	}
@@ -70,8 +70,12 @@ func (h *Handler) setExportSecret() operation {
 }
 
 func (h *Handler) testExport() operation {
-	return operation{status: 204, path: access.PrefixExport, run: func(c *call) (reply, error) {
-		return reply{}, h.cfg.Control.TestExport(c, c.by, c.id)
+	return operation{out: typeOf[api.ExportTest](), status: 200, path: access.PrefixExport, run: func(c *call) (reply, error) {
+		answer, err := h.cfg.Control.TestExport(c, c.by, c.id)
+		if err != nil {
+			return reply{}, err
+		}
+		return reply{body: api.ExportTest{Answer: answer}}, nil
 	}}
 }
 

@@ -17,7 +17,7 @@ import (
 func exports() noun[api.Export] {
 	n := noun[api.Export]{
 		use: "exports", single: "export", aliases: []string{"log-destinations"}, prefix: access.PrefixExport,
-		short: "Where logs are sent: syslog servers, webhooks and collectors of OpenTelemetry",
+		short: "Where logs are sent: syslog servers, webhooks, collectors of OpenTelemetry, and alerts by mail",
 		name:  func(e api.Export) string { return e.Name },
 		columns: []column[api.Export]{
 			{"NAME", func(_ *view, e api.Export) string { return e.Name }},
@@ -28,26 +28,16 @@ func exports() noun[api.Export] {
 			{"TO", func(_ *view, e api.Export) string { return e.URL }},
 		},
 		needed: "--kind KIND --url URL --stream STREAM ",
-		fields: []field{
-			{"name", "name", "new name", text, "update"},
-			{"kind", "kind", "syslog, webhook or otlp", text, "create"},
-			{"url", "url", "where to: tls://, tcp:// or udp://host:port of syslog, else https://…; without user and query", text, ""},
-			{"stream", "streams", "which log: audit, sign-ins, traffic or alerts; may be given several times", wholes, ""},
-			{"array", "array", "webhook: post a JSON array instead of a line for each entry", truth, ""},
-			{"ca-file", "ca", "`file` with authorities to trust beside the system's, PEM", content, ""},
-			{"allow-private", "allowPrivate", "it may be in a private network", truth, ""},
-			{"allow-loopback", "allowLoopback", "it may be on the service's own machine", truth, ""},
-			{"disabled", "disabled", "send nothing; it goes on where it was when this ends", truth, ""},
-			{"beginning", "beginning", "send what is in the logs already, too", truth, "create"},
-		},
+		fields: exportFields(),
 		filters: []filter{
-			{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"kind", "kind", "only those of this kind: syslog, webhook or otlp", text},
+			{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"kind", "kind", "only those of this kind: syslog, webhook, otlp or mail", text},
 			{"stream", "stream", "only those that are sent this log: audit, sign-ins, traffic or alerts", text},
 			{"failing", "failing", "only those that do not take what they are sent (true), or all others (false)", either},
 		},
 		examples: map[string]string{
 			"create": "  postern exports create SIEM --kind syslog --url tls://logs.example.com:6514 --stream audit --stream sign-ins\n" +
-				"  postern exports create Hook --kind webhook --url https://example.com/hook --stream audit --secret-file hook.secret",
+				"  postern exports create Hook --kind webhook --url https://example.com/hook --stream audit --secret-file hook.secret\n" +
+				"  postern exports create Mail --kind mail --url smtp://mail.example.com:587 --stream alerts --from postern@example.com --to ops@example.com --user postern --secret-file mail.password",
 			"update": "  postern exports update SIEM --disabled\n  postern exports update SIEM --stream audit",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Export, error] {
@@ -73,6 +63,24 @@ func exports() noun[api.Export] {
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Export, error) { return c.Exports.Show })
 	return n
+}
+
+func exportFields() []field {
+	return []field{
+		{"name", "name", "new name", text, "update"},
+		{"kind", "kind", "syslog, webhook, otlp or mail", text, "create"},
+		{"url", "url", "where to: tls://, tcp:// or udp://host:port of syslog; smtps://, smtp:// (STARTTLS) or smtp+plain://host:port of mail; else https://…; without user and query", text, ""},
+		{"stream", "streams", "which log: audit, sign-ins, traffic or alerts; may be given several times", wholes, ""},
+		{"from", "from", "mail: the sender's address", text, ""},
+		{"to", "to", "mail: a recipient's address; may be given several times", wholes, ""},
+		{"user", "user", "mail: who signs in at the server; the password is the secret", text, ""},
+		{"array", "array", "webhook: post a JSON array instead of a line for each entry", truth, ""},
+		{"ca-file", "ca", "`file` with authorities to trust beside the system's, PEM", content, ""},
+		{"allow-private", "allowPrivate", "it may be in a private network", truth, ""},
+		{"allow-loopback", "allowLoopback", "it may be on the service's own machine", truth, ""},
+		{"disabled", "disabled", "send nothing; it goes on where it was when this ends", truth, ""},
+		{"beginning", "beginning", "send what is in the logs already, too", truth, "create"},
+	}
 }
 
 func exportState(e api.Export) string {
@@ -101,7 +109,7 @@ func exportsCommand() *cobra.Command {
 	for _, sub := range c.Commands() {
 		if sub.Name() == "create" {
 			secretFlags(sub)
-			sub.Flags().Lookup("secret-file").Usage = "`file` with what signs a webhook's requests, or a collector's bearer token; - for standard input"
+			sub.Flags().Lookup("secret-file").Usage = "`file` with what signs a webhook's requests, a collector's bearer token, or the password for a mail server; - for standard input"
 		}
 	}
 	return c
@@ -167,10 +175,14 @@ func exportSecret() *cobra.Command {
 func testExport() *cobra.Command {
 	return onExport("test NAME", "Send one event that tells of nothing, and say whether it arrived", "  postern exports test SIEM",
 		func(c *cobra.Command, client *api.Client, e api.Export) error {
-			if err := client.Exports.Test(c.Context(), e.ID); err != nil {
+			test, err := client.Exports.Test(c.Context(), e.ID)
+			if err != nil {
 				return fmt.Errorf("test %s: %w", e.Name, err)
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "%s took it.\n", cell(e.Name))
+			if test.Answer != "" {
+				fmt.Fprintf(c.ErrOrStderr(), "Its answer: %s\n", cell(test.Answer))
+			}
 			return nil
 		})
 }

@@ -117,7 +117,9 @@ func enrolAgain(ctx context.Context, e Enrolment, dir *credential.Directory, old
 }
 
 // useless tells whether an error of enrolling says that its token will never do.
-func useless(err error) bool { return fault.Is(err, fault.KindGone) || fault.Is(err, fault.KindUnauthenticated) }
+func useless(err error) bool {
+	return fault.Is(err, fault.KindGone) || fault.Is(err, fault.KindUnauthenticated)
+}
 
 func (a *agentFace) enrol(ctx context.Context, e Enrolment) (*credential.Credential, error) {
 	config, err := credential.EnrolTLS(e.Token)

@@ -198,6 +198,7 @@ type exportedAlert struct {
 	Severity   string     `json:"severity"`
 	Object     string     `json:"object,omitempty"`
 	ObjectName string     `json:"objectName,omitempty"`
+	GroupName  string     `json:"groupName,omitempty"` // of a connector
 	Sentence   string     `json:"sentence"`
 	Cure       string     `json:"cure"`
 	Opened     time.Time  `json:"opened"`
@@ -206,7 +207,7 @@ type exportedAlert struct {
 
 func (c *Control) alertEvent(a *access.Alert) export.Event {
 	out := exportedAlert{ID: string(a.ID), Seq: a.Seq, State: stateOf(a), Code: a.Code, Severity: a.Severity, Object: string(a.Object),
-		ObjectName: c.titleOf(a.Object), Sentence: a.Sentence, Cure: a.Cure, Opened: a.Opened}
+		ObjectName: c.titleOf(a.Object), GroupName: c.groupOf(a.Object), Sentence: a.Sentence, Cure: a.Cure, Opened: a.Opened}
 	at := a.Opened
 	if !a.Resolved.IsZero() {
 		at, out.Resolved = a.Resolved, &a.Resolved
@@ -218,6 +219,16 @@ func (c *Control) alertEvent(a *access.Alert) export.Event {
 	}
 	return export.Event{Stream: string(access.StreamAlerts), ID: fmt.Sprintf("%s.%d", a.ID, a.Seq), Seq: a.Seq, Time: at,
 		Warning: out.State != "resolved", Summary: summary, Data: data}
+}
+
+// groupOf gives the name of a connector's group.
+func (c *Control) groupOf(id access.ID) string {
+	k, ok := c.current().Connector(id)
+	if !ok {
+		return ""
+	}
+	g, _ := c.current().Group(k.GroupID)
+	return g.Name
 }
 
 // titleOf gives the name of a connector or a connector group, as far as there is one.

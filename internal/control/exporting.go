@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -26,6 +27,8 @@ const (
 	exportWithin  = time.Minute
 	exportAgain   = time.Second // after a failure, doubling
 	exportAtLeast = 2 * time.Minute
+	exportRefused = 15 * time.Minute // at most, after a refusal that trying again does not change: passwords get locked by tries
+	mailEvery     = 5 * time.Minute  // what comes sooner after a mail is collected for the next one
 )
 
 // exporting is what this replica knows of the destinations while it does the jobs. What must survive is
@@ -81,7 +84,11 @@ func (x *exporting) end(id access.ID, err error) {
 		delete(x.again, id)
 		return
 	}
-	pause := min(max(exportAgain, 2*x.pause[id]), exportAtLeast)
+	first, most := exportAgain, exportAtLeast
+	if _, refused := errors.AsType[*export.Verdict](err); refused {
+		first, most = exportAtLeast, exportRefused
+	}
+	pause := min(max(first, 2*x.pause[id]), most)
 	x.pause[id] = pause
 	x.again[id] = time.Now().Add(pause/2 + rand.N(pause/2))
 }
@@ -138,12 +145,14 @@ func (c *Control) sendTo(ctx context.Context, e *access.Export) error {
 // sendStream sends batch after batch until nothing is left, and notes after each how far that is: what is
 // not noted is sent again.
 func (c *Control) sendStream(ctx context.Context, e *access.Export, to export.Sender, state access.ExportState) error {
-	for state.Waiting > 0 && ctx.Err() == nil {
+	for state.Waiting > 0 && ctx.Err() == nil && !c.collecting(e, state) {
 		batch, missed, err := c.nextEvents(ctx, state)
 		if err != nil || len(batch) == 0 {
 			return err
 		}
-		if err := to.Send(ctx, batch); err != nil {
+		err = to.Send(ctx, batch)
+		verdict, refused := errors.AsType[*export.Verdict](err)
+		if err != nil && !(refused && verdict.Taken) {
 			c.exporting.failed.WithLabelValues(string(state.Stream)).Inc()
 			c.exportFailed(ctx, e, state, err)
 			return err
@@ -157,8 +166,17 @@ func (c *Control) sendStream(ctx context.Context, e *access.Export, to export.Se
 		if err != nil {
 			return err
 		}
+		if refused { // some have it: they must not get it again, and somebody must hear of the others
+			c.exportFailed(ctx, e, state, verdict)
+		}
 	}
 	return ctx.Err()
+}
+
+// collecting tells whether the next mail is not due yet: the first one of an outage goes at once, and what follows together.
+func (c *Control) collecting(e *access.Export, state access.ExportState) bool {
+	since := c.now().Sub(state.Sent)
+	return e.Kind == access.ExportMail && since >= 0 && since < mailEvery
 }
 
 func (c *Control) exportFailed(ctx context.Context, e *access.Export, state access.ExportState, err error) {
@@ -184,7 +202,8 @@ func (c *Control) sender(e *access.Export, secret []byte) (export.Sender, error)
 		host = u.Hostname()
 	}
 	return export.New(export.Config{Kind: string(e.Kind), URL: e.URL, Array: e.Array, Secret: secret, Host: host,
-		Instance: c.instance.trustDomain, Fetch: get, Now: c.now})
+		Instance: c.instance.trustDomain, Fetch: get, Now: c.now,
+		Mail: export.Mail{Name: e.Name, Admin: c.cfg.Names.AdminURL, From: e.From, To: e.To, User: e.User}})
 }
 
 // nextEvents gives the next entries of a stream, and how many were removed before they could be sent.

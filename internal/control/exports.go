@@ -102,7 +102,7 @@ func checkExport(e *access.Export, secret []byte) error {
 		return err
 	}
 	if len(secret) > 0 && e.Kind == access.ExportSyslog {
-		return fault.Invalid("secret", "is for a webhook, which it signs, or a collector, whose token it is; syslog has none")
+		return fault.Invalid("secret", "is for a webhook, which it signs, a collector, whose token it is, or the user of a mail server, whose password it is; syslog has none")
 	}
 	if len(secret) > 4096 {
 		return fault.Invalid("secret", "must be at most 4096 bytes long")
@@ -206,12 +206,12 @@ func (ch *change) deleteExport(id access.ID, version int64) error {
 	return nil
 }
 
-// TestExport sends one event that tells of nothing, from this replica and now.
-func (c *Control) TestExport(ctx context.Context, by access.Actor, id access.ID) error {
+// TestExport sends one event that tells of nothing, from this replica and now. The answer is what the other side said, if it says something.
+func (c *Control) TestExport(ctx context.Context, by access.Actor, id access.ID) (answer string, err error) {
 	r := request{by: by, perm: testExport, object: id}
 	var e access.Export
 	var secret []byte
-	err := c.act(ctx, r, func(ch *change) (err error) {
+	err = c.act(ctx, r, func(ch *change) (err error) {
 		if e, err = ch.tx.Export(ctx, id); err != nil {
 			return err
 		}
@@ -220,16 +220,20 @@ func (c *Control) TestExport(ctx context.Context, by access.Actor, id access.ID)
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	sender, err := c.sender(&e, secret)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer sender.Close()
 	now := c.now()
-	return sender.Send(ctx, []export.Event{{Stream: "test", ID: string(access.NewID(access.PrefixExport, now)), Time: now,
+	err = sender.Send(ctx, []export.Event{{Stream: "test", ID: string(access.NewID(access.PrefixExport, now)), Time: now,
 		Summary: "Postern sends logs here", Data: []byte(`{"test":true,"time":"` + now.Format(time.RFC3339Nano) + `"}`)}})
+	if told, ok := sender.(interface{ Answer() string }); ok {
+		answer = told.Answer()
+	}
+	return answer, err
 }
 
 // ExportHistory gives the versions of a destination, the newest first.

@@ -239,7 +239,7 @@ func TestExportsRefused(t *testing.T) {
 		if err := k.SetExportSecret(t.Context(), k.owner, made.ID, nil); err != nil {
 			t.Error(err)
 		}
-		if err := k.TestExport(t.Context(), k.owner, made.ID); err == nil || fault.Is(err, fault.KindInternal) {
+		if _, err := k.TestExport(t.Context(), k.owner, made.ID); err == nil || fault.Is(err, fault.KindInternal) {
 			t.Errorf("a test that reaches nobody: %v", err)
 		}
 		if err := k.DeleteExport(t.Context(), k.owner, made.ID, 0); err != nil {
@@ -254,12 +254,12 @@ func TestTestOfAnExport(t *testing.T) {
 	both(t, func(t *testing.T, k *kit) {
 		r := newReceiver(t)
 		e := k.export("SIEM", r.address, access.StreamAudit)
-		if err := k.TestExport(t.Context(), k.owner, e.ID); err != nil {
+		if _, err := k.TestExport(t.Context(), k.owner, e.ID); err != nil {
 			t.Error(err)
 		}
 		eventually(t, "the test arrives", func() bool { return len(r.of("test")) == 1 })
 		r.stop()
-		err := k.TestExport(t.Context(), k.owner, e.ID)
+		_, err := k.TestExport(t.Context(), k.owner, e.ID)
 		wantKind(t, err, fault.KindUnavailable)
 		r.start()
 	})

@@ -71,6 +71,8 @@ func (p *planner) checkExports() {
 			p.problems.Add(fmt.Sprintf("exports[%d].kind", i), "cannot be changed; give the new export another name")
 		} else if old.HasSecret && old.URL != e.URL {
 			p.problems.Add(fmt.Sprintf("exports[%d].url", i), "cannot be changed while there is a secret, which must not be sent elsewhere: remove that first, or give the new export another name")
+		} else if old.HasSecret && e.Kind == access.ExportMail && e.User == "" {
+			p.problems.Add(fmt.Sprintf("exports[%d].user", i), "must say whose password the secret is; remove the secret first if nobody is to sign in")
 		}
 	}
 }

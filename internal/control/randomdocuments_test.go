@@ -214,9 +214,17 @@ func changeExport(doc *access.Document, what int, stamp string) string {
 	case what == 0 && len(doc.Exports) < 20:
 		doc.Exports = append(doc.Exports, access.Export{Name: "Export " + stamp, Kind: access.ExportWebhook, URL: "https://hooks.invalid/" + stamp, Disabled: true,
 			Streams: []access.ExportStream{access.StreamAudit, access.StreamSignIns}, Array: true, AllowPrivate: true})
+		if len(stamp)%2 == 0 {
+			doc.Exports[len(doc.Exports)-1] = access.Export{Name: "Export " + stamp, Kind: access.ExportMail, URL: "smtp://mail.invalid:587", Disabled: true,
+				Streams: []access.ExportStream{access.StreamAlerts}, From: "a@b.example", To: []string{stamp + "@b.example", "c@b.example"}, User: stamp}
+		}
 		return "export.create Export " + stamp
 	case what == 1 && at >= 0:
 		e := &doc.Exports[at]
+		if e.Kind == access.ExportMail {
+			e.To, e.User = []string{"moved-" + stamp + "@b.example"}, ""
+			return "export.update " + e.Name
+		}
 		e.URL, e.Array, e.Streams = "https://hooks.invalid/moved-"+stamp, !e.Array, []access.ExportStream{access.StreamSignIns}
 		return "export.update " + e.Name
 	case what == 2 && at >= 0:

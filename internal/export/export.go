@@ -1,5 +1,5 @@
-// Package export sends what the logs tell to where somebody else keeps it: syslog, webhooks and
-// collectors of OpenTelemetry.
+// Package export sends what the logs tell to where somebody else keeps or reads it: syslog, webhooks,
+// collectors of OpenTelemetry, and, of alerts, mailboxes.
 //
 // A Sender takes a batch and says whether the other side has all of it. It keeps nothing: whoever
 // calls it remembers how far that was and sends again what is not known to have arrived. So each
@@ -41,14 +41,16 @@ const (
 	KindSyslog  = "syslog"
 	KindWebhook = "webhook"
 	KindOTLP    = "otlp"
+	KindMail    = "mail"
 )
 
 // Config says where to and how.
 type Config struct {
 	Kind     string
-	URL      string        // tls://, tcp:// or udp://host:port of syslog; https://… else
+	URL      string        // tls://, tcp:// or udp://host:port of syslog; smtps://, smtp:// or smtp+plain://host:port of a mail server; https://… else
 	Array    bool          // webhook: a JSON array instead of JSON lines
-	Secret   []byte        // webhook: signs; otlp: the bearer token. Optional
+	Secret   []byte        // webhook: signs; otlp: the bearer token; mail: the user's password. Optional
+	Mail     Mail          // of kind mail
 	Host     string        // of this service, as syslog and collectors show it
 	Instance string        // names this instance
 	Fetch    *fetch.Client // reaches the other side
@@ -68,6 +70,8 @@ func New(cfg Config) (Sender, error) {
 		return &webhook{cfg}, nil
 	case KindOTLP:
 		return &otlp{cfg}, nil
+	case KindMail:
+		return &mailer{cfg: cfg, scheme: u.Scheme, address: net.JoinHostPort(u.Hostname(), u.Port()), host: u.Hostname()}, nil
 	}
-	return nil, fault.Invalid("kind", "must be syslog, webhook or otlp")
+	return nil, fault.Invalid("kind", "must be syslog, webhook, otlp or mail")
 }

@@ -41,10 +41,20 @@ func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, e
 	if network != "tls" {
 		return conn, nil
 	}
-	secure := tls.Client(conn, &tls.Config{RootCAs: c.cfg.Roots, MinVersion: tls.VersionTLS12, ServerName: host.String()})
+	secure := tls.Client(conn, c.TLS(host.String()))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, c.explain(ctx, address, err)
 	}
 	return secure, nil
+}
+
+// TLS gives how to speak TLS with a host on a connection of Dial whose protocol begins without.
+func (c *Client) TLS(host string) *tls.Config {
+	return &tls.Config{RootCAs: c.cfg.Roots, MinVersion: tls.VersionTLS12, ServerName: host}
+}
+
+// Explain says in a sentence what went wrong on a connection of Dial to host:port. It is a fault as those of Do.
+func (c *Client) Explain(ctx context.Context, address string, err error) error {
+	return c.explain(ctx, address, err)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"postern/internal/access"
@@ -11,7 +12,7 @@ import (
 var exports = table[access.Export]{
 	name:    "exports",
 	what:    "export",
-	columns: []string{"name", "name_key", "kind", "disabled", "streams", "url", "as_array", "ca", "allow_private", "allow_loopback"},
+	columns: []string{"name", "name_key", "kind", "disabled", "streams", "url", "as_array", "ca", "allow_private", "allow_loopback", "mail_from", "mail_to", "mail_user"},
 	apart:   []string{"sealed <> ''"},
 	filters: map[string]condition{
 		"disabled": isTrue("disabled"), "kind": equal("kind"),
@@ -25,12 +26,13 @@ var exports = table[access.Export]{
 	meta:   func(e *access.Export) *access.Meta { return &e.Meta },
 	values: func(e *access.Export) []any {
 		return []any{e.Name, folded(e.Name), string(e.Kind), flag(e.Disabled), jsonList(e.Streams), e.URL, flag(e.Array), e.CA,
-			flag(e.AllowPrivate), flag(e.AllowLoopback)}
+			flag(e.AllowPrivate), flag(e.AllowLoopback), e.From, jsonList(e.To), e.User}
 	},
 	into: func(e *access.Export) ([]any, func() error) {
-		var unused, streams string
-		return []any{&e.Name, &unused, &e.Kind, &e.Disabled, &streams, &e.URL, &e.Array, &e.CA, &e.AllowPrivate, &e.AllowLoopback, &e.HasSecret},
-			func() error { return readList(streams, &e.Streams) }
+		var unused, streams, to string
+		return []any{&e.Name, &unused, &e.Kind, &e.Disabled, &streams, &e.URL, &e.Array, &e.CA, &e.AllowPrivate, &e.AllowLoopback,
+				&e.From, &to, &e.User, &e.HasSecret},
+			func() error { return errors.Join(readList(streams, &e.Streams), readList(to, &e.To)) }
 	},
 }
 
