@@ -57,6 +57,7 @@ func (l *link) setStill(still bool) {
 		l.log.Warn("the connector stands still: its tunnel gets nothing new until it answers", "address", l.address)
 		l.g.metrics.still.Inc()
 		l.session.GiveUp()
+		l.lookAround() // at its other tunnels
 		return
 	}
 	l.log.Info("the connector answers again", "address", l.address)

@@ -27,6 +27,8 @@ type process struct {
 	log  string // file that collects what every run of it wrote
 	pen  string // the control group in which it runs, if not in ours
 
+	input bool // it has a standard input, which ends with this process
+
 	cmd  *exec.Cmd
 	done chan error // gets the result of the current run once
 	size int64      // of the log when the current run began
@@ -75,6 +77,11 @@ func (p *process) start() {
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	if p.input {
+		if _, err := p.cmd.StdinPipe(); err != nil {
+			p.t.Fatal(err)
+		}
 	}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatalf("start %s: %v", p.name, err)
