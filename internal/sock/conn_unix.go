@@ -20,7 +20,7 @@ func wrap(conn net.Conn) net.Conn {
 		return conn
 	}
 	c := &wrapped{Conn: conn, raw: raw}
-	c.in.try, c.out.try = c.read, c.write
+	c.in.try, c.out.try, c.attempt = c.read, c.write, c.writeOnce
 	return c
 }
 
@@ -29,6 +29,7 @@ type wrapped struct {
 	net.Conn
 	raw     syscall.RawConn
 	in, out direction
+	attempt func(fd uintptr) bool // writes once
 }
 
 // A direction is a call under way. It is kept, since a closure for each call would take memory.
@@ -113,6 +114,27 @@ func (c *wrapped) Write(p []byte) (int, error) {
 		err = c.failed("write", d.err)
 	}
 	return d.n, err
+}
+
+func (c *wrapped) writeOnce(fd uintptr) bool {
+	c.out.n, _ = Write(int(fd), c.out.p) // the next Write meets the error again, if it is one
+	return true
+}
+
+// TryWrite writes what there is room for, without waiting. What fails is left to the next Write.
+func (c *wrapped) TryWrite(p []byte) int {
+	d := &c.out
+	if len(p) == 0 || !d.mu.TryLock() {
+		return 0
+	}
+	defer d.mu.Unlock()
+	d.p, d.n = p, 0
+	err := c.raw.Write(c.attempt)
+	d.p = nil
+	if err != nil {
+		return 0
+	}
+	return max(d.n, 0)
 }
 
 // failed gives an error as package net does.

@@ -21,7 +21,7 @@ type Stream struct {
 	granted, queued bool // guarded by the sender's lock
 	claims          int  // guarded by the session's lock
 
-	mu       sync.Mutex // guards the fields below; never held over I/O
+	mu       sync.Mutex // guards the fields below; held over I/O only if that does not wait (Sink)
 	readable sync.Cond  // readers, Opened and ReceiveDatagram wait
 	writable sync.Cond  // writers wait
 
@@ -35,6 +35,8 @@ type Stream struct {
 
 	q        queue
 	lent     int    // capacity of chunks that WriteTo is handing on
+	sink     Sink   // of a WriteTo that waits
+	sunk     int    // bytes that went there meanwhile
 	want     []byte // a waiting reader's buffer
 	got      int    // bytes that were put there
 	since    int64  // budget time of the first unread byte or of the last read
