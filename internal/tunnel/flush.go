@@ -30,10 +30,16 @@ func (w *sender) flush() {
 		return
 	}
 	w.busy = true
+	had := len(w.pending)
 	w.mu.Unlock()
-	// Others that are ready to run append their frames to the same flush.
-	runtime.Gosched()
-	err := w.encode()
+	yields := w.company.expected()
+	if yields {
+		runtime.Gosched() // others that are ready to run append their frames to the same flush
+	}
+	taken, err := w.encode()
+	if yields {
+		w.company.met(taken > had)
+	}
 	if err == nil {
 		w.rest, err = w.under.push()
 	}
@@ -45,8 +51,36 @@ func (w *sender) flush() {
 	}
 }
 
-// encode hands the pending frames to the connection: over a coalescer they are encrypted and gathered.
-func (w *sender) encode() error {
+// company tells whether it is worth while to let others append before a flush. Where one request is under way at a time nobody
+// else has anything to send, and giving way wakes another thread for nothing, which costs more than the flush.
+type company struct {
+	hopes, skipped int // belong to whoever flushes
+}
+
+const (
+	lonely = 8  // flushes in vain, until only a few are delayed to see whether that is still so
+	look   = 16 // flushes, of which one is then
+)
+
+func (c *company) expected() bool {
+	if c.hopes > 0 {
+		return true
+	}
+	c.skipped++
+	return c.skipped%look == 0
+}
+
+func (c *company) met(somebody bool) {
+	if somebody {
+		c.hopes = lonely
+	} else {
+		c.hopes = max(c.hopes-1, 0)
+	}
+}
+
+// encode hands the pending frames to the connection and tells how many bytes that are: over a coalescer they are encrypted and
+// gathered.
+func (w *sender) encode() (int, error) {
 	w.mu.Lock()
 	buf := w.pending
 	w.pending, w.provoked = nil, 0
@@ -54,13 +88,13 @@ func (w *sender) encode() error {
 	w.mu.Unlock()
 	wake(granted)
 	if len(buf) == 0 {
-		return nil
+		return 0, nil
 	}
 	_, err := w.conn.Write(buf)
 	w.stats.bytesOut.Add(uint64(len(buf)))
 	w.flushes.Add(1)
 	giveBuffer(buf)
-	return err
+	return len(buf), err
 }
 
 // idle ends a flush if nothing is pending.
@@ -96,7 +130,8 @@ func (w *sender) block() error {
 	rest := w.rest
 	w.rest = nil
 	if w.under == nil {
-		return w.encode()
+		_, err := w.encode()
+		return err
 	}
 	if len(rest) > 0 {
 		if err := w.under.flush(rest); err != nil {
@@ -104,7 +139,7 @@ func (w *sender) block() error {
 		}
 	}
 	runtime.Gosched()
-	if err := w.encode(); err != nil {
+	if _, err := w.encode(); err != nil {
 		return err
 	}
 	return w.under.flush(nil)

@@ -151,7 +151,7 @@ func TestLimitPending(t *testing.T) {
 	s.out.mu.Lock()
 	pending := len(s.out.pending)
 	s.out.mu.Unlock()
-	if pending > 64<<10+slot {
+	if pending > 64<<10+slot+1<<10 { // control frames, of which there are few, do not wait
 		t.Errorf("%d bytes are pending", pending)
 	}
 	cancel()

@@ -28,6 +28,8 @@ type sender struct {
 	kick chan struct{} // hands the flush to the writer goroutine; holds one
 	rest []byte        // what the socket had no room for; belongs to whoever flushes
 
+	company company // belongs to whoever flushes
+
 	mu       sync.Mutex // guards the fields below, and granted and queued of every stream; never held over I/O
 	pending  []byte
 	provoked int       // bytes of pending that answer the peer
