@@ -89,11 +89,12 @@ func parseBlock(b []byte) (meta, bool) {
 
 // A builder gathers the records of a block.
 type builder struct {
-	enc     *zstd.Encoder
-	raw     []byte
-	scratch []byte
-	filter  bloom
-	meta    meta
+	enc    *zstd.Encoder
+	raw    []byte
+	pen    pen
+	filter bloom
+	meta   meta
+	status int // of the last record
 }
 
 func newBuilder() (*builder, error) {
@@ -116,9 +117,18 @@ func (b *builder) add(r *wire.Record, place uint64) {
 	}
 	m.see(span{at, at, end})
 	m.count++
-	b.raw = appendRecord(b.raw, r, m.base, &b.scratch)
-	b.filter.index(r)
+	list := textsOf(r)
+	raw, same := b.pen.append(b.raw, r, &list, m.base)
+	b.raw = raw
+	b.filter.index(&list, same)
+	if m.count == 1 || r.Status != b.status {
+		b.filter.add(statusHash(r.Status))
+		b.status = r.Status
+	}
 }
+
+// full tells whether a block of that many bytes is to be sealed. The bloom has room for so many records.
+func (b *builder) full(limit int) bool { return len(b.raw) >= limit || b.meta.count >= bloomRecords }
 
 // seal gives the block and begins the next one.
 func (b *builder) seal() ([]byte, meta) {
@@ -137,7 +147,7 @@ func (b *builder) seal() ([]byte, meta) {
 	sum := crc32.Update(crc32.Checksum(block[:60], castagnoli), castagnoli, block[blockHead:blockHead+m.bloom])
 	le.PutUint32(block[60:], sum)
 	le.PutUint32(block[64:], crc32.Checksum(block[blockHead+m.bloom:], castagnoli))
-	b.raw, b.meta = b.raw[:0], meta{}
+	b.raw, b.meta, b.pen.last = b.raw[:0], meta{}, [textFields]string{}
 	clear(b.filter)
 	return block, m
 }

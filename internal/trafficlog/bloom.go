@@ -6,8 +6,6 @@ import (
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
-
-	"postern/internal/wire"
 )
 
 // A bloom tells what a block certainly does not hold. It is filled at its full size, and halved as long as it is
@@ -17,6 +15,8 @@ type bloom []uint64
 const (
 	bloomWords  = 1 << 10 // 64 Kibit
 	bloomHashes = 4
+
+	bloomRecords = 8 << 10 // fill half of it, if each has something of its own
 )
 
 func (b bloom) add(h uint64) {
@@ -81,24 +81,31 @@ func (t term) hash(value string) uint64 {
 	return xxhash.Sum64String(value)*0x9e3779b97f4a7c15 + uint64(t)*0xff51afd7ed558ccd
 }
 
-// index adds what a record can be found by.
-func (b bloom) index(r *wire.Record) {
-	for _, t := range [...]struct {
-		term
-		value string
-	}{{termUser, r.UserID}, {termApplication, r.Application}, {termConnector, r.Connector}, {termGateway, r.Gateway}, {termRequest, r.Request},
-		{termHost, r.Host}, {termMethod, r.Method}, {termReason, r.Reason}, {termOutcome, string(r.Outcome)}} {
-		if t.value != "" {
-			b.add(t.hash(t.value))
+// index adds by which texts a record can be found. same tells which of them the record before it had, too: those are there.
+func (b bloom) index(list *texts, same uint64) {
+	for i, t := range list {
+		if same>>i&1 != 0 || *t.value == "" {
+			continue
+		}
+		if t.field == fieldClient {
+			b.network(*t.value)
+		} else if term := terms[t.field]; term != 0 {
+			b.add(term.hash(*t.value))
 		}
 	}
-	b.add(statusHash(r.Status))
-	if r.Client == "" {
-		return
-	}
-	address := addressOf(r.Client)
+}
+
+// terms are the texts by which a record can be found as they are.
+var terms = [fieldSame]term{
+	fieldUserID: termUser, fieldApplication: termApplication, fieldConnector: termConnector, fieldGateway: termGateway, fieldRequest: termRequest,
+	fieldHost: termHost, fieldMethod: termMethod, fieldReason: termReason, fieldOutcome: termOutcome,
+}
+
+// network adds the network of an address, or the one that a summary has.
+func (b bloom) network(client string) {
+	address := addressOf(client)
 	if !address.IsValid() { // of a summary, which has a network
-		if network, err := netip.ParsePrefix(r.Client); err == nil {
+		if network, err := netip.ParsePrefix(client); err == nil {
 			b.add(networkHash(network))
 		}
 		return

@@ -47,7 +47,10 @@ const (
 	fieldConnectorName
 	fieldConnectorGroup
 	fieldDestination
+	fieldSame // of the fields that are texts, by their order in texts: a bit for each that is that of the record before
 )
+
+const textFields = 24
 
 // What others chose is kept up to these lengths, in bytes.
 const (
@@ -71,15 +74,15 @@ func cut(text *string, limit int) {
 	}
 }
 
-// texts gives the fields that are texts, in order.
-func texts(r *wire.Record) [24]struct {
+// texts are the fields of a record that are texts.
+type texts [textFields]struct {
 	field int
 	value *string
-} {
-	return [24]struct {
-		field int
-		value *string
-	}{
+}
+
+// textsOf gives them in order. Others come behind them: fieldSame counts them.
+func textsOf(r *wire.Record) texts {
+	return texts{
 		{fieldRequest, &r.Request}, {fieldGateway, &r.Gateway}, {fieldApplication, &r.Application}, {fieldConnector, &r.Connector},
 		{fieldVia, &r.Via}, {fieldUser, &r.User}, {fieldUserID, &r.UserID}, {fieldSession, &r.Session}, {fieldClient, &r.Client},
 		{fieldUserAgent, &r.UserAgent}, {fieldProtocol, &r.Protocol}, {fieldMethod, &r.Method}, {fieldHost, &r.Host}, {fieldPath, &r.Path},
@@ -89,13 +92,25 @@ func texts(r *wire.Record) [24]struct {
 	}
 }
 
-// appendRecord writes a record behind its length. Scratch is used again and again.
-func appendRecord(dst []byte, r *wire.Record, base int64, scratch *[]byte) []byte {
-	b := (*scratch)[:0]
+// A pen writes the records of a block. Most of a record stands in the one before, too: user, application, connector, browser.
+type pen struct {
+	last    [textFields]string
+	scratch []byte
+}
+
+// append writes a record behind its length. It gives a bit for each text that is that of the record before.
+func (p *pen) append(dst []byte, r *wire.Record, list *texts, base int64) (_ []byte, same uint64) {
+	b := p.scratch[:0]
 	b = number(b, fieldTime, r.Time.UnixMicro()-base)
-	for _, t := range texts(r) {
-		b = text(b, t.field, *t.value)
+	for i, t := range list {
+		if value := *t.value; value != p.last[i] {
+			b = text(b, t.field, value)
+			p.last[i] = value
+		} else if value != "" {
+			same |= 1 << i
+		}
 	}
+	b = number(b, fieldSame, int64(same))
 	b = text(b, fieldBreakGlass, r.BreakGlass)
 	b = number(b, fieldStatus, int64(r.Status))
 	b = number(b, fieldReceived, r.Received)
@@ -110,9 +125,9 @@ func appendRecord(dst []byte, r *wire.Record, base int64, scratch *[]byte) []byt
 	for _, report := range r.Reports {
 		b = text(b, fieldReport, report.Policy+"\x00"+report.Condition)
 	}
-	*scratch = b
+	p.scratch = b
 	dst = binary.AppendUvarint(dst, uint64(len(b)))
-	return append(dst, b...)
+	return append(dst, b...), same
 }
 
 func number(b []byte, field int, value int64) []byte {
@@ -138,6 +153,7 @@ var errRecord = errors.New("a record cannot be read")
 type records struct {
 	rest []byte
 	base int64
+	last [textFields]string
 }
 
 // next reads a record; false at the end.
@@ -152,33 +168,44 @@ func (s *records) next(r *wire.Record) (bool, error) {
 	body := s.rest[n : n+int(size)]
 	s.rest = s.rest[n+int(size):]
 	*r = wire.Record{Time: time.UnixMicro(s.base).UTC()}
-	return true, decode(body, r, s.base)
+	same, err := decode(body, r, s.base)
+	for i, t := range textsOf(r) {
+		if same>>i&1 != 0 {
+			*t.value = s.last[i]
+		}
+		s.last[i] = *t.value
+	}
+	return true, err
 }
 
-func decode(b []byte, r *wire.Record, base int64) error {
+// decode reads a record, and which of its texts stand in the one before.
+func decode(b []byte, r *wire.Record, base int64) (same uint64, err error) {
 	var into [fieldDestination + 1]*string
-	for _, t := range texts(r) {
+	for _, t := range textsOf(r) {
 		into[t.field] = t.value
 	}
 	into[fieldBreakGlass] = &r.BreakGlass
 	for len(b) > 0 {
 		key, n := binary.Uvarint(b)
 		if n <= 0 {
-			return errRecord
+			return 0, errRecord
 		}
 		b = b[n:]
 		if key&1 == 0 {
 			value, n := binary.Varint(b)
 			if n <= 0 {
-				return errRecord
+				return 0, errRecord
 			}
 			b = b[n:]
+			if key>>1 == fieldSame {
+				same = uint64(value)
+			}
 			setNumber(r, key>>1, value, base)
 			continue
 		}
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
-			return errRecord
+			return 0, errRecord
 		}
 		value := b[n : n+int(size)]
 		b = b[n+int(size):]
@@ -190,7 +217,7 @@ func decode(b []byte, r *wire.Record, base int64) error {
 			*into[field] = string(value)
 		}
 	}
-	return nil
+	return same, nil
 }
 
 func setNumber(r *wire.Record, field uint64, value, base int64) {

@@ -112,7 +112,7 @@ func (c *copier) records(list records, place uint64) error {
 		}
 		c.build.add(&r, place)
 		place++
-		if len(c.build.raw) >= c.l.limits.Block {
+		if c.build.full(c.l.limits.Block) {
 			if err := c.flush(); err != nil {
 				return err
 			}

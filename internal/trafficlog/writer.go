@@ -154,7 +154,7 @@ func (l *Log) encode() error {
 	for len(w.pending) > 0 {
 		l.add(&w.pending[0])
 		w.pending = w.pending[1:]
-		if len(w.build.raw) >= l.limits.Block {
+		if w.build.full(l.limits.Block) {
 			if err := l.flush(); err != nil {
 				return err
 			}
