@@ -167,3 +167,41 @@ func TestOthers(t *testing.T) {
 		t.Error("a pipe was wrapped")
 	}
 }
+
+// TestTryWrite takes what there is room for and no more, without waiting, and leaves what fails to Write.
+func TestTryWrite(t *testing.T) {
+	wrapped, other := pair(t)
+	try := wrapped.(interface{ TryWrite([]byte) int })
+	piece := make([]byte, 4096)
+	rand.Read(piece) // never fails
+	var sent bytes.Buffer
+	for {
+		n := try.TryWrite(piece)
+		sent.Write(piece[:n])
+		if n < len(piece) {
+			break
+		}
+	}
+	got := make(chan []byte, 1)
+	go func() {
+		all, err := io.ReadAll(other)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- all
+	}()
+	if _, err := wrapped.Write([]byte("the end")); err != nil {
+		t.Fatal(err)
+	}
+	sent.WriteString("the end")
+	if n := try.TryWrite(nil); n != 0 {
+		t.Error(n)
+	}
+	_ = wrapped.Close()
+	if all := <-got; !bytes.Equal(all, sent.Bytes()) {
+		t.Errorf("%d bytes of %d", len(all), sent.Len())
+	}
+	if n := try.TryWrite(piece); n != 0 {
+		t.Errorf("%d bytes into what is closed", n)
+	}
+}
