@@ -39,6 +39,7 @@ type runFlags struct {
 	adminLog, sessionLog string
 	tie                  *supervise.Tie // of a worker to its supervisor; nil without one
 	patience             time.Duration  // of a supervisor with a worker that is stuck
+	output               io.Writer      // of a supervisor's workers; standard error if nil
 }
 
 func (r *runFlags) add(f *pflag.FlagSet) {

@@ -64,12 +64,15 @@ func (r *runFlags) supervise(ctx context.Context, log *slog.Logger, control func
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
+	if r.output == nil {
+		r.output = os.Stderr
+	}
 	arguments := append([]string{"worker"}, ownArguments(os.Args[1:])...)
 	sup, err := supervise.New(supervise.Config{
 		Log: log, Silence: r.patience, Final: func(code int) bool { return code == exitEnded },
 		Worker: func() *exec.Cmd {
 			cmd := exec.Command(program, arguments...)
-			cmd.Env, cmd.Stderr = workerEnvironment(os.Environ()), os.Stderr
+			cmd.Env, cmd.Stderr = workerEnvironment(os.Environ()), r.output
 			return cmd
 		},
 		Started: func() {

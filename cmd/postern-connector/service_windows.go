@@ -11,24 +11,38 @@ import (
 
 // asService runs the supervisor below the service control manager, or in a console where there is none.
 func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
-	err := daemon.WindowsService(ctx, func(ctx context.Context, orders <-chan daemon.Order) error {
-		return r.supervise(ctx, log, func(ctx context.Context, sup *supervise.Supervisor) {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case order := <-orders:
-					if order == daemon.OrderHandOver {
-						sup.Replace()
-					} else {
-						sup.Reload()
-					}
-				}
-			}
-		})
-	})
+	err := daemon.WindowsService(ctx, r.underManager)
 	if errors.Is(err, daemon.ErrNoService) { // in a console
 		return r.supervise(ctx, log, func(ctx context.Context, _ *supervise.Supervisor) { <-ctx.Done() })
+	}
+	return err
+}
+
+// underManager is what the service control manager runs.
+func (r *runFlags) underManager(ctx context.Context, orders <-chan daemon.Order) error {
+	out := newProgramLog(r.state)
+	defer out.Close() // what was written is written
+	log, err := r.log(out)
+	if err != nil {
+		return err
+	}
+	r.output = out
+	err = r.supervise(ctx, log, func(ctx context.Context, sup *supervise.Supervisor) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case order := <-orders:
+				if order == daemon.OrderHandOver {
+					sup.Replace()
+				} else {
+					sup.Reload()
+				}
+			}
+		}
+	})
+	if err != nil {
+		log.Error("the service ended", "error", err) // nobody reads what main prints
 	}
 	return err
 }

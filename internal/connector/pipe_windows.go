@@ -37,7 +37,7 @@ func listenPipe(name string) (*pipeListener, error) {
 		return nil, fmt.Errorf("read the user of this process: %w", err)
 	}
 	// A pipe is waited on with what these rights hold: reading, writing, and making another instance of it.
-	rights, err := windows.SecurityDescriptorFromString("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;" + me.User.Sid.String() + ")")
+	rights, err := windows.SecurityDescriptorFromString(fmt.Sprintf("O:%[1]sD:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;%[1]s)", me.User.Sid))
 	if err != nil {
 		return nil, fmt.Errorf("say who may open a pipe: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // StateDir gives the directory where a program of that name keeps its state when nobody says
@@ -14,12 +13,8 @@ func StateDir(name string) (string, error) {
 	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
 		return filepath.SplitList(dir)[0], nil
 	}
-	if runtime.GOOS == "windows" {
-		if dir := os.Getenv("ProgramData"); dir != "" {
-			return filepath.Join(dir, name), nil
-		}
-	} else if os.Geteuid() == 0 {
-		return filepath.Join("/var/lib", name), nil
+	if dir, err := systemState(name); dir != "" || err != nil {
+		return dir, err
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, name), nil

@@ -114,7 +114,7 @@ type FileLock struct {
 // It returns ErrLocked at once when the lock is held. The file stays when the lock goes:
 // removing it would let two processes hold locks on two files of one name.
 func TryLock(path string) (*FileLock, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := openLock(path)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}

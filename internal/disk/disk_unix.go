@@ -49,6 +49,8 @@ func createTemp(path string, _ fs.FileMode) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), draftOf(path, "*"))
 }
 
+func openLock(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) }
+
 func replace(from, to string) error { return os.Rename(from, to) }
 
 // MakeDirectory makes a directory, and those before it, that only this user enters, if it is not there.

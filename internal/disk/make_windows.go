@@ -27,25 +27,34 @@ func createTemp(path string, mode fs.FileMode) (*os.File, error) {
 	if mode&0o077 != 0 {
 		return os.CreateTemp(dir, draftOf(path, "*"))
 	}
+	draft := filepath.Join(dir, draftOf(path, rand.Text()))
+	return openOwn(draft, windows.CREATE_NEW, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE)
+}
+
+// openLock opens the file of a lock so that whoever holds the lock can remove it: what is removed for good is closed last.
+func openLock(path string) (*os.File, error) {
+	return openOwn(path, windows.OPEN_ALWAYS, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE)
+}
+
+// openOwn opens a file, or makes it for its user alone.
+func openOwn(path string, how, share uint32) (*os.File, error) {
 	others := []string{ownerSystem, ownerAdministrators}
-	if openTo(dir, windows.WinNetworkServiceSid) {
+	if openTo(filepath.Dir(path), windows.WinNetworkServiceSid) {
 		others = append(others, ownerNetworkService)
 	}
 	rights, err := only("", others...)
 	if err != nil {
 		return nil, err
 	}
-	draft := filepath.Join(dir, draftOf(path, rand.Text()))
-	name, err := windows.UTF16PtrFromString(draft)
+	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, err
 	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, rights,
-		windows.CREATE_NEW, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, share, rights, how, windows.FILE_ATTRIBUTE_NORMAL, 0)
 	if err != nil {
-		return nil, &fs.PathError{Op: "create", Path: draft, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	return os.NewFile(uintptr(h), draft), nil
+	return os.NewFile(uintptr(h), path), nil
 }
 
 const (

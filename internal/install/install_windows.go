@@ -4,22 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/mgr"
 
+	"postern/internal/daemon"
 	"postern/internal/disk"
 	"postern/internal/fault"
 )
 
-// StateDir gives the directory of a service.
-func (h Host) StateDir(name string) string { return filepath.Join(os.Getenv("ProgramData"), name) }
+// StateDir gives the directory of a service; none, where nothing can be made, if the system does not say.
+func (h Host) StateDir(name string) string {
+	dir, err := daemon.SystemStateDir(name)
+	if err != nil {
+		return ""
+	}
+	return dir
+}
 
-func programDir() string { return filepath.Join(os.Getenv("ProgramFiles"), "Postern") }
+// programDir is where only administrators change a program.
+func programDir() (string, error) {
+	dir, err := windows.KnownFolderPath(windows.FOLDERID_ProgramFiles, windows.KF_FLAG_DEFAULT)
+	if err != nil {
+		return "", fmt.Errorf("find the directory of programs: %w", err)
+	}
+	return filepath.Join(dir, "Postern"), nil
+}
 
 const settingsName = "settings"
 
@@ -68,7 +84,11 @@ func (h Host) Install(_ context.Context, s Service) error {
 
 // place copies the program to where only administrators change it. One that runs can be moved aside, not written over.
 func place(program string) (string, error) {
-	target := filepath.Join(programDir(), programName+".exe")
+	dir, err := programDir()
+	if err != nil {
+		return "", err
+	}
+	target := filepath.Join(dir, programName+".exe")
 	if strings.EqualFold(program, target) {
 		return target, nil
 	}
@@ -76,7 +96,7 @@ func place(program string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("copy this program: %w", err)
 	}
-	if err := os.MkdirAll(programDir(), 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	old := fmt.Sprintf("%s.%d.old", target, time.Now().UnixNano())
@@ -108,24 +128,45 @@ func (h Host) Remove(_ context.Context, name string) (Removed, error) {
 		}
 		return err
 	}
-	err := h.on(name, func(s *mgr.Service) error { return gone("the service "+name, s.Delete()) })
+	dir, err := programDir()
 	if err != nil {
 		return r, err
 	}
-	err = gone(h.StateDir(name), os.RemoveAll(h.StateDir(name)))
+	err = h.on(name, func(s *mgr.Service) error { return gone("the service "+name, s.Delete()) })
+	if err != nil {
+		return r, err
+	}
+	err = gone(h.StateDir(name), removeAll(h.StateDir(name)))
 	others, listErr := services(name)
 	if listErr == nil && len(others) == 0 {
 		err = errors.Join(err, gone("the event log's sources "+SourceAdmin+" and "+SourceSession, removeLogs()))
 	}
 	switch {
 	case listErr != nil || len(others) > 0:
-		r.Left = append(r.Left, programDir()+", which another service may need")
-	case os.RemoveAll(programDir()) != nil:
-		r.Left = append(r.Left, programDir()+", in which this program runs: remove it when it has ended")
+		r.Left = append(r.Left, dir+", which another service may need")
+	case removeAll(dir) != nil:
+		r.Left = append(r.Left, dir+", in which this program runs: remove it when it has ended")
 	default:
-		r.Gone = append(r.Gone, programDir())
+		r.Gone = append(r.Gone, dir)
 	}
 	return r, err
+}
+
+// removeAll removes a directory with what is in it, also on a system that does not know of the newer ways to remove a file.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, windows.ERROR_INVALID_FUNCTION) {
+		return err
+	}
+	var all []string
+	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error { // it follows no links
+		all = append(all, path)
+		return err
+	})
+	for _, path := range slices.Backward(all) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // services lists those of our services that are not the one of that name.
