@@ -142,12 +142,58 @@ func TestSlowClients(t *testing.T) {
 	})
 }
 
+// TestSlowCrowds: thousands that stop in the middle of the same step, from many addresses, are cut in its time, too.
+func TestSlowCrowds(t *testing.T) {
+	s := newSlow(t)
+	count, slack := size.Of(50, 4_000), size.Within(5*time.Second)+10*time.Second
+	for _, row := range slownesses {
+		if row.name != "half a handshake" && row.name != "half a preface of HTTP/2" { // slowhttptest does the others
+			continue
+		}
+		t.Run(row.name, func(t *testing.T) {
+			var early, cut atomic.Int64
+			abuseBy(t, s.world, count, strings.TrimPrefix(s.cookie, sessionCookie+"="), func(t *testing.T) {
+				pace := time.NewTicker(2 * time.Millisecond) // their own handshakes need this machine, too
+				defer pace.Stop()
+				many(count, func(i int) {
+					for range size.Of(0, 1) {
+						<-pace.C
+					}
+					dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 66, byte(1+i%64))}}
+					conn, err := dialer.Dial("tcp", s.Address())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					switch took, err := s.stand(row, conn); {
+					case err != nil || took > row.cut+slack:
+						t.Errorf("cut after %v, documented are %v: %v", took.Round(time.Millisecond), row.cut, err)
+					case took < row.cut/2:
+						early.Add(1)
+					default:
+						cut.Add(1)
+					}
+				})
+			})
+			t.Logf("%d cut in their time, %d at once as one of too many", cut.Load(), early.Load())
+			if cut.Load() == 0 {
+				t.Error("none got as far as where it stops")
+			}
+		})
+	}
+}
+
 // linger is a slow client. It tells how long it was left alone.
 func (s *slow) linger(row slowness) (time.Duration, error) {
-	raw, err := dialStranger(s.world)
+	conn, err := dialStranger(s.world)
 	if err != nil {
 		return 0, err
 	}
+	return s.stand(row, conn)
+}
+
+// stand begins on a connection and does not go on. It tells how long it was left alone.
+func (s *slow) stand(row slowness, raw net.Conn) (time.Duration, error) {
 	defer raw.Close()
 	conn, err := row.begin(s, raw)
 	if err != nil {
