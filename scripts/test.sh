@@ -42,7 +42,7 @@ run_system() {
 }
 
 needs_lab() {
-  needs go ip nft curl
+  needs go ip nft curl squid openssl
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo "it needs root, to make network namespaces"
 }
 run_lab() { # compiled as ourselves, run as root

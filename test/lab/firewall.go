@@ -82,7 +82,7 @@ table inet lab {
 		ct state established,related accept
 		iifname "wan" counter name "inbound" drop
 		iifname "lan" oifname "lan" accept
-		iifname "lan" oifname "wan" ip saddr 10.20.0.10-10.20.0.12 tcp dport 443 accept
+		iifname "lan" oifname "wan" ip saddr { 10.20.0.10-10.20.0.12, 10.20.0.30 } tcp dport 443 accept
 	}
 	chain input {
 		type filter hook input priority filter; policy drop;
@@ -121,7 +121,7 @@ func (l *Lab) build() error {
 	}
 	steps = append(steps, l.wire(Internet, "wan", Service)...)
 	steps = append(steps, l.wire(Internet, "wan", Firewall)...)
-	for _, site := range []Host{Site, Site2, Site3} {
+	for _, site := range []Host{Site, Site2, Site3, Proxy} {
 		steps = append(steps, l.wire(Firewall, "lan", site)...)
 		steps = append(steps, "-n "+l.Namespace(site)+" route add default via 10.20.0.1")
 	}

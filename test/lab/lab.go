@@ -47,6 +47,7 @@ const (
 	Site     Host = "site" // where the connector runs; others run on:
 	Site2    Host = "site2"
 	Site3    Host = "site3"
+	Proxy    Host = "proxy" // in the private network; what goes out by it
 	Backend  Host = "backend"
 )
 
@@ -56,7 +57,7 @@ var addresses = []struct {
 	addr string
 }{
 	{Internet, "203.0.113.1"}, {Service, "203.0.113.10"}, {Firewall, "203.0.113.20"}, {Site, "10.20.0.10"},
-	{Site2, "10.20.0.11"}, {Site3, "10.20.0.12"}, {Backend, "10.20.0.20"},
+	{Site2, "10.20.0.11"}, {Site3, "10.20.0.12"}, {Proxy, "10.20.0.30"}, {Backend, "10.20.0.20"},
 }
 
 // Addr returns the address of a host, without a port.
