@@ -21,6 +21,7 @@ directory | signing in by Active Directory (two Samba domains): groups, states, 
 proxies   | connectors through real squid: open, Basic, Kerberos, script, TLS opened; 10 times  | go test -count=10 ./test/proxies/...
 saml      | signing in and out at a SAML provider (lemonldap-ng), encrypted assertions          | go test ./test/saml/...
 browser   | the pages in a browser                                                              | scripts/test.sh browser
+windows   | the connector as a Windows service, under Wine: silent installation, traffic, update, removal; twice | go test -count=2 ./test/windows/...
 grpc      | gRPC's interoperability programs through a whole Postern: 14 of 14 cases, 20 times  | go test ./test/grpc/...
 fuzz      | every fuzz target for FUZZTIME (10m), as many as fit: run it until none is left | scripts/fuzz.sh
 bench     | tunnel against yamux, whole path beside nginx, many rounds                          | scripts/bench.sh
@@ -39,6 +40,9 @@ line=$(parts | grep -E "^$name +\|" || true)
 command=${line##*| }
 case $name in directory) # what no part of make test needs
   for package in samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools python3-samba iproute2; do want samba-tool $package; done
+  install_wanted || say "Going on without." ;;
+windows) # 160 MB to get and 1 GB to keep: too much for make test
+  want /usr/lib/wine/wine64 wine64; want x86_64-w64-mingw32-gcc-win32 gcc-mingw-w64-x86-64-win32
   install_wanted || say "Going on without." ;;
 slow) want slowhttptest slowhttptest; install_wanted || say "Going on without." ;;
 saml)

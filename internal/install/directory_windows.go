@@ -103,14 +103,18 @@ func (d *directory) takeOver(rights *windows.SECURITY_DESCRIPTOR) error {
 
 // ordinary refuses a file, and a link or junction that leads elsewhere.
 func (d *directory) ordinary() error {
-	var info windows.ByHandleFileInformation
-	if err := windows.GetFileInformationByHandle(d.handle, &info); err != nil {
+	name, err := windows.UTF16PtrFromString(d.path)
+	if err != nil {
+		return err
+	}
+	is, err := windows.GetFileAttributes(name) // of the link itself; what it names stays, since it is held
+	if err != nil {
 		return fmt.Errorf("look at %s: %w", d.path, err)
 	}
-	if info.FileAttributes&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+	if is&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0 {
 		return prepared(d.path, errors.New("it is a link that leads elsewhere"))
 	}
-	if info.FileAttributes&windows.FILE_ATTRIBUTE_DIRECTORY == 0 {
+	if is&windows.FILE_ATTRIBUTE_DIRECTORY == 0 {
 		return prepared(d.path, errors.New("it is a file"))
 	}
 	return nil
