@@ -30,6 +30,7 @@ type signIn struct {
 	fingerprint string
 	caFile      string
 	group       string
+	hold        bool
 
 	dialer *uplink.Dialer // how this machine gets out; set before token
 }
@@ -45,11 +46,12 @@ func (s *signIn) add(f *pflag.FlagSet) {
 	f.StringVar(&s.fingerprint, "ca-fingerprint", "", "`SHA-256` of the service's authority, as postern authority show tells it, where this machine does not trust the admin center's certificate")
 	f.StringVar(&s.caFile, "ca-file", "", "`file` of authorities to trust for the admin center, instead of --ca-fingerprint")
 	f.StringVar(&s.group, "group", "", "connector `group` of a connector that is enrolled by a sign-in (default the default group)")
+	f.BoolVar(&s.hold, "hold", false, "a connector that is enrolled by a sign-in waits until an administrator approves it: postern connectors approve")
 }
 
 // ownFlags are those of no concern to a service that is installed.
 func (s *signIn) ownFlags() []string {
-	return []string{"admin-url", "ca-fingerprint", "ca-file", "group"}
+	return []string{"admin-url", "ca-fingerprint", "ca-file", "group", "hold"}
 }
 
 // token has an administrator sign in and makes an enrolment token in their name. The sign-in ends here: what is left on
@@ -108,7 +110,7 @@ func (s *signIn) make(ctx context.Context, server *url.URL, roots *x509.CertPool
 	}
 	defer client.Close()
 	made, err := client.Tokens.Create(ctx, api.TokenInput{
-		Name: "sign-in at " + name, ConnectorGroup: s.group, Expires: time.Now().Add(signInToken),
+		Name: "sign-in at " + name, ConnectorGroup: s.group, Expires: time.Now().Add(signInToken), Hold: s.hold,
 	})
 	if err != nil {
 		return wire.EnrolmentToken{}, fmt.Errorf("make an enrolment token: %w", err)

@@ -27,6 +27,7 @@ type Connector struct {
 	Draining bool      // takes no new streams; what runs goes on
 	Priority int       // among the connectors of its group, where an application goes by it: the lowest is the first
 	Archived time.Time // when it was put away, after long absence; zero: it was not
+	Waiting  time.Time // until when it waits for an administrator's approval; zero: it does not
 	Host     HostFacts
 	Serial   string    // of the certificate in force, lower-case hex
 	NotAfter time.Time // of that certificate
@@ -52,6 +53,7 @@ type Token struct {
 	Name    string
 	GroupID ID
 	Expires time.Time
+	Hold    bool      // whoever enrols with it waits for approval
 	Used    time.Time // zero while unused
 	UsedBy  ID        // the connector that used it
 	Hash    []byte    // SHA-256 of the secret
@@ -66,6 +68,9 @@ const (
 	TokenLifetime    = time.Hour
 	MaxTokenLifetime = 30 * 24 * time.Hour
 )
+
+// ApprovalWithin is how long a connector waits for approval before it is deleted.
+const ApprovalWithin = 7 * 24 * time.Hour
 
 // Key is an API key, with which programs use the admin API. Only a hash of it is kept.
 type Key struct {

@@ -47,7 +47,7 @@ type Snapshot struct {
 	applications map[ID]*Application
 	groups       map[ID]*ConnectorGroup
 	connectors   map[ID]*Connector
-	members      map[ID][]*Connector     // by connector group, without those that are archived
+	members      map[ID][]*Connector     // by connector group, without those that are archived or wait
 	backups      map[ID]ID               // by connector group that has one
 	assigned     map[ID]map[ID]time.Time // application → users and groups → until when; zero for ever
 	routes       map[string][]route      // by host, longest path first
@@ -76,7 +76,7 @@ func NewSnapshot(c Content) *Snapshot {
 	}
 	for _, k := range c.Connectors {
 		s.connectors[k.ID] = k
-		if k.Archived.IsZero() {
+		if k.Archived.IsZero() && k.Waiting.IsZero() {
 			s.members[k.GroupID] = append(s.members[k.GroupID], k)
 		}
 	}
@@ -124,7 +124,7 @@ func (s *Snapshot) Serves(group ID, app *Application) bool {
 	return group == app.GroupID || group != "" && group == s.backups[app.GroupID]
 }
 
-// Members lists the connectors of a group, but for those that are archived. The caller must not change the slice.
+// Members lists the connectors of a group, but for those that are archived or wait for approval. The caller must not change the slice.
 func (s *Snapshot) Members(group ID) []*Connector { return s.members[group] }
 
 // Assigned reports whether the application is assigned, at now, to the user or to one of the groups,

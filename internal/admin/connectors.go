@@ -48,13 +48,15 @@ func (h *Handler) showConnector(k access.Connector) api.Connector {
 		Certificate: api.ConnectorCertificate{Serial: k.Serial, NotAfter: k.NotAfter},
 		Host: api.ConnectorHost{MachineName: k.Host.MachineName, OS: k.Host.OS,
 			Arch: k.Host.Arch, Version: k.Host.Program},
-		LastSeen: later(k.LastSeen, s.LastSeen), Address: k.Address, Archived: k.Archived,
+		LastSeen: later(k.LastSeen, s.LastSeen), Address: k.Address, Archived: k.Archived, Waiting: k.Waiting,
 	}
 	if s.Address != "" {
 		shown.Address = s.Address
 	}
 	if k.Disabled { // the gateways hear of it a moment later
 		shown.Status.Label, shown.Status.Why = string(control.LabelDisabled), "An administrator disabled it."
+	} else if !k.Waiting.IsZero() {
+		shown.Status.Label, shown.Status.Why = string(control.LabelWaiting), control.WaitsFor(&k)
 	}
 	return shown
 }
@@ -84,9 +86,25 @@ func (h *Handler) changeConnector() change[access.Connector, api.ConnectorInput,
 	}
 }
 
+func (h *Handler) approveConnector() operation {
+	return operation{out: typeOf[api.Connector](), status: 200, path: access.PrefixConnector, run: func(c *call) (reply, error) {
+		k, err := h.cfg.Control.ApproveConnector(c, c.by, c.id)
+		if err != nil {
+			return reply{}, err
+		}
+		return reply{body: h.showConnector(k), version: k.Version}, nil
+	}}
+}
+
+func (h *Handler) rejectConnector() operation {
+	return operation{status: 204, path: access.PrefixConnector, run: func(c *call) (reply, error) {
+		return reply{}, h.cfg.Control.RejectConnector(c, c.by, c.id)
+	}}
+}
+
 func showToken(t access.Token) api.Token {
 	return api.Token{Meta: meta(t.Meta), Name: t.Name, ConnectorGroup: string(t.GroupID),
-		Expires: t.Expires, Used: t.Used, UsedBy: string(t.UsedBy)}
+		Expires: t.Expires, Hold: t.Hold, Used: t.Used, UsedBy: string(t.UsedBy)}
 }
 
 func (h *Handler) createToken(c *call, in api.TokenInput) (api.TokenCreated, error) {
@@ -97,7 +115,7 @@ func (h *Handler) createToken(c *call, in api.TokenInput) (api.TokenCreated, err
 	if err != nil {
 		return api.TokenCreated{}, err
 	}
-	made, text, err := h.cfg.Control.CreateToken(c, c.by, access.Token{Name: in.Name, GroupID: group, Expires: in.Expires.UTC()})
+	made, text, err := h.cfg.Control.CreateToken(c, c.by, access.Token{Name: in.Name, GroupID: group, Expires: in.Expires.UTC(), Hold: in.Hold})
 	return api.TokenCreated{Token: showToken(made), Text: text}, err
 }
 

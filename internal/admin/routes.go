@@ -53,6 +53,8 @@ func (h *Handler) table() []route {
 		{get, "/connectors/{id}", "showConnector", "connectors", "Show a connector with its status", viewers, false, one(access.PrefixConnector, c.Connector, h.showConnector)},
 		{patch, "/connectors/{id}", "updateConnector", "connectors", "Rename, move, order, drain, disable or enable a connector", apps, false, update(h.changeConnector())},
 		{del, "/connectors/{id}", "deleteConnector", "connectors", "Delete a connector and revoke its certificate", apps, false, remove(access.PrefixConnector, c.DeleteConnector)},
+		{post, "/connectors/{id}/approve", "approveConnector", "connectors", "Let a connector that waits for approval into its group", apps, false, h.approveConnector()},
+		{post, "/connectors/{id}/reject", "rejectConnector", "connectors", "Delete a connector that waits for approval", apps, false, h.rejectConnector()},
 		{post, "/connectors/{id}/diagnosis", "diagnoseConnector", "connectors", "Have a connector find out what is wrong with it, its machine and its network", readers, false, diagnosis(c.DiagnoseConnector)},
 		{get, "/connectors/{id}/log", "showConnectorLog", "connectors", "Show a part of a connector's log; the session log needs a role that may read traffic", connectorLogs, false, h.connectorLog()},
 		{get, "/connectors/{id}/diagnosis", "showConnectorDiagnosis", "connectors", "Show what a connector found when it last examined itself of its own accord", viewers, false, diagnosis(c.LastDiagnosis)},

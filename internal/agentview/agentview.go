@@ -16,7 +16,7 @@ import (
 )
 
 // Configuration gives the connector's configuration and whether the connector is known,
-// enabled and not archived. If it is not, the configuration has no targets and no grant keys, so that it opens
+// enabled and not archived. If it is not, or waits for approval, the configuration has no targets and no grant keys, so that it opens
 // nothing.
 func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configuration, bool) {
 	c := wire.Configuration{
@@ -31,7 +31,9 @@ func Configuration(snap *access.Snapshot, connector access.ID) (wire.Configurati
 	}
 	agent, ok := snap.Connector(connector)
 	ok = ok && !agent.Disabled && agent.Archived.IsZero()
-	if ok {
+	if ok && !agent.Waiting.IsZero() {
+		c.Name, c.Waiting = agent.Name, agent.Waiting
+	} else if ok {
 		c.Name = agent.Name
 		c.Group = string(agent.GroupID)
 		c.SessionLogUntil, c.DebugLogUntil = agent.SessionLogUntil, agent.DebugLogUntil

@@ -1,5 +1,10 @@
 package api
 
+import (
+	"context"
+	"net/http"
+)
+
 // ConnectorGroupInput is what an administrator writes of a connector group.
 type ConnectorGroupInput struct {
 	Name        string `json:"name" doc:"The name for people, unique." example:"Headquarters"`
@@ -37,11 +42,12 @@ type Connector struct {
 	LastSeen    Time                 `json:"lastSeen,omitzero" doc:"When it was last heard of."`
 	Address     string               `json:"address,omitempty" doc:"From where it was last seen."`
 	Archived    Time                 `json:"archived,omitzero" doc:"When it was put away after long absence; absent if it was not. It comes back by itself when it connects again."`
+	Waiting     Time                 `json:"waiting,omitzero" doc:"Until when it waits for an administrator's approval, after which it is deleted; absent if it does not wait."`
 }
 
 // ConnectorStatus is how a connector is, as the gateways see it.
 type ConnectorStatus struct {
-	Label     string  `json:"label" enum:"active,degraded,draining,inactive,disabled,archived" doc:"In a word: active is only what answered a probe within 30 seconds."`
+	Label     string  `json:"label" enum:"active,degraded,draining,inactive,disabled,archived,waiting" doc:"In a word: active is only what answered a probe within 30 seconds."`
 	Why       string  `json:"why,omitempty" doc:"Why it is not active, in a sentence."`
 	Tunnels   int     `json:"tunnels" doc:"How many tunnels it has."`
 	Streams   int     `json:"streams" doc:"How many streams they carry."`
@@ -71,6 +77,7 @@ type TokenInput struct {
 	Name           string `json:"name" doc:"What it is for." example:"hq-2"`
 	ConnectorGroup string `json:"connectorGroup,omitempty" doc:"The group that the connector will be in; the default group if left out."`
 	Expires        Time   `json:"expires,omitzero" doc:"Until when it may be used, at most 30 days ahead; in an hour if left out."`
+	Hold           bool   `json:"hold,omitempty" doc:"Whoever enrols with it waits for an administrator's approval, at most 7 days."`
 }
 
 // Token is an enrolment token: with it one connector registers, once.
@@ -79,6 +86,7 @@ type Token struct {
 	Name           string `json:"name" doc:"What it is for."`
 	ConnectorGroup string `json:"connectorGroup" doc:"The group that the connector will be in."`
 	Expires        Time   `json:"expires" doc:"Until when it may be used."`
+	Hold           bool   `json:"hold,omitempty" doc:"Whoever enrols with it waits for an administrator's approval."`
 	Used           Time   `json:"used,omitzero" doc:"When it was used; absent while it was not."`
 	UsedBy         string `json:"usedBy,omitempty" doc:"The connector that used it."`
 }
@@ -108,4 +116,15 @@ type Key struct {
 type KeyCreated struct {
 	Key
 	Secret string `json:"secret" doc:"What to send as Authorization: Bearer. It is shown once and kept nowhere."`
+}
+
+// Approve lets a connector that waits for approval into its group.
+func (n Connectors) Approve(ctx context.Context, id string) (out Connector, err error) {
+	err = n.reads.c.do(ctx, call{method: http.MethodPost, path: []string{n.reads.path, id, "approve"}, out: &out})
+	return out, err
+}
+
+// Reject deletes a connector that waits for approval.
+func (n Connectors) Reject(ctx context.Context, id string) error {
+	return n.reads.c.do(ctx, call{method: http.MethodPost, path: []string{n.reads.path, id, "reject"}})
 }

@@ -90,18 +90,9 @@ func connectors() noun[api.Connector] {
 			{"ADDRESS", func(_ *view, k api.Connector) string { return k.Address }},
 			{"VERSION", func(_ *view, k api.Connector) string { return k.Host.Version }},
 		},
-		fields: []field{
-			{"name", "name", "new name", text, "update"},
-			{"connector-group", "connectorGroup", "connector group to move it to", refConnectorGroup, "update"},
-			{"priority", "priority", "its place in its group, from 0 (the first) to 100, for applications balanced by priority", number, "update"},
-			{"draining", "draining", "it takes no new requests; those that run go on", truth, "update"},
-			{"disabled", "disabled", "it carries no traffic; its tunnels are cut", truth, "update"},
-			{"session-log", "sessionLogUntil", "until when it keeps a log of every transaction: a time, or from now on as in 2h, at most 24h; never: not any more", ending, "update"},
-			{"debug-log", "debugLogUntil", "until when its log has debug messages, as --session-log", ending, "update"},
-			{"bench", "benchUntil", "until when it may load a gateway to measure what it can carry (postern-connector bench), as --session-log", ending, "update"},
-		},
+		fields: connectorFields(),
 		hidden: url.Values{"archived": {"any"}},
-		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, draining, inactive, disabled or archived", text},
+		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"status", "status", "only those that are active, degraded, draining, inactive, disabled, archived or waiting", text},
 			{"archived", "archived", "only those that are archived (true), that are not (false, the default), or both (any)", text}},
 		examples: map[string]string{
 			"update": "  postern connectors update hq-1 --connector-group Headquarters\n  postern connectors update hq-1 --disabled",
@@ -124,12 +115,27 @@ func connectors() noun[api.Connector] {
 		more: []*cobra.Command{
 			connectorDoctor(),
 			connectorLogs(),
+			approveCommand(),
+			rejectCommand(),
 			drainCommand("drain", true, "Let connectors finish what they do and give them nothing new, for maintenance", "Draining"),
 			drainCommand("resume", false, "Give connectors that drain new requests again", "Resumed"),
 		},
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Connector, error) { return c.Connectors.Show })
 	return n
+}
+
+func connectorFields() []field {
+	return []field{
+		{"name", "name", "new name", text, "update"},
+		{"connector-group", "connectorGroup", "connector group to move it to", refConnectorGroup, "update"},
+		{"priority", "priority", "its place in its group, from 0 (the first) to 100, for applications balanced by priority", number, "update"},
+		{"draining", "draining", "it takes no new requests; those that run go on", truth, "update"},
+		{"disabled", "disabled", "it carries no traffic; its tunnels are cut", truth, "update"},
+		{"session-log", "sessionLogUntil", "until when it keeps a log of every transaction: a time, or from now on as in 2h, at most 24h; never: not any more", ending, "update"},
+		{"debug-log", "debugLogUntil", "until when its log has debug messages, as --session-log", ending, "update"},
+		{"bench", "benchUntil", "until when it may load a gateway to measure what it can carry (postern-connector bench), as --session-log", ending, "update"},
+	}
 }
 
 // drainCommand makes the command that has connectors drain, or not any more.
@@ -185,9 +191,10 @@ func tokens() noun[api.Token] {
 		fields: []field{
 			{"connector-group", "connectorGroup", "group that the connector will be in; default: the default group", refConnectorGroup, ""},
 			{"expires", "expires", "until when it may be used: a time, or from now on as in 24h or 7d; default 1h", moment, ""},
+			{"hold", "hold", "the connector waits for approval (postern connectors approve), at most 7 days", truth, ""},
 		},
 		examples: map[string]string{
-			"create": "  postern tokens create hq-2\n  postern tokens create hq-2 --connector-group Headquarters --expires 24h --out hq-2.token",
+			"create": "  postern tokens create hq-2\n  postern tokens create hq-2 --connector-group Headquarters --expires 24h --out hq-2.token\n  postern tokens create hq-3 --hold",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Token, error] {
 			return c.Tokens.All

@@ -237,6 +237,9 @@ func (c *Connector) Run(ctx context.Context) error {
 // configured does what a new configuration asks for.
 func (c *Connector) configured(before, next *settings) {
 	c.log.Info("configuration in force", "version", next.Version, "targets", len(next.targets), "group", next.Group)
+	if !next.Waiting.IsZero() {
+		c.log.Warn(waitsForApproval, "approve", "postern connectors approve "+next.Name, "until", next.Waiting)
+	}
 	for _, warning := range next.warnings {
 		c.log.Warn(warning)
 	}

@@ -145,6 +145,9 @@ func renewCredential(ctx context.Context, a *agentFace, cred *credential.Credent
 	})
 }
 
+// waitsForApproval is an event of the Admin log.
+const waitsForApproval = "this connector waits for an administrator's approval and carries nothing until then"
+
 // clockSkew is beyond what a difference of clocks is worth a word: it breaks grants and certificates.
 const clockSkew = time.Minute
 
@@ -175,6 +178,9 @@ func (a *agentFace) certificate(
 	}
 	if skew := a.now().Sub(answer.Time); !answer.Time.IsZero() && skew.Abs() > clockSkew {
 		a.log.Warn("clock differs from the service's", "by", skew.Round(time.Second))
+	}
+	if !answer.Waiting.IsZero() {
+		a.log.Warn(waitsForApproval, "approve", "postern connectors approve "+answer.Connector, "until", answer.Waiting)
 	}
 	return a.dir.Accept(answer)
 }

@@ -195,6 +195,8 @@ func (c *Connector) complaints(s Status) (why []string) {
 	lost := c.cfg.Journal.Problem()
 	say(lost != "", "%s", lost)
 	if settings := c.following.current.Load(); settings != nil {
+		say(!settings.Waiting.IsZero(), "it waits for an administrator's approval (postern connectors approve %s); at %s it is deleted",
+			settings.Name, settings.Waiting.Format(time.RFC3339))
 		why = append(why, settings.warnings...)
 	}
 	return why

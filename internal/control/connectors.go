@@ -150,7 +150,7 @@ func (c *Control) connectorVersions(ctx context.Context, r request) (list []Vers
 		if err != nil {
 			return err
 		}
-		list, err = past(ctx, tx, lived[access.Connector]{now, now.Meta, []permission{enrolConnector, updateConnector, renewConnector, archiveConnector, returnConnector}})
+		list, err = past(ctx, tx, lived[access.Connector]{now, now.Meta, []permission{enrolConnector, updateConnector, renewConnector, archiveConnector, returnConnector, approveConnector}})
 		return err
 	})
 	return list, err

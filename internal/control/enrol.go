@@ -137,6 +137,9 @@ func (ch *change) enrol(req wire.EnrolRequest, connector access.Connector, row s
 	}
 	connector.Meta = access.Meta{ID: connector.ID, Version: 1, Created: ch.now, Updated: ch.now}
 	connector.GroupID = t.GroupID
+	if t.Hold {
+		connector.Waiting = ch.now.Add(access.ApprovalWithin)
+	}
 	connector.Serial, connector.NotAfter = row.Serial, row.NotAfter
 	connector.LastSeen, connector.Address = ch.now, ch.by.Address
 	if connector.Name, err = ch.freeConnectorName(connector); err != nil {
@@ -215,7 +218,12 @@ func (c *Control) credential(ctx context.Context, connector access.ID, row store
 		return wire.Credential{}, err
 	}
 	snap := c.current()
+	waiting, err := c.waitsUntil(ctx, connector)
+	if err != nil {
+		return wire.Credential{}, err
+	}
 	out := wire.Credential{
+		Waiting:     waiting,
 		Connector:   string(connector),
 		TrustDomain: c.instance.trustDomain,
 		Certificate: der,

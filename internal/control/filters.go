@@ -87,5 +87,5 @@ func labelled(word string) error {
 	if slices.Contains(Labels(), Label(word)) {
 		return nil
 	}
-	return fault.Invalid("status", "must be active, degraded, draining, inactive, disabled or archived")
+	return fault.Invalid("status", "must be active, degraded, draining, inactive, disabled, archived or waiting")
 }

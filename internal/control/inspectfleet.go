@@ -20,8 +20,9 @@ const (
 // findFleet looks at connectors that are connected and not well.
 func (c *Control) findFleet(_ context.Context, _ *store.Tx, f *findings) error {
 	snap := c.current()
+	f.findWaiting(snap)
 	for _, k := range snap.Connectors {
-		if k.Disabled || !k.Archived.IsZero() {
+		if k.Disabled || !k.Archived.IsZero() || !k.Waiting.IsZero() {
 			continue
 		}
 		status := c.ConnectorStatus(k.ID)

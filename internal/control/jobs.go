@@ -26,6 +26,7 @@ const tokensFor = 30 * 24 * time.Hour
 // clean deletes what is over. One replica at a time does it, so that they do not wait for each other.
 func (c *Control) clean(ctx context.Context) {
 	c.cleanAssignments(ctx)
+	c.rejectOverdue(ctx)
 	for _, job := range c.overdue(c.now()) {
 		for range cleanRounds {
 			var deleted int64

@@ -33,6 +33,8 @@ const (
 	archiveConnector    permission = "connector.archive"
 	readAlert           permission = "alert.read"
 	returnConnector     permission = "connector.return"
+	approveConnector    permission = "connector.approve"
+	rejectConnector     permission = "connector.reject"
 
 	readGateway permission = "gateway.read"
 
@@ -157,7 +159,7 @@ func table() map[permission]who {
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
 		readGateway:   roles(apps, people, reader),
-		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps), diagnoseConnector: roles(apps, reader), readConnectorLog: roles(apps, reader, logs),
+		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps), approveConnector: roles(apps), rejectConnector: roles(apps), diagnoseConnector: roles(apps, reader), readConnectorLog: roles(apps, reader, logs),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector), deregisterConnector: kinds(access.ActorConnector),
 		readAlert:        roles(apps, people, reader),
 		archiveConnector: kinds(access.ActorSystem), returnConnector: kinds(access.ActorSystem),

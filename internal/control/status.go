@@ -22,11 +22,12 @@ const (
 	LabelInactive Label = "inactive" // no tunnel for 60 s
 	LabelDisabled Label = "disabled"
 	LabelArchived Label = "archived" // put away after long absence
+	LabelWaiting  Label = "waiting"  // for an administrator's approval
 )
 
 // Labels lists them.
 func Labels() []Label {
-	return []Label{LabelActive, LabelDegraded, LabelDraining, LabelInactive, LabelDisabled, LabelArchived}
+	return []Label{LabelActive, LabelDegraded, LabelDraining, LabelInactive, LabelDisabled, LabelArchived, LabelWaiting}
 }
 
 // Status is how a connector is, as the gateways know it.
@@ -162,6 +163,11 @@ func (c *Control) ConnectorStatus(id access.ID) Status {
 	return status
 }
 
+// WaitsFor says in a sentence what a connector waits for.
+func WaitsFor(k *access.Connector) string {
+	return fmt.Sprintf("It waits for an administrator's approval (postern connectors approve %s), until %s.", quoted(k.Name), k.Waiting.UTC().Format(time.RFC3339))
+}
+
 func label(known *access.Connector, s Status, lost, now time.Time) (Label, string) {
 	silent := now.Sub(s.Echo)
 	switch {
@@ -169,6 +175,8 @@ func label(known *access.Connector, s Status, lost, now time.Time) (Label, strin
 		return LabelArchived, fmt.Sprintf("It was absent for long and put away at %s; it comes back by itself when it connects.", known.Archived.UTC().Format(time.RFC3339))
 	case known.Disabled:
 		return LabelDisabled, "An administrator disabled it."
+	case !known.Waiting.IsZero():
+		return LabelWaiting, WaitsFor(known)
 	case known.Draining && s.Tunnels > 0:
 		return LabelDraining, fmt.Sprintf("An administrator drains it: it takes no new requests; %s.", openStreams(s.Streams))
 	case s.Tunnels > 0 && silent <= echoFresh:

@@ -207,7 +207,7 @@ func (p *peer) decide(v *view, open wire.Open) (*forwarded, string, *wire.Refusa
 	switch {
 	case !published:
 		return nil, "", noForward("not-published", "the gateway that holds the connector's tunnel does not know the application")
-	case !known || connector.Disabled || !v.snap.Serves(connector.GroupID, app.Application):
+	case !known || connector.Disabled || !connector.Waiting.IsZero() || !v.snap.Serves(connector.GroupID, app.Application):
 		return nil, "", noForward("wrong-connector", "the connector is not one of the application's group")
 	case connector.Draining:
 		return nil, "", noForward("draining", "the connector takes no new requests, as an administrator said")

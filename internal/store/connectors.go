@@ -65,7 +65,7 @@ var connectors = table[access.Connector]{
 	columns: []string{
 		"name", "name_key", "group_id", "disabled", "machine_name", "os", "arch", "program", "serial", "not_after", "last_seen", "address",
 		"priority", "draining", "archived", "session_log_until", "debug_log_until",
-		"bench_until",
+		"bench_until", "waiting",
 	},
 	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "archived": isSet("archived")},
 	search:  "name_key",
@@ -75,20 +75,21 @@ var connectors = table[access.Connector]{
 		return []any{
 			c.Name, folded(c.Name), string(c.GroupID), flag(c.Disabled), c.Host.MachineName, c.Host.OS, c.Host.Arch, c.Host.Program,
 			c.Serial, micros(c.NotAfter), micros(c.LastSeen), c.Address, int64(c.Priority), flag(c.Draining), micros(c.Archived),
-			micros(c.SessionLogUntil), micros(c.DebugLogUntil), micros(c.BenchUntil),
+			micros(c.SessionLogUntil), micros(c.DebugLogUntil), micros(c.BenchUntil), micros(c.Waiting),
 		}
 	},
 	into: func(c *access.Connector) ([]any, func() error) {
 		var unused string
-		var notAfter, lastSeen, archived, sessionLog, debugLog, bench int64
+		var notAfter, lastSeen, archived, sessionLog, debugLog, bench, waiting int64
 		ptrs := []any{
 			&c.Name, &unused, &c.GroupID, &c.Disabled, &c.Host.MachineName, &c.Host.OS, &c.Host.Arch, &c.Host.Program,
 			&c.Serial, &notAfter, &lastSeen, &c.Address, &c.Priority, &c.Draining, &archived, &sessionLog, &debugLog,
-			&bench,
+			&bench, &waiting,
 		}
 		return ptrs, func() error {
 			c.NotAfter, c.LastSeen, c.Archived = moment(notAfter), moment(lastSeen), moment(archived)
 			c.SessionLogUntil, c.DebugLogUntil, c.BenchUntil = moment(sessionLog), moment(debugLog), moment(bench)
+			c.Waiting = moment(waiting)
 			return nil
 		}
 	},

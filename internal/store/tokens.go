@@ -11,7 +11,7 @@ import (
 var tokens = table[access.Token]{
 	name:    "tokens",
 	what:    "enrolment token",
-	columns: []string{"name", "name_key", "group_id", "expires", "used", "used_by", "hash", "key_hash"},
+	columns: []string{"name", "name_key", "group_id", "expires", "used", "used_by", "hash", "key_hash", "hold"},
 	filters: map[string]condition{
 		"connectorGroup": equal("group_id"),
 		"unused":         func(at string) (string, any) { return "used = 0 AND expires > %s", whole(at) },
@@ -24,13 +24,13 @@ var tokens = table[access.Token]{
 	values: func(k *access.Token) []any {
 		return []any{
 			k.Name, folded(k.Name), string(k.GroupID), micros(k.Expires), micros(k.Used), string(k.UsedBy),
-			hex.EncodeToString(k.Hash), hex.EncodeToString(k.KeyHash),
+			hex.EncodeToString(k.Hash), hex.EncodeToString(k.KeyHash), flag(k.Hold),
 		}
 	},
 	into: func(k *access.Token) ([]any, func() error) {
 		var unused, hash, keyHash string
 		var expires, used int64
-		return []any{&k.Name, &unused, &k.GroupID, &expires, &used, &k.UsedBy, &hash, &keyHash}, func() (err error) {
+		return []any{&k.Name, &unused, &k.GroupID, &expires, &used, &k.UsedBy, &hash, &keyHash, &k.Hold}, func() (err error) {
 			k.Expires, k.Used = moment(expires), moment(used)
 			if k.Hash, err = unhex(hash); err != nil {
 				return err

@@ -106,6 +106,8 @@ type Credential struct {
 	Gateways    []Gateway `json:"gateways"`
 	RenewAfter  time.Time `json:"renewAfter"` // half of the certificate's life
 	Time        time.Time `json:"time"`       // the service's clock, to tell a skewed one
+	// Waiting is until when the connector waits for an administrator's approval; zero: it does not.
+	Waiting time.Time `json:"waiting,omitzero"`
 }
 
 // RenewPayload is the signed part of a renewal or a deregistration.
@@ -162,6 +164,8 @@ type Configuration struct {
 	// Until when every transaction is logged, and debug messages; zero: they are not.
 	SessionLogUntil time.Time `json:"sessionLogUntil,omitzero"`
 	DebugLogUntil   time.Time `json:"debugLogUntil,omitzero"`
+	// Waiting is until when the connector waits for an administrator's approval: until then it has no targets. Zero: it does not.
+	Waiting time.Time `json:"waiting,omitzero"`
 }
 
 // Target is where a connector may connect for one application.

@@ -16,6 +16,7 @@ func Events() []Event {
 		{"C102", "connector stopped", "All that it had begun has ended."},
 		{"C110", "enrolled", "This machine has its first certificate."},
 		{"C111", "cannot enrol yet", "The service was not reached; it is tried again."},
+		{"C112", "this connector waits for an administrator's approval and carries nothing until then", "It enrolled with a token that holds; approve names the command."},
 		{"C120", "tunnel up", "There is a tunnel to a gateway."},
 		{"C121", "tunnel ended", "A tunnel ended in order: the gateway or the connector wanted it so."},
 		{"C122", "tunnel drained", "A tunnel was replaced; complete says whether all that was on it had finished."},
