@@ -69,6 +69,7 @@ func newFleet(t *testing.T, count int, service ...string) *fleet {
 		if i%2 == 1 {
 			m.args = append([]string{"service", "--state", state}, service...)
 		}
+		m.args = append(m.args, "--metrics", "127.0.0.1:9464") // of its machine
 		f.members = append(f.members, m)
 		m.start()
 	}
