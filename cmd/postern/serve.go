@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func serve(ctx context.Context, cfg service.Config, out io.Writer) error {
 			fmt.Fprintf(out, "This service has no administrator yet. Claim it once, here:\n\n  %s\n\n"+
 				"Browsers and command lines trust it by the authority in %s, until it has public certificates.\n\n", link, s.RootsPath())
 		}
-		cfg.Log.Info("serving", "url", s.URL(), "admin", s.AdminURL(), "address", s.Address().String())
+		cfg.Log.Info("serving", "url", s.URL(), "admin", s.AdminURL(), "address", s.Address().String(), "fips140", fips140.Enabled())
 		return daemon.Ready()
 	})
 }

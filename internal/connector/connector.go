@@ -8,6 +8,7 @@ package connector
 
 import (
 	"context"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -219,7 +220,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	work.Go(func() { c.logging.run(workCtx) })
 	cred := c.identity().cred
 	c.log.Info("connector started", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "program", c.cfg.Host.Program,
-		"serial", cred.Serial, "rules", c.cfg.Rules)
+		"serial", cred.Serial, "rules", c.cfg.Rules, "fips140", fips140.Enabled())
 	c.fleet.follow(cred.Connection.Gateways)
 	work.Go(func() { c.fleet.rescue(workCtx) })
 	err := c.renewal.run(workCtx)
