@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"postern/internal/connector/journal"
+	"postern/internal/disk"
 )
 
 // programLog keeps what the processes of a service say, since Windows has no place for the standard error of one: the
@@ -47,7 +48,7 @@ func (p *programLog) open() error {
 	if err := os.Mkdir(filepath.Dir(p.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	file, err := os.OpenFile(p.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := disk.OpenLog(p.path)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,11 @@ func createTemp(path string, _ fs.FileMode) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), draftOf(path, "*"))
 }
 
+// OpenLog opens a file of this user to append to, which may get another name meanwhile.
+func OpenLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+}
+
 func openLock(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) }
 
 func replace(from, to string) error { return os.Rename(from, to) }

@@ -28,16 +28,23 @@ func createTemp(path string, mode fs.FileMode) (*os.File, error) {
 		return os.CreateTemp(dir, draftOf(path, "*"))
 	}
 	draft := filepath.Join(dir, draftOf(path, rand.Text()))
-	return openOwn(draft, windows.CREATE_NEW, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE)
+	return openOwn(draft, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.CREATE_NEW, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE)
 }
 
 // openLock opens the file of a lock so that whoever holds the lock can remove it: what is removed for good is closed last.
 func openLock(path string) (*os.File, error) {
-	return openOwn(path, windows.OPEN_ALWAYS, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE)
+	return openOwn(path, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.OPEN_ALWAYS, shareAll)
 }
 
+// OpenLog opens a file of this user to append to, which may get another name meanwhile.
+func OpenLog(path string) (*os.File, error) {
+	return openOwn(path, windows.FILE_APPEND_DATA|windows.FILE_READ_ATTRIBUTES|windows.SYNCHRONIZE, windows.OPEN_ALWAYS, shareAll)
+}
+
+const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+
 // openOwn opens a file, or makes it for its user alone.
-func openOwn(path string, how, share uint32) (*os.File, error) {
+func openOwn(path string, access, how, share uint32) (*os.File, error) {
 	others := []string{ownerSystem, ownerAdministrators}
 	if openTo(filepath.Dir(path), windows.WinNetworkServiceSid) {
 		others = append(others, ownerNetworkService)
@@ -50,7 +57,7 @@ func openOwn(path string, how, share uint32) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, share, rights, how, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	h, err := windows.CreateFile(name, access, share, rights, how, windows.FILE_ATTRIBUTE_NORMAL, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

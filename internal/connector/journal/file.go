@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"postern/internal/disk"
 	"postern/internal/wire"
 )
 
@@ -65,7 +66,7 @@ func (f *File) open(more int64) error {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := disk.OpenLog(f.path)
 	if err != nil {
 		return err
 	}
