@@ -140,6 +140,7 @@ type Limits struct {
 	AddressConnections  int           // open connections of one address, an IPv6 /64 being one [4,096]
 	Handshakes          int           // TLS handshakes at once [4,096]
 	AddressHandshakes   int           // TLS handshakes at once of one address, so that none takes all [1,024]
+	MachineHandshakes   int           // TLS handshakes of connectors and other gateways a second [100 for each processor]
 	Handshake           time.Duration // for a TLS handshake [10 s]
 	RequestHeader       time.Duration // for a request's header [10 s]
 	KeepAlive           time.Duration // idle connection of a browser [2 min]

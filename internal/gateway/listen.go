@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"postern/internal/dial"
+	"postern/internal/fault"
 	"postern/internal/match"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
@@ -167,11 +168,20 @@ func (c *census) leave(t *tally, network netip.Prefix) {
 	}
 }
 
-// accept takes connections until the listener is closed, and hands each to serve in a goroutine of
+// A door is a listener that is open. Whoever it let in is counted before closed is.
+type door struct {
+	net.Listener
+	begin  func(*conn) bool // counts one that came, before it is served; false: it is turned away
+	serve  func(*conn)
+	closed chan struct{} // closed when nobody comes in any more
+}
+
+// accept takes connections until the listener is closed, and serves each in a goroutine of
 // its own, so that one that says nothing holds up nobody else. It returns when all of them ended.
-func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
+func (g *Gateway) accept(listener door) {
 	var open sync.WaitGroup
 	defer open.Wait()
+	defer close(listener.closed)
 	pause := time.Duration(0)
 	for {
 		raw, err := listener.Accept()
@@ -188,8 +198,8 @@ func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
 		pause = 0
 		peer, _ := netip.ParseAddrPort(raw.RemoteAddr().String()) // all that cannot be read count as one
 		if !g.proxied(peer.Addr()) {
-			if c := g.enter(raw, peer, nil); c != nil {
-				open.Go(func() { serve(c) })
+			if c := g.enter(raw, peer, nil); c != nil && listener.begin(c) {
+				open.Go(func() { listener.serve(c) })
 			}
 			continue
 		}
@@ -199,8 +209,8 @@ func (g *Gateway) accept(listener net.Listener, serve func(*conn)) {
 				_ = raw.Close()
 				return
 			}
-			if c := g.enter(raw, client, net.TCPAddrFromAddrPort(client)); c != nil {
-				serve(c)
+			if c := g.enter(raw, client, net.TCPAddrFromAddrPort(client)); c != nil && listener.begin(c) {
+				listener.serve(c)
 			}
 		})
 	}
@@ -232,20 +242,32 @@ type entrance struct {
 	tunnels func(context.Context, *tls.Conn)
 }
 
+// begin counts a connection's handshake, or turns it away.
+func (e *entrance) begin(raw *conn) bool {
+	limit := e.g.census.enter(&e.g.census.shaking, raw.network)
+	if limit == "" {
+		return true
+	}
+	e.g.metrics.refused.WithLabelValues(limit).Inc()
+	_ = raw.Close()
+	return false
+}
+
 // serve does a connection's handshake and hands it to the face that it chose.
 func (e *entrance) serve(ctx context.Context, raw *conn) {
 	g := e.g
-	if limit := g.census.enter(&g.census.shaking, raw.network); limit != "" {
-		g.metrics.refused.WithLabelValues(limit).Inc()
-		_ = raw.Close()
-		return
-	}
 	c := tls.Server(tunnel.Coalesce(raw), &tls.Config{GetConfigForClient: e.choose, MinVersion: tls.VersionTLS12})
-	within, cancel := context.WithTimeout(ctx, g.limits.Handshake)
+	// Not ctx: whoever was accepted before the end gets an answer.
+	within, cancel := context.WithTimeout(g.life, g.limits.Handshake)
 	err := c.HandshakeContext(within)
 	cancel()
-	g.census.leave(&g.census.shaking, raw.network)
 	state := c.ConnectionState()
+	if err == nil && e.put(c, &state) {
+		g.metrics.handshakes.WithLabelValues(faceOf(state.NegotiatedProtocol), "done").Inc()
+		g.census.leave(&g.census.shaking, raw.network) // not before: the end waits for it, and then the server for its first request
+		return
+	}
+	g.census.leave(&g.census.shaking, raw.network)
 	face := faceOf(state.NegotiatedProtocol)
 	if err != nil {
 		g.metrics.handshakes.WithLabelValues(face, "failed").Inc()
@@ -257,13 +279,7 @@ func (e *entrance) serve(ctx context.Context, raw *conn) {
 	switch state.NegotiatedProtocol {
 	case wire.ProtocolTunnel:
 		e.tunnels(ctx, c)
-	case wire.ProtocolAgent:
-		e.agent.put(agentConn{c})
 	default:
-		if !e.forApplications(state.ServerName) {
-			e.public.put(c)
-			return
-		}
 		raw.hello = &state
 		raw.client, _ = netip.ParseAddrPort(raw.RemoteAddr().String())
 		raw.peer = raw.client.String()
@@ -274,6 +290,28 @@ func (e *entrance) serve(ctx context.Context, raw *conn) {
 		}
 		e.serve1(g.life, c, raw)
 	}
+}
+
+// put hands a connection to net/http, if that is to serve it.
+func (e *entrance) put(c *tls.Conn, state *tls.ConnectionState) bool {
+	switch {
+	case state.NegotiatedProtocol == wire.ProtocolTunnel:
+		return false
+	case state.NegotiatedProtocol == wire.ProtocolAgent:
+		e.agent.put(agentConn{c})
+	case e.forApplications(state.ServerName):
+		return false
+	default:
+		e.public.put(c)
+	}
+	return true
+}
+
+// handshakes gives how many are under way.
+func (c *census) handshakes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shaking.all
 }
 
 // forApplications reports whether a connection is for applications, which engines of our own serve, and not for a page of ours.
@@ -307,9 +345,9 @@ func (e *entrance) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	switch {
 	case e.admin:
 	case slices.Contains(hello.SupportedProtos, wire.ProtocolTunnel):
-		return faces.tunnel, nil
+		return faces.tunnel, e.admit(hello)
 	case slices.Contains(hello.SupportedProtos, wire.ProtocolAgent):
-		return faces.agent, nil
+		return faces.agent, e.admit(hello)
 	}
 	name, ok := parseAuthority(hello.ServerName)
 	// Right after the start nothing is known yet: to say that a host is not served would be wrong in a moment.
@@ -328,6 +366,15 @@ func (e *entrance) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return faces.http1, nil
 	}
 	return faces.public, nil
+}
+
+// admit waits until a machine's handshake may go on, or says that it may not.
+func (e *entrance) admit(hello *tls.ClientHelloInfo) error {
+	err := e.g.admission.enter(hello.Context(), trackedConn(hello.Conn).network)
+	if fault.Is(err, fault.KindLimited) {
+		e.g.metrics.refused.WithLabelValues(limitMachines).Inc()
+	}
+	return err
 }
 
 // serves reports whether a place is served at this entrance.

@@ -22,6 +22,8 @@ const (
 	defaultDrain = 30 * time.Second
 	// lastDrain is how long tunnels may take to say goodbye once nothing is carried any more.
 	lastDrain = 2 * time.Second
+	// lastHandshakes is how long those may take who came just before the end, and whom a socket that systemd holds would have kept.
+	lastHandshakes = 2 * time.Second
 )
 
 // Gateway carries traffic. Make one with New and call Serve once.
@@ -36,6 +38,7 @@ type Gateway struct {
 	budget     *tunnel.Budget
 	windows2   *h2.Budget
 	census     *census
+	admission  *admission
 	kernel     int64 // bytes that the kernel has for TCP
 	conns      atomic.Uint64
 	started    time.Time
@@ -79,7 +82,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg: cfg, log: cfg.Log, now: cfg.Now, limits: limits,
 		faces:  newFaces(cfg.Keys, cfg.Now),
 		budget: tunnel.NewBudget(0), windows2: h2.NewBudget(windows2),
-		census: newCensus(limits), kernel: dial.KernelMemory(),
+		census: newCensus(limits), admission: newAdmission(limits.MachineHandshakes), kernel: dial.KernelMemory(),
 		guests: newGuests(),
 		first:  make(chan struct{}),
 		links:  newLinks(), live: newLive(limits), fronts: newFronts(), peers: newPeers(), forwards: newForwards(), started: time.Now(),
@@ -149,19 +152,19 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 		background.Go(func() { run(watching) })
 	}
 	var servers []*http.Server
-	var open []net.Listener
+	var open []door
 	for _, l := range []struct {
 		net.Listener
 		admin bool
 	}{{listeners.TLS, false}, {listeners.Admin, true}} {
 		if l.Listener != nil {
-			open = append(open, l.Listener)
-			servers = append(servers, g.open(ctx, &doors, l.Listener, l.admin)...)
+			d, more := g.open(ctx, &doors, l.Listener, l.admin)
+			open, servers = append(open, d), append(servers, more...)
 		}
 	}
 	if listeners.Plain != nil {
-		open = append(open, listeners.Plain)
-		servers = append(servers, g.openPlain(&doors, listeners.Plain))
+		d, server := g.openPlain(&doors, listeners.Plain)
+		open, servers = append(open, d), append(servers, server)
 	}
 	<-ctx.Done()
 	g.drain(open, servers)
@@ -178,17 +181,18 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 }
 
 // open serves a TLS listener.
-func (g *Gateway) open(ctx context.Context, doors *sync.WaitGroup, l net.Listener, admin bool) []*http.Server {
+func (g *Gateway) open(ctx context.Context, doors *sync.WaitGroup, l net.Listener, admin bool) (door, []*http.Server) {
 	e := &entrance{g: g, admin: admin, public: newFeed(l.Addr()), agent: newFeed(l.Addr()), tunnels: g.tunnel}
 	e.front2 = newFront2(e)
 	g.fronts2 = append(g.fronts2, e.front2)
 	public := g.server(http.HandlerFunc(e.handle))
 	agent := g.server(g.cfg.Agent)
 	agent.ReadTimeout, agent.WriteTimeout = time.Minute, time.Minute
-	doors.Go(func() { g.accept(l, func(c *conn) { e.serve(ctx, c) }) })
+	d := door{l, e.begin, func(c *conn) { e.serve(ctx, c) }, make(chan struct{})}
+	doors.Go(func() { g.accept(d) })
 	doors.Go(func() { g.serveFeed(public, e.public) })
 	doors.Go(func() { g.serveFeed(agent, e.agent) })
-	return []*http.Server{public, agent}
+	return d, []*http.Server{public, agent}
 }
 
 func (g *Gateway) serveFeed(s *http.Server, f *feed) {
@@ -199,26 +203,31 @@ func (g *Gateway) serveFeed(s *http.Server, f *feed) {
 }
 
 // openPlain serves the listener of port 80.
-func (g *Gateway) openPlain(doors *sync.WaitGroup, l net.Listener) *http.Server {
+func (g *Gateway) openPlain(doors *sync.WaitGroup, l net.Listener) (door, *http.Server) {
 	f := newFeed(l.Addr())
 	s := g.server(http.HandlerFunc(g.plain))
 	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = time.Minute, time.Minute, 10*time.Second
-	doors.Go(func() { g.accept(l, func(c *conn) { f.put(c) }) })
+	d := door{l, func(*conn) bool { return true }, func(c *conn) { f.put(c) }, make(chan struct{})}
+	doors.Go(func() { g.accept(d) })
 	doors.Go(func() { g.serveFeed(s, f) })
-	return s
+	return d, s
 }
 
 // drain ends everything in order: no new connections, then the requests, then what has no end of
 // its own, at last the tunnels, which the requests needed until here.
-func (g *Gateway) drain(open []net.Listener, servers []*http.Server) {
+func (g *Gateway) drain(open []door, servers []*http.Server) {
 	for _, l := range open {
 		_ = l.Close() // it is of no use any more, whatever it says
+		<-l.closed    // so that all who came in are counted
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Drain)
 	defer cancel()
 	g.log.Info("draining", "exchanges", g.live.count(), "forwarded", g.forwards.count())
 	g.draining.Store(true)
 	g.peers.news() // other gateways open nothing here any more and let go of what is idle
+	soon, cancelSoon := context.WithTimeout(ctx, lastHandshakes)
+	g.settle(soon, g.census.handshakes)
+	cancelSoon()
 	var each sync.WaitGroup
 	each.Go(func() { g.settle(ctx, g.forwards.count) })
 	each.Go(func() {

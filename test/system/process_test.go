@@ -27,7 +27,8 @@ type process struct {
 	log  string // file that collects what every run of it wrote
 	pen  string // the control group in which it runs, if not in ours
 
-	input bool // it has a standard input, which ends with this process
+	input  bool     // it has a standard input, which ends with this process
+	socket *os.File // that it is passed as systemd does, if any
 
 	cmd  *exec.Cmd
 	done chan error // gets the result of the current run once
@@ -71,6 +72,11 @@ func (p *process) start() {
 		p.cmd = exec.Command("sh", append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, p.pen, filepath.Join(programs, p.name)}, p.args...)...)
 	}
 	p.cmd.Env = append(os.Environ(), p.env...)
+	if p.socket != nil {
+		p.cmd = exec.Command("sh", append([]string{"-c", `export LISTEN_PID=$$; exec "$0" "$@"`, filepath.Join(programs, p.name)}, p.args...)...)
+		p.cmd.Env = append(os.Environ(), append(p.env, "LISTEN_FDS=1")...)
+		p.cmd.ExtraFiles = []*os.File{p.socket}
+	}
 	p.cmd.Stderr = file
 	// A program must not outlive a test binary that was killed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
