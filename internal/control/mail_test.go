@@ -130,7 +130,9 @@ func TestAlertsByMail(t *testing.T) {
 		k.Miss(t.Context(), 10*day, true)
 		k.settled()
 		k.here(a.id(), 1)
-		eventually(t, "two more to be collected", func() bool { return k.waiting(made.ID) == 2 })
+		eventually(t, "two more to be collected", func() bool {
+			return len(k.alerts("connector-archived", "")) == 1 && len(k.alerts("connector-returned", "")) == 1 && k.waiting(made.ID) >= 2
+		})
 		k.pass(6 * time.Minute)
 		eventually(t, "the failure to show", func() bool {
 			now := given(k.Export(t.Context(), k.owner, made.ID))(t)
