@@ -57,6 +57,7 @@ func newMachine(t *testing.T) *machine {
 		m.host(nil, server, "-k") // all that runs on this machine, and waits for it
 	})
 	m.boot()
+	m.stayOn()
 	dll := m.path(`C:\windows\system32\bcryptprimitives.dll`)
 	if out, err := m.host(nil, compiler, "-shared", "-O2", "-s", "-o", dll, "testdata/bcryptprimitives.c", "-ladvapi32"); err != nil {
 		t.Fatalf("compile: %v\n%s", err, out)
@@ -70,6 +71,9 @@ func (m *machine) boot() {
 	m.t.Helper()
 	for try := 1; ; try++ {
 		out, err := m.host([]string{"WINEDEBUG=fixme-all"}, wine, "wineboot", "-i")
+		if err == nil { // its service control manager is on its way out, and takes along what it is told meanwhile
+			out, err = m.host(nil, server, "-w")
+		}
 		if err == nil {
 			return
 		}
@@ -82,6 +86,25 @@ func (m *machine) boot() {
 			m.t.Fatal(err)
 		}
 	}
+}
+
+// stayOn keeps a program running: Wine ends the service control manager between two programs where there is none, and with it what
+// was just told to it.
+func (m *machine) stayOn() {
+	m.t.Helper()
+	cmd := exec.Command(wine, "cmd")
+	cmd.Env = m.env
+	keyboard, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() {
+		keyboard.Close()
+		cmd.Wait()
+	})
 }
 
 // build builds the connector's program with a version.
