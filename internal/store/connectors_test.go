@@ -80,7 +80,7 @@ var connectorNoun = noun[access.Connector]{
 			Meta: meta(num("con", i), 1), Name: fmt.Sprintf("Edge %d", i), GroupID: "cgr_w", Disabled: true,
 			Host:   access.HostFacts{MachineName: "edge", OS: "linux", Arch: "arm64", Program: "1.2.3"},
 			Serial: "0a1b", NotAfter: at(20), LastSeen: at(10), Address: "192.0.2.7", Priority: 3, Draining: true, Archived: at(11),
-			SessionLogUntil: at(12), DebugLogUntil: at(13), BenchUntil: at(14),
+			SessionLogUntil: at(12), DebugLogUntil: at(13), BenchUntil: at(14), Waiting: at(15),
 		}
 	},
 	change: func(c *access.Connector) {

@@ -18,7 +18,7 @@ var tokenNoun = noun[access.Token]{
 	sample: func(i int) access.Token {
 		return access.Token{
 			Meta: meta(num("tok", i), 1), Name: fmt.Sprintf("Token %d", i), GroupID: "cgr_w", Expires: at(40), Used: at(3), UsedBy: "con_1",
-			Hash: []byte{1, 2, 0, 255}, KeyHash: []byte{3, 0},
+			Hash: []byte{1, 2, 0, 255}, KeyHash: []byte{3, 0}, Hold: true,
 		}
 	},
 	name:   func(k *access.Token, name string) { k.Name = name },
