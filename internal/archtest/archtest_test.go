@@ -22,7 +22,7 @@ var storeys = [][]string{
 	{"match", "daemon", "disk", "dial", "field", "sock", "supervise"},
 	{"install"},
 	{"access", "wire", "api", "web", "fetch", "oauth", "audit"},
-	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "metrics", "notify", "export",
+	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "series", "notify", "export",
 		"tunnel", "http1", "http2", "kerberos", "resolve", "credential", "uplink", "release"},
 	{"control", "gateway", "connector", "client", "updater"},
 	{"admin", "agentapi", "portal"},

@@ -201,6 +201,10 @@ type Report struct {
 	Way     string    `json:"way,omitempty"` // how its tunnels go, in words; empty: the plain way
 	// Diagnosis is what the connector found when it last examined itself, since it had no tunnel for a while.
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+	// Instance is of the process that reports; its samples count from its start.
+	Instance string   `json:"instance,omitempty"`
+	Load     *Load    `json:"load,omitempty"`
+	Samples  []Sample `json:"samples,omitempty"` // that the service has not confirmed yet, the oldest first
 }
 
 // The questions that are asked over a tunnel. The asker opens a stream whose Open says KindAsk and
