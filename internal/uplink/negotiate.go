@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
@@ -103,20 +106,28 @@ func (k Kerberos) config(realm string) (*config.Config, error) {
 	if path == "" {
 		path = "/etc/krb5.conf"
 	}
-	conf, err := config.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		conf, err = config.New(), nil
-		conf.LibDefaults.DefaultRealm, conf.LibDefaults.DNSLookupKDC = realm, true
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Invalid("KRB5_CONFIG", "names a file that cannot be read: %v", err)
 	}
-	if err != nil {
+	conf, err := config.NewFromString(string(text))
+	if _, old := errors.AsType[config.UnsupportedDirective](err); err != nil && !old { // those of Kerberos 4 say nothing to us
 		return nil, fault.Invalid("KRB5_CONFIG", "%s is not understood: %v", path, err)
+	}
+	if conf.LibDefaults.DefaultRealm == "" {
+		conf.LibDefaults.DefaultRealm = realm
+	}
+	// A realm whose KDCs the file does not list is looked for in DNS unless it forbids that, as MIT's library does: the file that Linux
+	// distributions install lists none of ours.
+	if !strings.Contains(string(text), "dns_lookup_kdc") {
+		conf.LibDefaults.DNSLookupKDC = true
 	}
 	return conf, nil
 }
 
 // authorization gives what to say to a proxy: a ticket for the service HTTP at its name. Each time it is a fresh one: dials
 // are rare, and nothing can be out of date.
-func (k Kerberos) authorization(ctx context.Context, proxy string) (string, error) {
+func (d *Dialer) authorization(ctx context.Context, proxy string) (string, error) {
 	if _, err := netip.ParseAddr(proxy); err == nil {
 		return "", fault.Unauthenticated("the proxy %s wants Negotiate: name it by its host name, since Kerberos knows services by names", proxy)
 	}
@@ -126,7 +137,7 @@ func (k Kerberos) authorization(ctx context.Context, proxy string) (string, erro
 	}
 	done := make(chan result, 1)
 	go func() { // ends by the library's own timeouts, which know no context
-		token, err := k.token("HTTP/" + proxy)
+		token, err := d.ticket("HTTP/" + proxy)
 		done <- result{token, err}
 	}()
 	select {
@@ -158,6 +169,57 @@ func (k Kerberos) token(service string) (string, error) {
 	return base64.StdEncoding.EncodeToString(token), err
 }
 
+// keyRefused is how long a key that the KDC did not accept is not shown to it again. Whoever shows a wrong key at each dial has the
+// account locked within seconds; so it stays below the few times in half an hour that domains allow.
+const keyRefused = 10 * time.Minute
+
+// refusedKey remembers the key that a KDC did not accept last. Its zero value is none.
+type refusedKey struct {
+	mu   sync.Mutex // guards the fields below
+	sum  [sha256.Size]byte
+	when time.Time
+	err  error
+}
+
+// before gives the error with which the keys of a keytab were refused of late, and their sum for after.
+func (r *refusedKey) before(path string) (sum [sha256.Size]byte, err error) {
+	text, readErr := os.ReadFile(path)
+	if readErr != nil {
+		return sum, nil // whoever uses it finds out
+	}
+	sum = sha256.Sum256(text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil && r.sum == sum && time.Since(r.when) < keyRefused {
+		return sum, r.err
+	}
+	return sum, nil
+}
+
+// after notes what became of keys.
+func (r *refusedKey) after(sum [sha256.Size]byte, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = nil
+	if err != nil && strings.Contains(err.Error(), "KDC_ERR_PREAUTH_FAILED") {
+		r.sum, r.when, r.err = sum, time.Now(), err
+	}
+}
+
+// ticket gives a ticket for a service, as authorization says it; with keys that were refused of late it asks nobody.
+func (d *Dialer) ticket(service string) (string, error) {
+	if d.kerberos.Keytab == "" {
+		return d.kerberos.token(service)
+	}
+	sum, err := d.refused.before(d.kerberos.Keytab)
+	if err != nil {
+		return "", err
+	}
+	token, err := d.kerberos.token(service)
+	d.refused.after(sum, err)
+	return token, err
+}
+
 // kerberosError says what is to be done. The library tells a KDC's errors by their names in a text.
 func kerberosError(proxy string, err error) error {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
@@ -166,7 +228,7 @@ func kerberosError(proxy string, err error) error {
 	cures := []struct{ code, cure string }{
 		{"KDC_ERR_S_PRINCIPAL_UNKNOWN", "the KDC knows no service HTTP/" + proxy + ": is the proxy named as in its service principal?"},
 		{"KDC_ERR_C_PRINCIPAL_UNKNOWN", "the KDC does not know the principal: is proxy-principal right?"},
-		{"KDC_ERR_PREAUTH_FAILED", "the KDC does not accept the key: make a new keytab, since the password was changed"},
+		{"KDC_ERR_PREAUTH_FAILED", "the KDC does not accept the key: make a new keytab, since the password was changed (this one is tried again in ten minutes at most)"},
 		{"keytab incorrect", "the KDC uses another key than the keytab has: make a new keytab, since the password was changed"},
 		{"KDC_ERR_ETYPE_NOSUPP", "the KDC and the keytab have no kind of encryption in common: make a new keytab with AES keys"},
 		{"KDC_ERR_KEY_EXPIRED", "the principal's password has expired"},

@@ -73,7 +73,7 @@ func (p *passage) fail(err *fault.Error) error {
 
 // negotiate gets a ticket for the proxy.
 func (p *passage) negotiate(ctx context.Context, d *Dialer) (err error) {
-	p.authorization, err = d.kerberos.authorization(ctx, p.via.Hostname())
+	p.authorization, err = d.authorization(ctx, p.via.Hostname())
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return p.fail(e)
 	}

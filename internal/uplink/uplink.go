@@ -45,6 +45,7 @@ type Dialer struct {
 	timeout  time.Duration
 	bad      *badProxies
 	wants    wantsNegotiate
+	refused  refusedKey
 	upgrades *upgrades
 }
 

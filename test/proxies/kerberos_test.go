@@ -95,7 +95,7 @@ func (k *kdc) tool(name string, args ...string) {
 func (k *kdc) keytab(principal string) string {
 	k.t.Helper()
 	path := filepath.Join(k.dir, strings.NewReplacer("/", "-", "@", "-").Replace(principal)+".keytab")
-	k.tool("kadmin.local", "-r", realm, "-q", "addprinc -randkey "+principal)
+	k.tool("kadmin.local", "-r", realm, "-q", "addprinc -randkey +requires_preauth "+principal)
 	k.tool("kadmin.local", "-r", realm, "-q", "ktadd -k "+path+" "+principal)
 	give(k.t, k.dir)
 	return path
@@ -141,13 +141,15 @@ func TestSquidWithKerberos(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.keytab("connector/changed") // a new key
+	oldKey := stale + ".old"
+	k.expectAskedOnce(w, url, oldKey)
 	for name, test := range map[string]struct {
 		proxy    string
 		kerberos uplink.Kerberos
 		want     string
 	}{
 		"nothing":              {url, uplink.Kerberos{}, "--proxy-keytab"},
-		"an old key":           {url, uplink.Kerberos{Keytab: stale + ".old"}, "make a new keytab"},
+		"an old key":           {url, uplink.Kerberos{Keytab: oldKey}, "make a new keytab"},
 		"an unknown principal": {url, uplink.Kerberos{Keytab: mine, Principal: "nobody@" + realm}, "is proxy-principal right?"},
 		"an unknown proxy":     {"http://other.localhost:" + s.port, uplink.Kerberos{Keytab: mine}, "the KDC knows no service HTTP/other.localhost"},
 		"a proxy by address":   {"http://127.0.0.1:" + s.port, uplink.Kerberos{Keytab: mine}, "name it by its host name"},
@@ -158,6 +160,50 @@ func TestSquidWithKerberos(t *testing.T) {
 		if err := face.Post(t.Context(), "/enrol", struct{}{}, &struct{}{}); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// expectAskedOnce holds that a key which the KDC does not accept is shown to it once, not at each dial, which would have the account
+// locked; and that another one in the same file is shown at once.
+func (k *kdc) expectAskedOnce(w *world, proxy, path string) {
+	k.t.Helper()
+	const failed = "PREAUTH_FAILED"
+	asked := func() int {
+		log, err := os.ReadFile(filepath.Join(k.dir, "kdc.log"))
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		return strings.Count(string(log), failed)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	file := filepath.Join(k.dir, "refused.keytab")
+	write := func(text []byte) {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	write(text)
+	d := must(uplink.New(uplink.Config{Proxy: proxy, Kerberos: uplink.Kerberos{Keytab: file}, Timeout: posterntest.Patience}))(k.t)
+	face := must(d.Service("https://"+w.host(), w.enrolTLS()))(k.t)
+	before := asked()
+	for range 3 {
+		if err := face.Post(k.t.Context(), "/enrol", struct{}{}, &struct{}{}); err == nil || !strings.Contains(err.Error(), "make a new keytab") {
+			k.t.Errorf("a refused key: %v", err)
+		}
+	}
+	if n := asked() - before; n != 1 {
+		k.t.Errorf("a key that is refused was shown %d times, want once", n)
+	}
+	fresh, err := os.ReadFile(filepath.Join(k.dir, "connector-changed.keytab"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	write(fresh)
+	if err := face.Post(k.t.Context(), "/enrol", struct{}{}, &struct{}{}); err == nil || strings.Contains(err.Error(), "keytab") {
+		k.t.Errorf("with the new key: %v", err) // the service refuses what is said, which is no enrolment
 	}
 }
 
