@@ -64,9 +64,7 @@ func (o outside) Close() error { return o.NetConn().Close() }
 // serveInside answers an upgrade and does the handshake that follows.
 func (e *entrance) serveInside(ctx context.Context, outer *tls.Conn, raw *conn) {
 	g := e.g
-	if limit := g.census.enter(&g.census.shaking, raw.network); limit != "" {
-		g.metrics.refused.WithLabelValues(limit).Inc()
-		_ = raw.Close()
+	if !g.begin(raw) {
 		return
 	}
 	c := tls.Server(tunnel.Coalesce(outside{outer}), &tls.Config{GetConfigForClient: e.chooseInside, MinVersion: tls.VersionTLS13})
@@ -76,7 +74,6 @@ func (e *entrance) serveInside(ctx context.Context, outer *tls.Conn, raw *conn) 
 		err = c.HandshakeContext(within)
 	}
 	cancel()
-	g.census.leave(&g.census.shaking, raw.network)
 	protocol := c.ConnectionState().NegotiatedProtocol
 	if err != nil {
 		g.metrics.handshakes.WithLabelValues(faceOf(protocol), "failed").Inc()
@@ -86,6 +83,7 @@ func (e *entrance) serveInside(ctx context.Context, outer *tls.Conn, raw *conn) 
 	}
 	g.metrics.handshakes.WithLabelValues(faceOf(protocol), "done").Inc()
 	if protocol == wire.ProtocolTunnel {
+		raw.shook()
 		g.log.Debug("tunnel by upgrade", "client", raw.RemoteAddr().String())
 		e.tunnels(ctx, c)
 		return
@@ -105,13 +103,14 @@ func switchProtocols(conn net.Conn, limit time.Duration) error {
 	return conn.SetWriteDeadline(time.Time{})
 }
 
-// chooseInside has agents' faces only: pages are not served inside.
+// chooseInside has agents' faces only: pages are not served inside. Whoever comes waits for his turn as those do who come without an
+// upgrade: behind a load balancer that ends TLS it is all connectors, who come back at once.
 func (e *entrance) chooseInside(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	switch {
 	case slices.Contains(hello.SupportedProtos, wire.ProtocolTunnel):
-		return e.g.faces.tunnel, nil
+		return e.g.faces.tunnel, e.admit(hello)
 	case slices.Contains(hello.SupportedProtos, wire.ProtocolAgent):
-		return e.g.faces.agent, nil
+		return e.g.faces.agent, e.admit(hello)
 	}
 	return e.g.faces.stranger, nil
 }

@@ -135,3 +135,44 @@ func TestUpgradesCountAsHandshakes(t *testing.T) {
 	}
 	w.until("the refusal is counted", func() bool { return w.metric("postern_gateway_refused_total") == 1 })
 }
+
+// TestMachinesArePaced: machines that come at once are let in one after the other, by an upgrade and without one, and who would have to
+// wait for too long is turned away and counted.
+func TestMachinesArePaced(t *testing.T) {
+	const crowd = 20
+	for name, raw := range map[string]func(*world) (net.Conn, error){
+		"plain":   func(w *world) (net.Conn, error) { return net.Dial("tcp", w.address) },
+		"upgrade": (*world).upgraded,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *gateway.Config) { c.Limits.MachineHandshakes = 1 })
+			stranger := selfSigned(t)
+			var connections []net.Conn
+			for range crowd {
+				c, err := raw(w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				connections = append(connections, c)
+				t.Cleanup(func() { c.Close() })
+			}
+			let := make(chan bool, crowd)
+			for _, c := range connections {
+				go func() {
+					inner := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{wire.ProtocolTunnel}, Certificates: []tls.Certificate{stranger}})
+					let <- inner.HandshakeContext(t.Context()) == nil
+				}()
+			}
+			in := 0
+			for range crowd {
+				if <-let {
+					in++
+				}
+			}
+			// One second lies between two, and one of a network may wait.
+			if out := w.metric("postern_gateway_refused_total"); in == 0 || in == crowd || int(out) != crowd-in {
+				t.Errorf("%d of %d were let in, %v turned away", in, crowd, out)
+			}
+		})
+	}
+}
