@@ -49,6 +49,7 @@ type Config struct {
 	Registerer prometheus.Registerer // optional; where the metrics go
 	Now        func() time.Time      // optional; time.Now if nil
 	Journal    *journal.Journal      // optional; what Log goes through: where key events and transactions are kept
+	Sample     time.Duration         // how long a sample of what it measures of itself is; a minute if zero
 	Supervised bool                  // a supervisor holds the lock of State; another process may serve from it during a hand-over
 }
 
@@ -73,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Limits.Dials <= 0 {
 		c.Limits.Dials = 256
+	}
+	if c.Sample <= 0 {
+		c.Sample = time.Minute
 	}
 	if c.Resolver == nil {
 		c.Resolver = net.DefaultResolver
@@ -105,6 +109,7 @@ type Connector struct {
 	dials     chan struct{} // one element for each dial under way
 	metrics   *metrics
 	checkup   *checkup
+	measuring *measuring
 	bench     bench
 	logging   *logging
 	save      sync.Mutex // held while the connection settings are written
@@ -156,6 +161,7 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c.logging = &logging{c: c, journal: cfg.Journal, changed: make(chan struct{}, 1)}
 	c.checkup = &checkup{c: c, busy: make(chan struct{}, 1)}
+	c.measuring = newMeasuring(c)
 	c.fleet = newFleet(c)
 	c.following = newFollowing(c)
 	c.renewal = &renewal{c: c, check: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
@@ -217,6 +223,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	work.Go(func() { c.following.runHurry(workCtx) })
 	work.Go(func() { c.runReports(workCtx) })
 	work.Go(func() { c.checkup.run(workCtx) })
+	work.Go(func() { c.measuring.run(workCtx) })
 	work.Go(func() { c.logging.run(workCtx) })
 	cred := c.identity().cred
 	c.log.Info("connector started", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "program", c.cfg.Host.Program,
@@ -312,7 +319,7 @@ func (c *Connector) dialFailed(g wire.Gateway, err error) {
 		c.log.Debug("tunnel not wanted", "gateway", g.ID, "address", g.Address, "reason", err)
 		return
 	}
-	c.metrics.dialErrors.Inc()
+	c.metrics.dialFailed()
 	c.note(fmt.Sprintf("dial gateway %s at %s", g.ID, g.Address), err)
 	c.lookInto(err)
 }

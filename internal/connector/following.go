@@ -205,7 +205,7 @@ func (c *Connector) runReports(ctx context.Context) {
 		if err := c.report(ctx); err != nil && ctx.Err() == nil {
 			c.note("report", err)
 		}
-		pause(ctx, jitter(reportEvery, 0.1))
+		pause(ctx, jitter(min(reportEvery, c.cfg.Sample/2), 0.1))
 	}
 }
 
@@ -216,10 +216,15 @@ func (c *Connector) report(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
+	load, samples := c.measuring.tell()
 	_, err = ask[struct{}](ctx, l.session, wire.QuestionReport, wire.Report{
 		Host: c.cfg.Host, Started: c.started, Streams: c.flows.count(), Time: c.cfg.Now(),
 		Serial: c.identity().cred.Serial, Hash: c.following.hash(), Way: c.fleet.way(), Diagnosis: c.lastDiagnosis(),
+		Instance: c.instance, Load: load, Samples: samples,
 	})
+	if err == nil {
+		c.measuring.confirmed(samples)
+	}
 	return err
 }
 

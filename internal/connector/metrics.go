@@ -1,6 +1,9 @@
 package connector
 
 import (
+	"maps"
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -15,6 +18,9 @@ type metrics struct {
 	dialErrors prometheus.Counter
 	resolve    prometheus.Histogram
 	streams    prometheus.Histogram
+
+	mu    sync.Mutex // guards tally
+	tally tally
 }
 
 func newMetrics(to prometheus.Registerer, c *Connector) (*metrics, error) {
@@ -67,6 +73,9 @@ func gauges(c *Connector) []prometheus.Collector {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "postern_connector_log_entries_lost_total", Help: "Entries of Admin log and Session log that an output did not take.",
 		}, func() float64 { return float64(c.cfg.Journal.Dropped()) }),
+		headRoom{c.measuring, prometheus.NewDesc("postern_connector_resource_used", "How much is used: processors, bytes of memory, streams, ports towards one address, handles.", []string{"resource"}, nil),
+			prometheus.NewDesc("postern_connector_resource_limit", "How much there is.", []string{"resource"}, nil),
+			prometheus.NewDesc("postern_connector_head_room_ratio", "How much of it is left, of what was used for long in the last 5 minutes.", []string{"resource"}, nil)},
 		gauge("buffered_bytes", "Bytes of streams that wait for a backend.", func() float64 { return float64(c.budget.Buffered()) }),
 		gauge("certificate_expiry_seconds", "When the certificate expires, as Unix time.", func() float64 {
 			return float64(c.identity().cred.Leaf.NotAfter.Unix())
@@ -84,12 +93,67 @@ func gauge(name, help string, value func() float64) prometheus.Collector {
 
 func (m *metrics) refused(phase wire.Phase, code string) {
 	m.refusals.WithLabelValues(string(phase), code).Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tally.refusals == nil {
+		m.tally.refusals = map[string]uint64{}
+	}
+	m.tally.refusals[code]++
 }
 
 func (m *metrics) opened(t *target, o wire.Opened) {
+	took, named := o.Resolve+o.Connect+o.Handshake, !t.host.Addr.IsValid() // there was a name to look up
 	m.dials.Inc()
-	m.connect.Observe((o.Resolve + o.Connect + o.Handshake).Seconds())
-	if !t.host.Addr.IsValid() { // there was a name to look up
+	m.connect.Observe(took.Seconds())
+	if named {
 		m.resolve.Observe(o.Resolve.Seconds())
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tally.connect.Count, m.tally.connect.Sum = m.tally.connect.Count+1, m.tally.connect.Sum+took
+	if named {
+		m.tally.resolve.Count, m.tally.resolve.Sum = m.tally.resolve.Count+1, m.tally.resolve.Sum+o.Resolve
+	}
+}
+
+func (m *metrics) dialFailed() {
+	m.dialErrors.Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tally.dialErrors++
+}
+
+// told gives what was counted for samples.
+func (m *metrics) told() tally {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tally
+	t.refusals = maps.Clone(t.refusals)
+	return t
+}
+
+// headRoom are the series of what the connector uses.
+type headRoom struct {
+	measuring         *measuring
+	used, limit, left *prometheus.Desc
+}
+
+// Describe names the series.
+func (h headRoom) Describe(to chan<- *prometheus.Desc) {
+	to <- h.used
+	to <- h.limit
+	to <- h.left
+}
+
+// Collect gives their values.
+func (h headRoom) Collect(to chan<- prometheus.Metric) {
+	load, _ := h.measuring.tell()
+	if load == nil {
+		return // nobody has looked yet
+	}
+	for _, r := range load.Resources {
+		for desc, value := range map[*prometheus.Desc]float64{h.used: r.Used, h.limit: r.Limit, h.left: max(0, 1-r.Share())} {
+			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, r.Name)
+		}
 	}
 }

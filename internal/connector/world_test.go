@@ -54,6 +54,7 @@ type world struct {
 	conf     wire.Configuration
 	changed  chan struct{}
 	reports  []wire.Report
+	lost     int // reports that are taken, but not answered
 	life     time.Duration // of the next certificates
 	deleted  bool
 	issued   map[string]*x509.Certificate // by serial
@@ -502,7 +503,13 @@ func (g *testGateway) answer(st *tunnel.Stream) {
 		report, _ := wire.Decode[wire.Report](body)
 		g.w.mu.Lock()
 		g.w.reports = append(g.w.reports, report)
+		lose := g.w.lost > 0
+		g.w.lost--
 		g.w.mu.Unlock()
+		if lose {
+			st.Reset(tunnel.CodeCancelled)
+			return
+		}
 		reply = struct{}{}
 	default:
 		_ = st.Refuse(wire.Encode(wire.Refusal{Phase: wire.PhaseAsk, Code: "question-unknown", Message: "no"}))

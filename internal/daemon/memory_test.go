@@ -38,3 +38,37 @@ func TestGroupLimit(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupProcessors: a part of a processor is one, and the least of all groups counts.
+func TestGroupProcessors(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  float64
+	}{
+		{"no control groups", nil, 0},
+		{"none is set", map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "max 100000\n"}, 0},
+		{"half a processor", map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "50000 100000\n"}, 0.5},
+		{"of a group above", map[string]string{"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "400000 100000\n",
+			"sys/fs/cgroup/a/cpu.max": "150000 100000\n"}, 1.5},
+		{"version 1", map[string]string{"proc/self/cgroup": "4:cpu,cpuacct:/a\n0::/\n", "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "200000\n",
+			"sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n"}, 2},
+		{"version 1 without", map[string]string{"proc/self/cgroup": "4:cpu:/a\n", "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "-1\n",
+			"sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n"}, 0},
+		{"nonsense", map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "all of them\n"}, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			system := fstest.MapFS{}
+			for name, text := range test.files {
+				system[name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			if got := groupProcessors(system); got != test.want {
+				t.Errorf("%g, want %g", got, test.want)
+			}
+		})
+	}
+	if n := Processors(); n <= 0 {
+		t.Errorf("this process may use %g processors", n)
+	}
+}

@@ -115,7 +115,7 @@ func (s section) rules() {
 
 // limits looks at what the system gives this process.
 func (s section) limits() {
-	if soft, ok := openFiles(); ok && s.x.Live != nil { // the limit of this process is that of the connector only if it is the connector
+	if soft, ok := OpenFiles(); ok && s.x.Live != nil { // the limit of this process is that of the connector only if it is the connector
 		need := uint64(s.x.Streams) + 256 // each stream is a connection to an application
 		code := "files"
 		if soft < need {
@@ -123,7 +123,7 @@ func (s section) limits() {
 		}
 		s.found(code, "", "%d files may be open; %d streams need up to %d", soft, s.x.Streams, need)
 	}
-	if from, to, ok := portRange(); ok {
+	if from, to, ok := PortRange(); ok {
 		code := "ports"
 		if to-from+1 < leastPorts {
 			code = "ports-low"

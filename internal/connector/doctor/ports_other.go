@@ -2,4 +2,4 @@
 
 package doctor
 
-func portRange() (from, to int, ok bool) { return 0, 0, false }
+func PortRange() (from, to int, ok bool) { return 0, 0, false }

@@ -27,8 +27,8 @@ func owner(path string) (name string, foreign bool) {
 	return fmt.Sprintf("user %s", id), true
 }
 
-// openFiles gives how many files this process may have open.
-func openFiles() (soft uint64, ok bool) {
+// OpenFiles gives how many files this process may have open.
+func OpenFiles() (soft uint64, ok bool) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, false
