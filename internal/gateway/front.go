@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"context"
+	"net"
+
 	"net/http"
 	"sort"
 	"time"
@@ -16,9 +19,21 @@ func (g *Gateway) server(handler http.Handler) *http.Server {
 	s.ReadTimeout, s.WriteTimeout = 0, 0 // bodies are of any size: exchanges are watched instead
 	s.IdleTimeout = g.limits.KeepAlive
 	s.MaxHeaderBytes = g.limits.RequestHeaderBytes
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, trackedConn(c))
+	}
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, _ := r.Context().Value(connKey{}).(*conn); c != nil {
+			c.asked()
+		}
+		handler.ServeHTTP(w, r)
+	})
 	s.DisableGeneralOptionsHandler = true // OPTIONS * is refused like every other target without a path
 	return s
 }
+
+// connKey is where the context of a request has its *conn.
+type connKey struct{}
 
 // fieldsOf gives a header as fields, sorted by name.
 func fieldsOf(h http.Header) field.Fields {

@@ -88,6 +88,7 @@ func (f *front1) next() bool {
 	f.head = http1.Request{}
 	err := f.in.Request(&f.head)
 	inTime := f.due.none()
+	f.conn.asked()
 	switch {
 	case err != nil:
 		f.refuse(err)

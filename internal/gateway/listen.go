@@ -27,6 +27,8 @@ type conn struct {
 	network netip.Prefix // of its client
 	told    net.Addr     // its client, as a listed load balancer told; nil: its peer is
 	number  uint64       // unique in this process
+	came    time.Time
+	silent  atomic.Bool // it came to ask something and has not yet
 
 	// Of a connection for applications, once its handshake is done.
 	hello  *tls.ConnectionState
@@ -75,12 +77,20 @@ func (c *conn) Close() error {
 	c.closed, c.after, c.links = true, nil, nil
 	c.mu.Unlock()
 	if !again {
+		c.asked()
 		c.census.leave(&c.census.open, c.network)
 	}
 	for _, f := range after {
 		f()
 	}
 	return c.Conn.Close()
+}
+
+// asked says that something was asked on it: whoever answers has it from here on.
+func (c *conn) asked() {
+	if c.silent.Load() && c.silent.CompareAndSwap(true, false) {
+		c.census.heard(c)
+	}
 }
 
 // onClose runs f when the connection closes, at once if it is closed.
@@ -121,9 +131,10 @@ func trackedConn(c net.Conn) *conn {
 
 // A census counts open connections and handshakes, in all and by network.
 type census struct {
-	mu      sync.Mutex // guards both
+	mu      sync.Mutex // guards all
 	open    tally
 	shaking tally
+	silent  map[*conn]struct{} // open ones on which nothing was asked yet
 }
 
 // A tally counts what happens at once, in all and by network.
@@ -139,6 +150,7 @@ func newCensus(limits Limits) *census {
 		return tally{most: most, mostEach: mostEach, limit: limit, limitEach: "address-" + limit, each: map[netip.Prefix]int{}}
 	}
 	return &census{
+		silent:  map[*conn]struct{}{},
 		open:    tallyOf("connections", limits.Connections, limits.AddressConnections),
 		shaking: tallyOf("handshakes", limits.Handshakes, limits.AddressHandshakes),
 	}
@@ -166,6 +178,32 @@ func (c *census) leave(t *tally, network netip.Prefix) {
 	if t.each[network]--; t.each[network] <= 0 {
 		delete(t.each, network)
 	}
+}
+
+// expect counts a connection among those on which nothing was asked yet, until [conn.asked] or until it closes.
+func (c *census) expect(came *conn) {
+	came.silent.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent[came] = struct{}{}
+}
+
+func (c *census) heard(from *conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.silent, from)
+}
+
+// expected gives how many have come since then and asked nothing yet.
+func (c *census) expected(since time.Time) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for came := range c.silent {
+		if came.came.After(since) {
+			n++
+		}
+	}
+	return n
 }
 
 // A door is a listener that is open. Whoever it let in is counted before closed is.
@@ -229,7 +267,7 @@ func (g *Gateway) enter(raw net.Conn, client netip.AddrPort, told net.Addr) *con
 			dial.BoundUnsent(control, clientUnsent(g.kernel, g.census.size()))
 		}
 	}
-	return &conn{Conn: raw, census: g.census, network: network, told: told, number: g.conns.Add(1)}
+	return &conn{Conn: raw, census: g.census, network: network, told: told, number: g.conns.Add(1), came: time.Now()}
 }
 
 // An entrance is one TLS listener with the faces behind it.
@@ -246,6 +284,7 @@ type entrance struct {
 func (e *entrance) begin(raw *conn) bool {
 	limit := e.g.census.enter(&e.g.census.shaking, raw.network)
 	if limit == "" {
+		e.g.census.expect(raw)
 		return true
 	}
 	e.g.metrics.refused.WithLabelValues(limit).Inc()
@@ -261,13 +300,8 @@ func (e *entrance) serve(ctx context.Context, raw *conn) {
 	within, cancel := context.WithTimeout(g.life, g.limits.Handshake)
 	err := c.HandshakeContext(within)
 	cancel()
-	state := c.ConnectionState()
-	if err == nil && e.put(c, &state) {
-		g.metrics.handshakes.WithLabelValues(faceOf(state.NegotiatedProtocol), "done").Inc()
-		g.census.leave(&g.census.shaking, raw.network) // not before: the end waits for it, and then the server for its first request
-		return
-	}
 	g.census.leave(&g.census.shaking, raw.network)
+	state := c.ConnectionState()
 	face := faceOf(state.NegotiatedProtocol)
 	if err != nil {
 		g.metrics.handshakes.WithLabelValues(face, "failed").Inc()
@@ -276,42 +310,26 @@ func (e *entrance) serve(ctx context.Context, raw *conn) {
 		return
 	}
 	g.metrics.handshakes.WithLabelValues(face, "done").Inc()
-	switch state.NegotiatedProtocol {
-	case wire.ProtocolTunnel:
+	switch {
+	case state.NegotiatedProtocol == wire.ProtocolTunnel:
+		raw.asked() // all that tunnels ask is watched
 		e.tunnels(ctx, c)
+	case state.NegotiatedProtocol == wire.ProtocolAgent:
+		e.agent.put(agentConn{c})
+	case !e.forApplications(state.ServerName):
+		e.public.put(c)
 	default:
 		raw.hello = &state
 		raw.client, _ = netip.ParseAddrPort(raw.RemoteAddr().String())
 		raw.peer = raw.client.String()
 		// What is under way outlives the end of serving.
 		if state.NegotiatedProtocol == "h2" {
+			raw.asked() // who comes to the end learns by GOAWAY what was not begun
 			e.front2.serve(g.life, c)
 			return
 		}
 		e.serve1(g.life, c, raw)
 	}
-}
-
-// put hands a connection to net/http, if that is to serve it.
-func (e *entrance) put(c *tls.Conn, state *tls.ConnectionState) bool {
-	switch {
-	case state.NegotiatedProtocol == wire.ProtocolTunnel:
-		return false
-	case state.NegotiatedProtocol == wire.ProtocolAgent:
-		e.agent.put(agentConn{c})
-	case e.forApplications(state.ServerName):
-		return false
-	default:
-		e.public.put(c)
-	}
-	return true
-}
-
-// handshakes gives how many are under way.
-func (c *census) handshakes() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.shaking.all
 }
 
 // forApplications reports whether a connection is for applications, which engines of our own serve, and not for a page of ours.

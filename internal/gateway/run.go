@@ -22,8 +22,9 @@ const (
 	defaultDrain = 30 * time.Second
 	// lastDrain is how long tunnels may take to say goodbye once nothing is carried any more.
 	lastDrain = 2 * time.Second
-	// lastHandshakes is how long those may take who came just before the end, and whom a socket that systemd holds would have kept.
-	lastHandshakes = 2 * time.Second
+	// lastToAsk is how long those who came just before the end may take to ask something: their clients could not know, and a socket
+	// that systemd holds would have kept them.
+	lastToAsk = 5 * time.Second
 )
 
 // Gateway carries traffic. Make one with New and call Serve once.
@@ -207,7 +208,7 @@ func (g *Gateway) openPlain(doors *sync.WaitGroup, l net.Listener) (door, *http.
 	f := newFeed(l.Addr())
 	s := g.server(http.HandlerFunc(g.plain))
 	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = time.Minute, time.Minute, 10*time.Second
-	d := door{l, func(*conn) bool { return true }, func(c *conn) { f.put(c) }, make(chan struct{})}
+	d := door{l, func(c *conn) bool { g.census.expect(c); return true }, func(c *conn) { f.put(c) }, make(chan struct{})}
 	doors.Go(func() { g.accept(d) })
 	doors.Go(func() { g.serveFeed(s, f) })
 	return d, s
@@ -225,9 +226,8 @@ func (g *Gateway) drain(open []door, servers []*http.Server) {
 	g.log.Info("draining", "exchanges", g.live.count(), "forwarded", g.forwards.count())
 	g.draining.Store(true)
 	g.peers.news() // other gateways open nothing here any more and let go of what is idle
-	soon, cancelSoon := context.WithTimeout(ctx, lastHandshakes)
-	g.settle(soon, g.census.handshakes)
-	cancelSoon()
+	// Before anything is told to end: net/http answers nothing any more then, whatever has come.
+	g.settle(ctx, func() int { return g.census.expected(time.Now().Add(-lastToAsk)) })
 	var each sync.WaitGroup
 	each.Go(func() { g.settle(ctx, g.forwards.count) })
 	each.Go(func() {

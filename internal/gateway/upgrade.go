@@ -64,7 +64,9 @@ func (o outside) Close() error { return o.NetConn().Close() }
 // serveInside answers an upgrade and does the handshake that follows.
 func (e *entrance) serveInside(ctx context.Context, outer *tls.Conn, raw *conn) {
 	g := e.g
-	if !g.begin(raw) {
+	if limit := g.census.enter(&g.census.shaking, raw.network); limit != "" {
+		g.metrics.refused.WithLabelValues(limit).Inc()
+		_ = raw.Close()
 		return
 	}
 	c := tls.Server(tunnel.Coalesce(outside{outer}), &tls.Config{GetConfigForClient: e.chooseInside, MinVersion: tls.VersionTLS13})
@@ -74,6 +76,7 @@ func (e *entrance) serveInside(ctx context.Context, outer *tls.Conn, raw *conn) 
 		err = c.HandshakeContext(within)
 	}
 	cancel()
+	g.census.leave(&g.census.shaking, raw.network)
 	protocol := c.ConnectionState().NegotiatedProtocol
 	if err != nil {
 		g.metrics.handshakes.WithLabelValues(faceOf(protocol), "failed").Inc()
@@ -83,7 +86,6 @@ func (e *entrance) serveInside(ctx context.Context, outer *tls.Conn, raw *conn) 
 	}
 	g.metrics.handshakes.WithLabelValues(faceOf(protocol), "done").Inc()
 	if protocol == wire.ProtocolTunnel {
-		raw.shook()
 		g.log.Debug("tunnel by upgrade", "client", raw.RemoteAddr().String())
 		e.tunnels(ctx, c)
 		return

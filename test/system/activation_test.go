@@ -34,11 +34,11 @@ func TestInheritedSocket(t *testing.T) {
 	var stop atomic.Bool
 	var people sync.WaitGroup
 	var answered, failed, worst atomic.Int64
-	for range 6 {
+	for i := range 6 {
 		people.Go(func() {
 			for !stop.Load() {
 				began := time.Now()
-				if err := s.comesNew(); err != nil {
+				if err := s.comesNew([]string{s.PortalURL + "/", s.wiki("/")}[i%2]); err != nil {
 					failed.Add(1)
 					t.Errorf("a new connection: %v", err)
 				}
@@ -66,11 +66,14 @@ func TestInheritedSocket(t *testing.T) {
 	s.back("the last restart", time.Now())
 }
 
-// comesNew asks for the sign-in page on a connection of its own.
-func (s *site) comesNew() error {
-	client := http.Client{Timeout: posterntest.Patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: s.Roots},
-		DialContext: dial.Context}}
-	resp, err := client.Get(s.PortalURL + "/")
+// comesNew asks for a page of ours or of an application, on a connection of its own.
+func (s *site) comesNew(page string) error {
+	client := http.Client{
+		Timeout:       posterntest.Patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: s.Roots}, DialContext: dial.Context},
+	}
+	resp, err := client.Get(page)
 	if err != nil {
 		return err
 	}
