@@ -167,6 +167,44 @@ func TestSlowReturn(t *testing.T) {
 	}
 }
 
+// TestLatencyIsOfTheWay: slow pages of an application do not make a connector look slow; a slow connector does, and looks so for a while.
+func TestLatencyIsOfTheWay(t *testing.T) {
+	const fast, slow = time.Millisecond, 300 * time.Millisecond
+	pages := func(n int, took ...time.Duration) (list []time.Duration) {
+		for i := range n {
+			list = append(list, took[i%len(took)])
+		}
+		return list
+	}
+	tests := []struct {
+		name     string
+		took     []time.Duration
+		after    time.Duration // the last one
+		from, to time.Duration
+	}{
+		{"a fast one", pages(1, fast), 0, fast / 40, fast},
+		{"a slow one", pages(1, slow), 0, slow / 40, slow / 20},
+		{"slow ones", pages(100, slow), 0, slow * 9 / 10, slow},
+		{"slow ones, a while ago", pages(100, slow), 3 * fadesEvery, slow / 10, slow / 8},
+		{"slow ones, long ago", pages(100, slow), measuredFor, 0, 0},
+		{"one in five is slow", pages(100, slow, fast, fast, fast, fast), 0, fast, 10 * fast},
+		{"one in five is fast", pages(1000, fast, slow, slow, slow, slow), 0, slow / 20, slow / 2},
+		{"it becomes slow", append(pages(100, fast), pages(100, slow)...), 0, slow / 2, slow},
+		{"it becomes fast", append(pages(100, slow), pages(8, fast)...), 0, fast, 4 * fast},
+	}
+	for _, test := range tests {
+		k := &condition{}
+		now := time.Duration(0)
+		for _, took := range test.took {
+			now += 10 * time.Millisecond
+			k.measure(took, now)
+		}
+		if got := time.Duration(k.believed(now+test.after)) * time.Microsecond; got < test.from || got > test.to {
+			t.Errorf("%s: %v, want %v to %v", test.name, got, test.from, test.to)
+		}
+	}
+}
+
 // TestChooseAllocatesNothing, since every request chooses.
 func TestChooseAllocatesNothing(t *testing.T) {
 	app := wiki(access.LeastLoaded)

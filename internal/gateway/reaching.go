@@ -27,6 +27,7 @@ const (
 	reachAtOnce   = 64              // questions of all connectors together
 	returnSlowly  = 8 * time.Second
 	measuredFor   = 30 * time.Second // after which a latency is not believed any more
+	fadesEvery    = 4 * time.Second  // it counts half as much, since who looks slow gets nothing that would show otherwise
 	failuresInRow = 5                // of requests that had reached the backend's connection
 	weightOfOne   = 4096             // of an exchange where nothing is known of latency: microseconds that do not count
 	longestWeight = int64(10 * time.Second / time.Microsecond)
@@ -36,7 +37,7 @@ const (
 type condition struct {
 	connector, app access.ID
 	weight         atomic.Int64 // what an exchange costs here, against others; 0: it is out. Changed under mu
-	latency        atomic.Int64 // microseconds until an answer begins, averaged; 0: not known
+	latency        atomic.Int64 // microseconds until an answer begins, at best; 0: not known
 	measured       atomic.Int64 // when, in nanoseconds of started
 	streak         atomic.Int32 // requests in a row that failed behind the connector
 
@@ -69,15 +70,27 @@ func (s *links) conditionOf(connector, app access.ID) *condition {
 // out reports whether the connector does not reach the application, as far as is known.
 func (c *condition) out() bool { return c.weight.Load() <= 0 }
 
-// measure notes how long an answer took to begin.
+// measure notes how long an answer took to begin. What is kept is near the fastest ones: it falls soon and rises slowly, from nothing, too.
+// Applications have slow pages, which say nothing of the connector that happens to carry them; one that is slow is so with all of them.
 func (c *condition) measure(took, now time.Duration) {
-	const parts = 8
-	old, fresh := c.latency.Load(), took.Microseconds()
-	if old > 0 && int64(now)-c.measured.Load() < int64(measuredFor) {
-		fresh = old + (fresh-old)/parts
+	const falls, rises = 2, 32
+	old, fresh := c.believed(now), took.Microseconds()
+	if fresh < old {
+		fresh = old + (fresh-old)/falls
+	} else {
+		fresh = old + (fresh-old)/rises
 	}
 	c.latency.Store(max(fresh, 1))
 	c.measured.Store(int64(now))
+}
+
+// believed gives the latency as far as it is believed now, in microseconds; 0: not known.
+func (c *condition) believed(now time.Duration) int64 {
+	age := now - time.Duration(c.measured.Load())
+	if age >= measuredFor {
+		return 0
+	}
+	return c.latency.Load() >> (max(age, 0) / fadesEvery)
 }
 
 // weigh brings the weight up to date. It reports whether the condition is as good as it can be.
@@ -85,10 +98,7 @@ func (c *condition) weigh(now time.Time, since time.Duration) bool {
 	if c.out() {
 		return false
 	}
-	weight := int64(weightOfOne)
-	if latency := c.latency.Load(); latency > 0 && int64(since)-c.measured.Load() < int64(measuredFor) {
-		weight += min(latency, longestWeight)
-	}
+	weight := weightOfOne + min(c.believed(since), longestWeight)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refusal != nil { // since a moment
