@@ -126,6 +126,7 @@ func (l *Lab) build() error {
 		steps = append(steps, "-n "+l.Namespace(site)+" route add default via 10.20.0.1")
 	}
 	steps = append(steps, l.wire(Firewall, "lan", Backend)...)
+	steps = append(steps, l.wire(Firewall, "lan", Domain)...)
 	steps = append(steps,
 		"-n "+l.Namespace(Internet)+" route add 10.20.0.0/24 via "+Firewall.Addr(),
 		"-n "+l.Namespace(Service)+" route add 10.20.0.0/24 via "+Firewall.Addr(),
@@ -147,6 +148,12 @@ func (l *Lab) build() error {
 	})
 }
 
+// Of each host's /etc.
+const (
+	ownHosts = "127.0.0.1 localhost\n"
+	nsswitch = "passwd: files\ngroup: files\nhosts: files\n"
+)
+
 // addHost makes a namespace with its loopback, without IPv6, and with name resolution of its own.
 func (l *Lab) addHost(h Host) error {
 	namespace := l.Namespace(h)
@@ -154,9 +161,9 @@ func (l *Lab) addHost(h Host) error {
 		return err
 	}
 	for name, content := range map[string]string{
-		"hosts":         "127.0.0.1 localhost\n",
+		"hosts":         ownHosts,
 		"resolv.conf":   "options timeout:1 attempts:1\n", // nothing answers: names come from hosts
-		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+		"nsswitch.conf": nsswitch,
 	} {
 		if err := os.WriteFile(filepath.Join(etcDir(namespace), name), []byte(content), 0o644); err != nil {
 			return err

@@ -76,6 +76,9 @@ func newFleet(t *testing.T, count int, service ...string) *fleet {
 	for _, m := range f.members {
 		m.await("active")
 	}
+	for _, m := range f.members {
+		m.expectSmall()
+	}
 	page := f.user.SignIn("https://"+appHost+"/", "ada")
 	if page.StatusCode != http.StatusOK {
 		t.Fatalf("after sign-in: %s at %s: %s", page.Status, page.Request.URL, page.Text)
@@ -119,6 +122,25 @@ func (m *member) worker() int {
 		m.f.t.Fatalf("%s has no worker", m.name)
 	}
 	return newest
+}
+
+// expectSmall holds that a connector that nobody uses takes little memory.
+func (m *member) expectSmall() {
+	m.f.t.Helper()
+	const limit = 25 << 20 // bytes
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.worker()))
+	if err != nil {
+		m.f.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	var kib int64
+	if n, err := fmt.Sscan(rest, &kib); n != 1 {
+		m.f.t.Fatal(err)
+	}
+	m.f.t.Logf("%s: %.1f MiB resident with nothing to do", m.name, float64(kib)/1024)
+	if kib<<10 > limit {
+		m.f.t.Errorf("%s takes %d KiB although it has nothing to do", m.name, kib)
+	}
 }
 
 func (m *member) signalWorker(s syscall.Signal) {

@@ -21,7 +21,7 @@ const (
 
 // TestFleetFaults: connectors are killed and stopped, and their network is cut both ways and one way, while requests come all the time.
 // Only what was under way on that connector and must not be repeated fails; everything else is answered by the others, soon.
-func TestFleetFaults(t *testing.T) { eachFleet(t, testFleetFaults) }
+func TestFleetFaults(t *testing.T) { eachFleet(t, 2, testFleetFaults) }
 
 func testFleetFaults(t *testing.T, count int) {
 	f := newFleet(t, count)
@@ -34,6 +34,10 @@ func testFleetFaults(t *testing.T, count int) {
 	f.fault(l, m, "stopped", func() { m.signalWorker(syscall.SIGSTOP) }, func() { m.signalWorker(syscall.SIGCONT) })
 	for _, way := range []Way{Both, Out, In} {
 		f.fault(l, f.members[size.Of(0, 1)], "cut "+string(way), func() { f.CutHost(f.members[size.Of(0, 1)].host, way) }, f.Restore)
+	}
+	l.end()
+	for _, way := range size.Of([]Way{Both}, []Way{Both, Out, In}) {
+		f.quietFault(f.members[count-1], way)
 	}
 	f.expectNothingInbound()
 }
@@ -91,7 +95,18 @@ func (f *fleet) expectOnlyInFlight(l *load, m *member, what string, fault time.T
 	}
 }
 
-// fault has a connector fall silent under load, and again while nobody asks, and looks at what users and administrators see.
+// quietFault cuts off a connector that nobody uses, and looks whether its status says so in time.
+func (f *fleet) quietFault(m *member, way Way) {
+	f.t.Helper()
+	m.await("active")
+	f.CutHost(m.host, way)
+	took := m.awaitThat("not to be active", func(s api.ConnectorStatus) bool { return s.Label == "degraded" })
+	f.expectWithin(m.name+", which nobody uses, is degraded after it was cut "+string(way), took, noticedIdle+lookApart)
+	f.Restore()
+	f.expectWithin(m.name+" is active again", m.await("active"), 20*time.Second)
+}
+
+// fault has a connector fall silent under load, and looks at what users and administrators see.
 func (f *fleet) fault(l *load, m *member, what string, begin, end func()) {
 	f.t.Helper()
 	f.carries(l, m)

@@ -149,6 +149,7 @@ func TestInstall(t *testing.T) {
 	p.awaitActive()
 	p.signIn()
 	m.expectModes()
+	m.expectConfined()
 	m.restartUnderLoad()
 	p.admin("connectors", "delete", "site", "--yes")
 	m.run("enrol", "--again", "--token-file", m.token("again"), "--name", "again")
@@ -223,6 +224,34 @@ func (m *machine) expectModes() {
 	settings, err := os.ReadFile(filepath.Join(m.dir, "etc/postern-connector/settings"))
 	if lines := strings.Split(string(settings), "\n"); err != nil || !slices.Contains(lines, `POSTERN_CONNECTOR_LOG_LEVEL="debug"`) {
 		m.t.Errorf("settings: %v\n%s", err, settings)
+	}
+}
+
+// expectConfined holds that the service does all this as a user of its own, without any privilege, where it can write to nothing but its state.
+func (m *machine) expectConfined() {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.dir, "run/little/postern-connector.pid"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	pid := strings.TrimSpace(string(text))
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, want := range []string{"CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1"} {
+		if !strings.Contains(string(status), want) {
+			m.t.Errorf("the process is not %q:\n%s", want, status)
+		}
+	}
+	if strings.Contains(string(status), "Uid:\t0") {
+		m.t.Error("the process is root's")
+	}
+	for _, dir := range []string{"/", "/etc", "/etc/postern-connector", "/opt", "/run", "/tmp", "/usr/local/bin", "/var/lib", "/var/tmp"} {
+		out, err := exec.Command("nsenter", "--target", pid, "--mount", "touch", filepath.Join(dir, "postern-was-here")).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "Read-only file system") {
+			m.t.Errorf("whoever is where the service is can write to %s: %v %s", dir, err, out)
+		}
 	}
 }
 

@@ -49,6 +49,7 @@ const (
 	Site3    Host = "site3"
 	Proxy    Host = "proxy" // in the private network; what goes out by it
 	Backend  Host = "backend"
+	Domain   Host = "domain" // in the private network; an Active Directory, where a test needs one
 )
 
 // addresses are the hosts' own, in the order in which they are built; the firewall's is its public one.
@@ -57,7 +58,7 @@ var addresses = []struct {
 	addr string
 }{
 	{Internet, "203.0.113.1"}, {Service, "203.0.113.10"}, {Firewall, "203.0.113.20"}, {Site, "10.20.0.10"},
-	{Site2, "10.20.0.11"}, {Site3, "10.20.0.12"}, {Proxy, "10.20.0.30"}, {Backend, "10.20.0.20"},
+	{Site2, "10.20.0.11"}, {Site3, "10.20.0.12"}, {Proxy, "10.20.0.30"}, {Backend, "10.20.0.20"}, {Domain, "10.20.0.40"},
 }
 
 // Addr returns the address of a host, without a port.
@@ -150,6 +151,22 @@ func (l *Lab) Name(address string, names ...string) {
 	}
 }
 
+// ResolveBy has a host ask a name server in its domains, beside its own /etc/hosts. alone: of that file only its own name is left.
+func (l *Lab) ResolveBy(h Host, server, domain string, alone bool) {
+	l.t.Helper()
+	dir := etcDir(l.Namespace(h))
+	files := map[string]string{"resolv.conf": "nameserver " + server + "\nsearch " + domain + "\noptions timeout:1 attempts:2\n",
+		"nsswitch.conf": strings.Replace(nsswitch, "hosts: files", "hosts: files dns", 1)}
+	if alone {
+		files["hosts"] = ownHosts
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
 // Command prepares a process on a host; its pid will be the program's own. It ends with the lab at the latest.
 func (l *Lab) Command(h Host, name string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", l.Namespace(h), name}, args...)...)
@@ -212,6 +229,16 @@ func (l *Lab) Listen(h Host, address string) (net.Listener, error) {
 		return err
 	})
 	return listener, err
+}
+
+// ListenPacket listens for UDP on a host, in this process.
+func (l *Lab) ListenPacket(h Host, address string) (net.PacketConn, error) {
+	var conn net.PacketConn
+	err := l.in(h, func() (err error) {
+		conn, err = net.ListenPacket("udp", address)
+		return err
+	})
+	return conn, err
 }
 
 // in runs do on a thread in the namespace of a host. A socket stays in the namespace where it was made.

@@ -32,7 +32,11 @@ func TestOnlyTheProxyLeadsOut(t *testing.T) {
 			t.Parallel()
 			p := newProduct(t)
 			p.publish()
-			s := p.startSquid(password)
+			access := []string{"http_access allow all"}
+			if password {
+				access = p.passwords()
+			}
+			s := p.startSquid(access...)
 			p.Run(Site, "ip", "route", "del", "default")
 			if conn, err := dial(t, p.Lab, Site, net.JoinHostPort(Service.Addr(), "443"), impatient); err == nil {
 				t.Fatalf("the connector's machine reaches %s by itself", conn.RemoteAddr())
@@ -66,7 +70,7 @@ func TestOnlyTheProxyLeadsOut(t *testing.T) {
 			}
 			// A proxy that is restarted cuts every tunnel: they are back by themselves.
 			end(s)
-			p.startSquid(password)
+			p.startSquid(access...)
 			p.expectBack(0)
 			p.expectNothingInbound()
 		})
@@ -75,32 +79,40 @@ func TestOnlyTheProxyLeadsOut(t *testing.T) {
 
 const squidPort = "3128"
 
-// startSquid starts a proxy on its machine; with a password it asks for one.
-func (p *product) startSquid(password bool) *exec.Cmd {
+// squidFile puts a file where squid reads it.
+func (p *product) squidFile(name, text string) string {
 	p.t.Helper()
 	dir := p.path("squid")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		p.t.Fatal(err)
 	}
 	p.passable(dir)
-	access := []string{"http_access allow all"}
-	if password {
-		hash := strings.TrimSpace(p.Run(Proxy, "openssl", "passwd", "-apr1", "s p:cret"))
-		if err := os.WriteFile(filepath.Join(dir, "users"), []byte("site:"+hash+"\n"), 0o644); err != nil {
-			p.t.Fatal(err)
-		}
-		access = []string{"auth_param basic program " + basicHelper + " " + filepath.Join(dir, "users"), "auth_param basic children 1",
-			"acl known proxy_auth REQUIRED", "http_access allow known", "http_access deny all"}
-	}
-	config := strings.Join(append([]string{
-		"http_port " + net.JoinHostPort(Proxy.Addr(), squidPort), "hosts_file /etc/hosts", "dns_nameservers 127.0.0.1", "dns_timeout 1 second",
-		"pid_filename none", "cache_log " + filepath.Join(dir, "cache.log"), "access_log none", "coredump_dir " + dir,
-		"cache deny all", "cache_mem 8 MB", "shutdown_lifetime 0 seconds", "max_filedescriptors 1024", "visible_hostname proxy.test",
-	}, access...), "\n") + "\n"
-	file := filepath.Join(dir, "squid.conf")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		p.t.Fatal(err)
 	}
+	return file
+}
+
+// passwords has squid ask for the password of the user site.
+func (p *product) passwords() []string {
+	p.t.Helper()
+	hash := strings.TrimSpace(p.Run(Proxy, "openssl", "passwd", "-apr1", "s p:cret"))
+	users := p.squidFile("users", "site:"+hash+"\n")
+	return []string{"auth_param basic program " + basicHelper + " " + users, "auth_param basic children 1",
+		"acl known proxy_auth REQUIRED", "http_access allow known", "http_access deny all"}
+}
+
+// startSquid starts a proxy on its machine, which lets through whom these lines say.
+func (p *product) startSquid(access ...string) *exec.Cmd {
+	p.t.Helper()
+	dir := p.path("squid")
+	config := strings.Join(append([]string{
+		"http_port " + net.JoinHostPort(Proxy.Addr(), squidPort), "hosts_file /etc/hosts", "dns_nameservers 127.0.0.1", "dns_timeout 1 second",
+		"pid_filename none", "cache_log " + filepath.Join(dir, "cache.log"), "access_log stdio:" + filepath.Join(dir, "access.log"), "logfile_rotate 0", "coredump_dir " + dir,
+		"cache deny all", "cache_mem 8 MB", "shutdown_lifetime 0 seconds", "max_filedescriptors 1024", "visible_hostname proxy.test",
+	}, access...), "\n") + "\n"
+	file := p.squidFile("squid.conf", config)
 	p.give(dir)
 	cmd := p.Start(Proxy, "squid", "-N", "-f", file)
 	p.system.Await("squid to answer", func() bool {
