@@ -52,7 +52,10 @@ func sessionCookieName(app *published) string {
 
 // cookie gives the value of the cookie with exactly that name. A cookie that is there twice with
 // different values is nobody's: one of them was planted.
-func cookie(fields field.Fields, name string) string {
+func cookie(fields field.Fields, name string) string { return string(cookieBytes(fields, name)) }
+
+// cookieBytes is cookie without a copy.
+func cookieBytes(fields field.Fields, name string) []byte {
 	var found []byte
 	for i := range fields {
 		if !fields[i].Is("cookie") {
@@ -66,12 +69,12 @@ func cookie(fields field.Fields, name string) string {
 				continue
 			}
 			if found != nil && !bytes.Equal(found, text) {
-				return ""
+				return nil
 			}
 			found = text
 		}
 	}
-	return string(found)
+	return found
 }
 
 var (

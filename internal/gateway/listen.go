@@ -15,6 +15,7 @@ import (
 
 	"postern/internal/dial"
 	"postern/internal/fault"
+	"postern/internal/field"
 	"postern/internal/match"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
@@ -36,7 +37,8 @@ type conn struct {
 	peer   string // client, as text
 
 	destination atomic.Pointer[destination] // of its last request
-	called      atomic.Pointer[string]      // what its client called itself last
+	called      remembered                  // what its client called itself last
+	brought     remembered                  // the secret of the session that its client brought last
 
 	mu     sync.Mutex // guards the fields below
 	closed bool
@@ -44,15 +46,24 @@ type conn struct {
 	links  map[stickKey]*link // where its private backend connections are
 }
 
-// agent gives what a client calls itself, bounded. It seldom changes on a connection.
-func (c *conn) agent(value []byte) string {
-	value = value[:min(len(value), maxAgent)]
-	if last := c.called.Load(); last != nil && *last == string(value) {
+// remembered is a text that seldom changes on a connection, and need not be made anew for each request.
+type remembered struct{ last atomic.Pointer[string] }
+
+func (r *remembered) text(value []byte) string {
+	if last := r.last.Load(); last != nil && *last == string(value) {
 		return *last
 	}
 	text := string(value)
-	c.called.Store(&text)
+	if len(text) <= maxAgent { // a hostile one is not kept on an idle connection
+		r.last.Store(&text)
+	}
 	return text
+}
+
+// agentOf gives what a client calls itself, bounded.
+func agentOf(fields field.Fields) []byte {
+	value := fields.Get("user-agent")
+	return value[:min(len(value), maxAgent)]
 }
 
 // RemoteAddr gives whose connection it is.

@@ -180,7 +180,7 @@ func (g *Gateway) crl(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) exchange(x *exchange, v *view) {
 	x.record = wire.Record{
 		Time: g.now().UTC(), Request: x.id, Gateway: g.cfg.ID, Client: x.peer, Protocol: x.protocol,
-		Method: x.method, Host: x.host, Action: "allow", UserAgent: x.conn.agent(x.fields.Get("user-agent")),
+		Method: x.method, Host: x.host, Action: "allow", UserAgent: x.conn.called.text(agentOf(x.fields)),
 	}
 	defer g.end(x)
 	if err := g.answer(x, v); err != nil {
@@ -230,7 +230,7 @@ func (g *Gateway) answer(x *exchange, v *view) error {
 	x.app = r.published
 	x.idle, x.patience = orDefault(r.IdleTimeout, access.DefaultIdleTimeout), orDefault(r.BackendTimeout, access.DefaultBackendTimeout)
 	x.record.Application = string(r.ID)
-	x.secret = cookie(x.fields, sessionCookieName(r.published))
+	x.secret = x.conn.brought.text(cookieBytes(x.fields, sessionCookieName(r.published)))
 	if !x.takeCredential() {
 		return g.refuseCredential(x, "invalid_request", "More than one credential of Postern was sent, or one in a form that is not known.")
 	}

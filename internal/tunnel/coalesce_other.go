@@ -11,4 +11,8 @@ type pusher struct{}
 
 func (*pusher) push(syscall.RawConn, []byte) (int, error) { return 0, nil }
 
-func readRaw(syscall.RawConn) (*copyBuffer, int, error) { return nil, 0, syscall.ENOTSUP }
+type puller struct{}
+
+func newPuller(syscall.RawConn) *puller { return nil }
+
+func (*puller) pull() (*copyBuffer, int, error) { return nil, 0, syscall.ENOTSUP }

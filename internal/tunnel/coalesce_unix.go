@@ -52,30 +52,51 @@ func (p *pusher) once(fd uintptr) bool {
 	return true
 }
 
-// readRaw waits until the socket can be read, and only then takes a buffer.
-func readRaw(raw syscall.RawConn) (buf *copyBuffer, n int, err error) {
-	ctlErr := raw.Read(func(fd uintptr) bool {
-		buf = copyPool.Get().(*copyBuffer)
-		for {
-			n, err = sock.Read(int(fd), buf.b)
-			if err != syscall.EINTR {
-				break
-			}
-		}
-		if err == syscall.EAGAIN {
-			buf.give()
-			buf, n, err = nil, 0, nil
-			return false
-		}
-		return true
-	})
+// A puller waits until a socket can be read, and only then takes a buffer. It is kept, as a pusher is.
+type puller struct {
+	raw syscall.RawConn
+	buf *copyBuffer
+	n   int
+	err error
+	try func(fd uintptr) bool // once, as a value
+}
+
+func newPuller(raw syscall.RawConn) *puller {
+	p := &puller{raw: raw}
+	p.try = p.once
+	return p
+}
+
+// pull gives what the socket had, in a buffer that the caller gives back.
+func (p *puller) pull() (*copyBuffer, int, error) {
+	p.buf, p.n, p.err = nil, 0, nil
+	closed := p.raw.Read(p.try)
+	buf, n, err := p.buf, p.n, p.err
+	p.buf = nil
 	switch {
-	case err == nil && ctlErr != nil:
-		return buf, 0, ctlErr
+	case err == nil && closed != nil:
+		return buf, 0, closed
 	case err != nil:
 		return buf, 0, os.NewSyscallError("read", err)
 	case n == 0:
 		return buf, 0, io.EOF
 	}
 	return buf, n, nil
+}
+
+// once reads what is there, or asks to be called again.
+func (p *puller) once(fd uintptr) bool {
+	p.buf = copyPool.Get().(*copyBuffer)
+	for {
+		p.n, p.err = sock.Read(int(fd), p.buf.b)
+		switch p.err {
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			p.buf.give()
+			p.buf, p.n, p.err = nil, 0, nil
+			return false
+		default:
+			return true
+		}
+	}
 }

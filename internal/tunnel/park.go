@@ -22,7 +22,7 @@ func (c *copyBuffer) give() {
 func patient(r io.Reader) func() (*copyBuffer, int, error) {
 	if sc, ok := r.(syscall.Conn); ok && canPush {
 		if raw, err := sc.SyscallConn(); err == nil {
-			return func() (*copyBuffer, int, error) { return readRaw(raw) }
+			return newPuller(raw).pull
 		}
 	}
 	return func() (*copyBuffer, int, error) {

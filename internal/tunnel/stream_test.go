@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -159,8 +160,11 @@ func TestEnds(t *testing.T) {
 		{"close after a Write was cut short", func(o, a *Stream) {
 			o.CloseWrite()
 			io.Copy(io.Discard, a)
-			a.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-			a.Write(make([]byte, 1<<20))
+			var write sync.WaitGroup
+			write.Go(func() { a.Write(make([]byte, 1<<20)) })
+			eventually(t, "as much arrived as may", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.q.bytes == startWindow })
+			a.SetWriteDeadline(time.Now())
+			write.Wait()
 			a.Close()
 		}, "data" + string(make([]byte, startWindow-4)), false, CodeClosed},
 		{"session closed", func(_, a *Stream) { a.Session().Close() }, "data", false, CodeConnectionLost},
