@@ -31,7 +31,7 @@ func Commands() []*cobra.Command {
 	secrets := keys()
 	secrets.more = []*cobra.Command{rotateKeys()}
 	nouns := []*cobra.Command{
-		applications().command(), connectors().command(), connectorGroups().command(), gateways(), alerts(),
+		applications().command(), connectors().command(), connectorGroups().command(), gateways(), alerts(), serviceSeries(),
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
 		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(),
 	}

@@ -57,6 +57,7 @@ func connectorGroups() noun[api.ConnectorGroup] {
 				return c.ConnectorGroups.Undo
 			},
 		},
+		more: []*cobra.Command{groupSeries()},
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.ConnectorGroup, error) {
 		return c.ConnectorGroups.Show
@@ -115,6 +116,7 @@ func connectors() noun[api.Connector] {
 		more: []*cobra.Command{
 			connectorDoctor(),
 			connectorLogs(),
+			connectorSeries(),
 			approveCommand(),
 			rejectCommand(),
 			drainCommand("drain", true, "Let connectors finish what they do and give them nothing new, for maintenance", "Draining"),

@@ -54,7 +54,7 @@ type world struct {
 	conf     wire.Configuration
 	changed  chan struct{}
 	reports  []wire.Report
-	lost     int // reports that are taken, but not answered
+	lost     int           // reports that are taken, but not answered
 	life     time.Duration // of the next certificates
 	deleted  bool
 	issued   map[string]*x509.Certificate // by serial

@@ -44,6 +44,9 @@ func (c *Control) ReportConnector(_ context.Context, connector access.ID, report
 		return fault.NotFound("this connector does not exist any more")
 	}
 	c.presence.reported(connector, report, c.now())
-	c.examined.keep(c.current(), connector, report.Diagnosis)
+	now := c.now()
+	news := c.examined.keep(c.current(), connector, report.Diagnosis)
+	c.loads.keep(connector, report.Load, news, now)
+	c.sampled(connector, report, now)
 	return nil
 }

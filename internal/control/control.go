@@ -42,6 +42,7 @@ type Config struct {
 	Ask        Asker                     // optional; how connectors are asked something
 	AskGateway GatewayAsker              // optional; how other gateways are
 	Traffic    *trafficlog.Log           // optional; of the gateway of this process
+	Counts     Counter                   // optional; what that gateway counts
 }
 
 // Settings are the lifetimes that somebody may want otherwise. A zero field means the number in
@@ -109,6 +110,8 @@ type Control struct {
 	archiving archiving
 	alerting  *alerting
 	examined  examined
+	loads     loads
+	measured  measured
 	replicas  replicas
 	gateways  gatewayStates
 
@@ -248,6 +251,7 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { c.writeEvents(ctx) })
 	wg.Go(func() { every(ctx, inspectEvery, c.inspect) })
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
+	wg.Go(func() { c.runSeries(ctx) })
 	wg.Go(func() { every(ctx, eraseEvery, c.eraseTraffic) })
 	wg.Wait()
 	c.exporting.all.Wait()
@@ -256,6 +260,7 @@ func (c *Control) Run(ctx context.Context) error {
 	defer cancel()
 	c.writeBatches(last)
 	c.writeSignIns(last)
+	c.measure(last)
 	return nil
 }
 

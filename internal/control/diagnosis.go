@@ -15,17 +15,19 @@ import (
 // diagnoseWithin bounds how long a connector may look what is wrong with it. It gives up earlier by itself.
 const diagnoseWithin = 45 * time.Second
 
-// examined keeps what connectors found when they examined themselves of their own accord. It is soft state: a connector
-// tells it again with every report.
+// examined keeps what connectors found when they examined themselves of their own accord. A connector tells it again with every
+// report, to one replica at a time; what is new is written, for the others and for the time after a restart.
 type examined struct {
 	mu   sync.Mutex // guards last
 	last map[access.ID]wire.Diagnosis
 }
 
-func (e *examined) keep(snap *access.Snapshot, id access.ID, d *wire.Diagnosis) {
-	if d == nil {
-		return
+// keep takes a diagnosis, and gives it as it is kept if it was not known.
+func (e *examined) keep(snap *access.Snapshot, id access.ID, told *wire.Diagnosis) *wire.Diagnosis {
+	if told == nil {
+		return nil
 	}
+	d := bounded(*told)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.last == nil {
@@ -36,7 +38,12 @@ func (e *examined) keep(snap *access.Snapshot, id access.ID, d *wire.Diagnosis) 
 			delete(e.last, known)
 		}
 	}
-	e.last[id] = bounded(*d)
+	before, known := e.last[id]
+	e.last[id] = d
+	if known && before.Time.Equal(d.Time) {
+		return nil
+	}
+	return &d
 }
 
 func (e *examined) of(id access.ID) (wire.Diagnosis, bool) {
@@ -57,7 +64,7 @@ func (c *Control) LastDiagnosis(ctx context.Context, by access.Actor, id access.
 	}
 	d, ok := c.examined.of(id)
 	if !ok {
-		return d, fault.NotFound("the connector has not examined itself since this service started: it had no reason to; ask it to with POST")
+		return d, fault.NotFound("the connector has not examined itself of its own accord: it had no reason to; ask it to with POST")
 	}
 	return d, nil
 }

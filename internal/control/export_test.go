@@ -34,6 +34,9 @@ func (c *Control) Alert(ctx context.Context) {
 	c.alert(ctx)
 }
 
+// Measure writes at once what was measured.
+func (c *Control) Measure(ctx context.Context) { c.measure(ctx) }
+
 // Reread asks upstreams at once what they are asked from time to time.
 func (c *Control) Reread(ctx context.Context) { c.reread(ctx) }
 

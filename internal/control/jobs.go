@@ -27,7 +27,7 @@ const tokensFor = 30 * 24 * time.Hour
 func (c *Control) clean(ctx context.Context) {
 	c.cleanAssignments(ctx)
 	c.rejectOverdue(ctx)
-	for _, job := range c.overdue(c.now()) {
+	for _, job := range append(c.overdue(c.now()), overdueSeries(c.now())...) {
 		for range cleanRounds {
 			var deleted int64
 			err := c.writeSingly(ctx, func(ctx context.Context, tx *store.Tx) (err error) {

@@ -34,6 +34,7 @@ type appMetrics struct {
 	received, sent prometheus.Counter
 	latency        prometheus.Observer
 	seconds        prometheus.Observer
+	causes         causes
 }
 
 func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) {
@@ -51,7 +52,7 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 		refused:    counter("refused_total", "What was refused because of a limit, by limit.", "limit"),
 		cut:        counter("cut_total", "Exchanges cut because they are no longer allowed, by reason.", "reason"),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "postern", Subsystem: "gateway", Name: "first_byte_seconds",
-			Help: "Time until the backend's response header, by application.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 10)}, []string{"application"}),
+			Help: "Time until the backend's response header, by application.", Buckets: firstByteBuckets()}, []string{"application"}),
 		tunnels: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "postern", Subsystem: "gateway", Name: "tunnels",
 			Help: "Open tunnels, by connector."}, []string{"connector"}),
 	}
@@ -109,6 +110,9 @@ func (m *metrics) exchange(r *wire.Record) {
 	a.sent.Add(float64(r.Sent))
 	if r.FirstByte > 0 {
 		a.latency.Observe(r.FirstByte.Seconds())
+	}
+	if r.Outcome == wire.OutcomeFailed && r.Reason != "" {
+		a.causes.add(r.Reason)
 	}
 }
 

@@ -20,6 +20,7 @@ type usage struct {
 	requests *prometheus.CounterVec   // by connector and class of status
 	bytes    *prometheus.CounterVec   // by connector and direction
 	first    *prometheus.HistogramVec // by connector: until the backend's header
+	failures *prometheus.CounterVec   // by connector and reason
 
 	connectors sync.Map // connector → *connectorUsage, found without hashing labels
 }
@@ -28,6 +29,7 @@ type connectorUsage struct {
 	classes        [6]prometheus.Counter
 	received, sent prometheus.Counter
 	first          prometheus.Observer
+	causes         causes
 }
 
 // newUsage makes the counters, and what is to be registered.
@@ -35,25 +37,26 @@ func newUsage(g *Gateway) (*usage, []prometheus.Collector) {
 	opts := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Namespace: "postern", Subsystem: "gateway", Name: name, Help: help}
 	}
-	histogram := func(name, help, label string) *prometheus.HistogramVec {
+	histogram := func(name, help, label string, buckets []float64) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "postern", Subsystem: "gateway", Name: name, Help: help,
-			Buckets: prometheus.ExponentialBuckets(0.001, 3, 12)}, []string{label})
+			Buckets: buckets}, []string{label})
 	}
 	outcomes := prometheus.NewCounterVec(opts("outcomes_total", "Requests that are over, by what became of them. Together with those under way they are those that came."), []string{"outcome"})
 	u := &usage{
 		arrived:  prometheus.NewCounter(opts("arrived_total", "Requests that came, of browsers and programs, to whatever host.")),
 		outcomes: map[wire.Outcome]prometheus.Counter{},
-		seconds:  histogram("request_seconds", "Time until the end of the reply, by application.", "application"),
+		seconds:  histogram("request_seconds", "Time until the end of the reply, by application.", "application", prometheus.ExponentialBuckets(0.001, 3, 12)),
 		requests: prometheus.NewCounterVec(opts("connector_requests_total", "Requests that went to a connector, by connector and class of status."), []string{"connector", "class"}),
 		bytes:    prometheus.NewCounterVec(opts("connector_body_bytes_total", "Bytes of bodies and WebSockets, by connector and direction."), []string{"connector", "direction"}),
-		first:    histogram("connector_first_byte_seconds", "Time until the backend's response header, by connector.", "connector"),
+		first:    histogram("connector_first_byte_seconds", "Time until the backend's response header, by connector.", "connector", firstByteBuckets()),
+		failures: prometheus.NewCounterVec(opts("connector_failures_total", "Requests that a connector was chosen for and that failed, by connector and reason."), []string{"connector", "reason"}),
 	}
 	for _, o := range wire.Outcomes() {
 		if o != wire.OutcomeUnrecorded {
 			u.outcomes[o] = outcomes.WithLabelValues(string(o))
 		}
 	}
-	return u, []prometheus.Collector{u.arrived, outcomes, u.seconds, u.requests, u.bytes, u.first, &underWay{
+	return u, []prometheus.Collector{u.arrived, outcomes, u.seconds, u.requests, u.bytes, u.first, u.failures, &underWay{
 		g: g,
 		apps: prometheus.NewDesc("postern_gateway_application_exchanges", "Requests under way, by application.",
 			[]string{"application"}, nil),
@@ -87,12 +90,13 @@ func (u *usage) exchange(r *wire.Record) {
 	if r.FirstByte > 0 {
 		c.first.Observe(r.FirstByte.Seconds())
 	}
+	u.failed(c, r)
 }
 
 // forgetConnector forgets the series of a connector that is no more.
 func (u *usage) forgetConnector(id string) {
 	u.connectors.Delete(id)
-	for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{u.requests, u.bytes, u.first} {
+	for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{u.requests, u.bytes, u.first, u.failures} {
 		vec.DeletePartialMatch(prometheus.Labels{"connector": id})
 	}
 }

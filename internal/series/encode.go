@@ -87,7 +87,7 @@ func parse(text string, since time.Time) (p Point, ok bool) {
 			p.Values[m] = value
 		}
 	}
-	for !r.bad && len(r.data) > 0 && len(p.Causes) <= MaxCauses {
+	for !r.bad && len(r.data) > 0 && len(p.Causes) < MaxCauses+2 {
 		cause := r.text()
 		if p.Causes == nil {
 			p.Causes = map[string]uint64{}

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -141,7 +142,7 @@ type Point struct {
 	Causes map[string]uint64 // what failed, by the code of the reason
 }
 
-// MaxCauses bounds the codes of one point or slot, MaxCause each one's bytes.
+// MaxCauses bounds the codes of one point or slot, but for two that stand for others; MaxCause each one's bytes.
 const (
 	MaxCauses = 16
 	MaxCause  = 40
@@ -217,11 +218,17 @@ func (s *Slot) add(v *Values, causes map[string]uint64, part func(rule) how) {
 			s.Causes = map[string]uint64{}
 		}
 		if _, known := s.Causes[cause]; !known && len(s.Causes) >= MaxCauses {
-			cause = OtherCauses
+			own := strings.HasPrefix(cause, OfConnector)
+			if cause = OtherCauses; own {
+				cause = OfConnector + OtherCauses
+			}
 		}
 		s.Causes[cause] += n
 	}
 }
+
+// OfConnector comes before the code of a refusal that a connector counted itself: gateways count the same one by their own reason.
+const OfConnector = "c:"
 
 // OtherCauses stands for what has no room.
 const OtherCauses = "other"
@@ -256,10 +263,11 @@ func Sum(lists ...[]Slot) []Slot {
 			out = append(out, Slot{Start: all[i].Start, Length: all[i].Length})
 			n++
 		}
-		out[n-1].add(&all[i].Values, all[i].Causes, across)
-	}
-	for i := range out {
-		out[i].cap()
+		s := &out[n-1]
+		counted, reported := s.Values[Counted], s.Values[Reported]
+		s.add(&all[i].Values, all[i].Causes, across)
+		// It is the same time: two do not cover more of it than one.
+		s.Values[Counted], s.Values[Reported] = max(counted, all[i].Values[Counted]), max(reported, all[i].Values[Reported])
 	}
 	return out
 }
@@ -292,4 +300,59 @@ func (v *Values) FirstBytes() (n uint64) {
 		n += v[FirstByte(i)]
 	}
 	return n
+}
+
+// Total is what a source counted since it began.
+type Total struct {
+	Values Values
+	Causes map[string]uint64
+}
+
+// Since gives what came on top of what was counted before. Where less is counted than before, the source began again: all of it is new.
+func (t Total) Since(before Total) Total {
+	more := Total{Causes: map[string]uint64{}}
+	for m := range count {
+		if more.Values[m] = t.Values[m]; m.rule().time == sum {
+			more.Values[m] = added(t.Values[m], before.Values[m])
+		}
+	}
+	for cause, n := range t.Causes {
+		if n = added(n, before.Causes[cause]); n > 0 {
+			more.Causes[cause] = n
+		}
+	}
+	return more
+}
+
+func added(now, before uint64) uint64 {
+	if now < before {
+		return now
+	}
+	return now - before
+}
+
+// Add joins what another source counted at the same time.
+func (t *Total) Add(more Total) {
+	s := Slot{Values: t.Values, Causes: t.Causes}
+	for m := range count {
+		s.Values[m] = joined(m.rule().across, s.Values[m], more.Values[m])
+	}
+	s.add(&Values{}, more.Causes, across)
+	t.Values, t.Causes = s.Values, s.Causes
+}
+
+// Zero reports whether nothing was counted.
+func (t Total) Zero() bool { return t.Values == (Values{}) && len(t.Causes) == 0 }
+
+// Blank gives the same time with nothing in it but that a gateway counted: of what was not told there is none.
+func Blank(slots []Slot) []Slot {
+	var out []Slot
+	for _, s := range slots {
+		if s.Values[Counted] > 0 {
+			blank := Slot{Start: s.Start, Length: s.Length}
+			blank.Values[Counted] = s.Values[Counted]
+			out = append(out, blank)
+		}
+	}
+	return out
 }

@@ -165,6 +165,9 @@ func TestSum(t *testing.T) {
 	one := series.Slots([]series.Point{at(1, 0, map[series.Metric]uint64{series.Reported: 60, series.Streams: 3, series.ShareCPU: 900, series.Certificate: 50})}, series.Fine)
 	two := series.Slots([]series.Point{at(1, 0, map[series.Metric]uint64{series.Reported: 60, series.Streams: 4, series.ShareCPU: 100, series.Certificate: 90}),
 		at(1, 1, map[series.Metric]uint64{series.Reported: 60, series.Streams: 1})}, series.Fine)
+	if half := series.Sum(series.Fold(one, series.Coarse), series.Fold(one, series.Coarse)); half[0].Values[series.Reported] != 60 {
+		t.Errorf("two that reported for the same minute of ten did so for %d s", half[0].Values[series.Reported])
+	}
 	got := series.Sum(one, two)
 	if len(got) != 2 || got[0].Values[series.Streams] != 7 || got[0].Values[series.ShareCPU] != 900 || got[0].Values[series.Certificate] != 50 ||
 		got[0].Values[series.Reported] != 60 || got[1].Values[series.Streams] != 1 {

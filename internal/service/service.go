@@ -25,6 +25,7 @@ import (
 	"postern/internal/gateway"
 	"postern/internal/identity"
 	"postern/internal/portal"
+	"postern/internal/series"
 	"postern/internal/store"
 	"postern/internal/trafficlog"
 	"postern/internal/web"
@@ -127,6 +128,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Ask:        s.ask,
 		AskGateway: s.askGateway,
 		Traffic:    s.traffic,
+		Counts:     s.counts,
 	})
 	if err != nil {
 		return fmt.Errorf("open the control plane: %w", err)
@@ -160,12 +162,14 @@ func (s *Service) wire(ctx context.Context) error {
 		Ask:               agents.Ask,
 		AskPeer:           s.control.AnswerGateway,
 		ProxyProtocolFrom: s.cfg.proxyProtocol,
-
-		Drain: s.cfg.Drain,
-		Now:   s.cfg.Now,
+		Drain:             s.cfg.Drain,
+		Now:               s.cfg.Now,
 	})
 	return err
 }
+
+// counts tells what the gateway counted. It is asked while the control plane runs, and that runs with the gateway.
+func (s *Service) counts() map[string]series.Total { return s.gateway.Counted() }
 
 // ask asks a connector by a tunnel that ends here or at another gateway. Nobody asks before the gateway is there.
 func (s *Service) ask(ctx context.Context, connector access.ID, question string, body []byte) ([]byte, error) {
