@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,4 +189,38 @@ func TestArchivedConnectorReturns(t *testing.T) {
 	}
 	s.Run(away)
 	carried(t, s, "wiki", away.ID)
+	s.Await("the alerts of both", func() bool {
+		told, err := s.API.Alerts.List(t.Context(), api.ListOptions{})
+		return err == nil && slices.ContainsFunc(told.Items, func(a api.Alert) bool { return a.Code == "connector-archived" && a.Object == string(away.ID) }) &&
+			slices.ContainsFunc(told.Items, func(a api.Alert) bool { return a.Code == "connector-returned" && a.Object == string(away.ID) })
+	})
+}
+
+// TestClockJumpsArchiveNobody: the service's clock jumps while one connector is connected and another one is away for long enough to be
+// archived, which shows that absence is counted meanwhile. The one that is connected is never archived, and serves when the clock is right again.
+func TestClockJumpsArchiveNobody(t *testing.T) {
+	var ahead atomic.Int64
+	s := posterntest.New(t, posterntest.With(func(c *service.Config) {
+		c.ArchiveAfter = 2 * time.Second
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}))
+	backend := hello(t)
+	there, away := s.Connector("there"), s.Connector("away")
+	s.Publish("wiki", backend.URL, open)
+	get(t, s, s.URL("wiki", "/"), 3)
+	const day = 24 * time.Hour
+	for _, jump := range []time.Duration{time.Hour, -time.Hour, 400 * day, 0} {
+		ahead.Store(int64(jump))
+		if err := away.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		s.AwaitConnector(away.ID, "archived")
+		if status := s.Service.Control().ConnectorStatus(there.ID); status.Label == "archived" || status.Tunnels == 0 {
+			t.Errorf("after a jump of %v the other one is %s: %s", jump, status.Label, status.Why)
+		}
+		ahead.Store(0)
+		s.AwaitConnector(there.ID, "active")
+		get(t, s, s.URL("wiki", "/"), 3)
+		s.Run(away)
+	}
 }

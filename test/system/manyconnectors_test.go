@@ -1,10 +1,8 @@
 package system
 
 import (
-	"context"
 	"net/http"
 	"slices"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -98,83 +96,26 @@ func (a *agents) wake(app api.Application, members int) {
 func (a *agents) comeBack(browser *posterntest.Browser, each int) {
 	t := a.s.t
 	t.Helper()
-	f := a.s.people(browser)
+	f := a.s.people(client{"people", browser.Client}, size.Of(10*time.Millisecond, 5*time.Millisecond))
 	defer f.end()
-	pause(t, size.Of(time.Second, 20*time.Second))
-	before := f.take()
+	normal := time.Now()
+	pause(t, size.Of(time.Second, 30*time.Second))
+	before := f.since(normal)
 	for _, p := range a.processes[1:] {
 		p.kill()
 	}
 	a.s.awaitTunnels(2*each, time.Now())
-	f.take()
 	began, used := time.Now(), a.s.service.cpu()
 	a.start(a.processes[1:]...)
 	took := a.s.awaitTunnels(2*each*len(a.processes), began)
-	during := f.take()
+	during := f.since(began)
 	handshakes := 2 * each * (len(a.processes) - 1)
-	t.Logf("%d connectors came back in %v: %.0f handshakes a second, %v CPU of the service; p99 of people %v before, %v meanwhile (%d and %d requests)",
-		handshakes/2, took.Round(time.Millisecond), float64(handshakes)/took.Seconds(), a.s.service.cpu()-used, before.p99, during.p99, before.all, during.all)
+	t.Logf("%d connectors came back in %v: %.0f handshakes a second, %v CPU of the service; people before: %v; meanwhile: %v",
+		handshakes/2, took.Round(time.Millisecond), float64(handshakes)/took.Seconds(), a.s.service.cpu()-used, before, during)
 	if n := before.failed + during.failed; n > 0 {
 		t.Errorf("%d requests failed while others came back", n)
 	}
-}
-
-// people are requests at a steady rate.
-type people struct {
-	cancel context.CancelFunc
-	all    sync.WaitGroup
-
-	mu     sync.Mutex // guards both
-	times  []time.Duration
-	failed int
-}
-
-const peopleEach = 10 * time.Millisecond // between two requests
-
-func (s *site) people(browser *posterntest.Browser) *people {
-	ctx, cancel := context.WithCancel(s.t.Context())
-	f := &people{cancel: cancel}
-	c := client{"people", browser.Client}
-	f.all.Go(func() {
-		tick := time.NewTicker(peopleEach)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			f.all.Go(func() {
-				began := time.Now()
-				status, _ := s.get(c, "/")
-				f.mu.Lock()
-				defer f.mu.Unlock()
-				f.times = append(f.times, time.Since(began))
-				if status != http.StatusOK {
-					f.failed++
-				}
-			})
-		}
-	})
-	return f
-}
-
-func (f *people) end() { f.cancel(); f.all.Wait() }
-
-// took is how requests went.
-type took struct {
-	all, failed int
-	p99         time.Duration
-}
-
-// take gives how it went since it was taken last.
-func (f *people) take() (t took) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if t.all, t.failed = len(f.times), f.failed; t.all > 0 {
-		slices.Sort(f.times)
-		t.p99 = f.times[t.all*99/100].Round(100 * time.Microsecond)
+	if size.Full() && during.p99 > 2*before.p99 {
+		t.Errorf("the p99 of people was %v while others came back, more than twice the %v before", during.p99, before.p99)
 	}
-	f.times, f.failed = nil, 0
-	return t
 }

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"postern/internal/api"
 	"postern/internal/posterntest"
+	"postern/test/size"
 )
 
 // TestRegions: a connector that may hold tunnels to one gateway holds them to that of its group's region, and moves under load when
@@ -48,6 +50,47 @@ func TestRegions(t *testing.T) {
 	f.end()
 	if lost := f.lost.Load(); lost > 0 {
 		t.Errorf("%d of %d requests were lost", lost, f.pages.Load()+lost)
+	}
+}
+
+// TestGatewayOfARegionKilled: three gateways in three regions. Connectors reach two of them, and people come to the third. A gateway that holds
+// the tunnels is killed, then the one that people come to: whatever comes after it is served, soon, by those that are left.
+func TestGatewayOfARegionKilled(t *testing.T) {
+	r := newReplicas(t, 3, 0)
+	r.connect()
+	r.connect()
+	r.publish(posterntest.NewBackend(t, http.HandlerFunc(greet)).URL)
+	all := map[string]int{"west": 0, "east": 4, "south": 4}
+	for round := range size.Of(1, 5) {
+		for _, victim := range []int{1, 2} {
+			r.awaitTunnels(all)
+			f := r.people(r.clientsAt(0)[round%2], 5*time.Millisecond)
+			pause(t, size.Of(200*time.Millisecond, 5*time.Second)) // by both of them
+			killed := time.Now()
+			r.services[victim].kill()
+			r.goesOn("gateway "+regions[victim]+" was killed", f, killed)
+			r.services[victim].start()
+			r.awaitGateways(3)
+		}
+		r.awaitTunnels(all)
+		r.services[0].kill()
+		f := r.people(r.clientsAt(1 + round%2)[round%2], 5*time.Millisecond) // who knew the way to another region already
+		r.goesOn("people's own gateway was killed", f, time.Now())
+		r.services[0].start()
+		r.awaitGateways(3)
+	}
+}
+
+// goesOn looks at what people get since something was killed, and ends them. Those who come after a second find nothing missing.
+func (r *replicas) goesOn(what string, f *people, since time.Time) {
+	r.t.Helper()
+	limit := size.Within(time.Second)
+	r.Await("traffic after "+what, func() bool { return f.since(since.Add(limit)).all > 20 })
+	f.end()
+	w := f.since(since)
+	r.t.Logf("after %s: the first was served after %v; %v", what, w.first.Round(time.Millisecond), w)
+	if w.first > limit || w.lastFailed > limit {
+		r.t.Errorf("after %s: the first was served after %v, the last that failed began after %v: %s; want %v", what, w.first, w.lastFailed, w.why, limit)
 	}
 }
 
