@@ -73,6 +73,10 @@ func print(out io.Writer, s connector.Status, output string) error {
 		row("Local rules", "%d in %s", s.Rules.Rules, s.Rules.File)
 	}
 	row("Streams", "%d", s.Streams)
+	if left, ok := s.Load.HeadRoom(); ok {
+		narrowest, _ := s.Load.Narrowest()
+		row("Head-room", "%.0f %% of %s, the narrowest, over the last %s", left*100, narrowest.Name, s.Load.Window.Round(time.Second))
+	}
 	for _, t := range s.Tunnels {
 		state := ""
 		if t.Draining {

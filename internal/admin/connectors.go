@@ -6,6 +6,7 @@ import (
 	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/control"
+	"postern/internal/wire"
 )
 
 func showConnectorGroup(g access.ConnectorGroup) api.ConnectorGroup {
@@ -44,7 +45,7 @@ func (h *Handler) showConnector(k access.Connector) api.Connector {
 	shown := api.Connector{
 		Meta: meta(k.Meta), ConnectorInput: inputConnector(k),
 		Status: api.ConnectorStatus{Label: string(s.Label), Why: s.Why, Tunnels: s.Tunnels, Streams: s.Streams,
-			Echo: s.Echo, Unreached: showUnreached(s.Unreached), RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, Way: s.Way},
+			Echo: s.Echo, Unreached: showUnreached(s.Unreached), RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, HeadRoom: showHeadRoom(s.Load), Way: s.Way},
 		Certificate: api.ConnectorCertificate{Serial: k.Serial, NotAfter: k.NotAfter},
 		Host: api.ConnectorHost{MachineName: k.Host.MachineName, OS: k.Host.OS,
 			Arch: k.Host.Arch, Version: k.Host.Program},
@@ -57,6 +58,19 @@ func (h *Handler) showConnector(k access.Connector) api.Connector {
 		shown.Status.Label, shown.Status.Why = string(control.LabelDisabled), "An administrator disabled it."
 	} else if !k.Waiting.IsZero() {
 		shown.Status.Label, shown.Status.Why = string(control.LabelWaiting), control.WaitsFor(&k)
+	}
+	return shown
+}
+
+func showHeadRoom(load *wire.Load) *api.HeadRoom {
+	left, ok := load.HeadRoom()
+	if !ok {
+		return nil
+	}
+	narrowest, _ := load.Narrowest()
+	shown := &api.HeadRoom{Left: left, Narrowest: narrowest.Name, Window: int(load.Window.Seconds()), Resources: make([]api.Resource, len(load.Resources))}
+	for i, r := range load.Resources {
+		shown.Resources[i] = api.Resource{Name: r.Name, Used: r.Used, Sustained: r.Sustained, Limit: r.Limit}
 	}
 	return shown
 }

@@ -55,7 +55,24 @@ type ConnectorStatus struct {
 	RoundTrip float64 `json:"roundTrip,omitempty" doc:"How long the last probe took, in milliseconds."`
 	// Unreached are told of the connector itself: a tunnel says nothing of what is behind it.
 	Unreached []Unreached `json:"unreached,omitempty" doc:"Applications that it does not reach, although it may be active; it gets no requests for them while another connector reaches them."`
+	HeadRoom  *HeadRoom   `json:"headRoom,omitempty" doc:"How much more it can carry, as it measures itself; absent while nobody knows."`
 	Way       string      `json:"way,omitempty" doc:"How its tunnels go, if not the plain way: through a proxy, or by HTTP Upgrade since somebody on the way opens TLS, whose issuer is named."`
+}
+
+// HeadRoom is how much more a connector can carry.
+type HeadRoom struct {
+	Left      float64    `json:"left" doc:"How much of its narrowest resource is left, from 0 to 1, of what was used for long."`
+	Narrowest string     `json:"narrowest" enum:"cpu,memory,streams,ports,handles" doc:"Which resource that is."`
+	Window    int        `json:"window" doc:"Over how many seconds that was measured; alerts come of 5 minutes only."`
+	Resources []Resource `json:"resources" doc:"All that it may run short of."`
+}
+
+// Resource is what a connector has of one thing, and uses.
+type Resource struct {
+	Name      string  `json:"name" enum:"cpu,memory,streams,ports,handles" doc:"Processors; bytes of memory; streams at once; ports of its own towards the application that takes most; open files and sockets."`
+	Used      float64 `json:"used" doc:"How much it used at its last look."`
+	Sustained float64 `json:"sustained" doc:"How much it used at most for all but a twentieth of the window (95th percentile)."`
+	Limit     float64 `json:"limit" doc:"How much it has: control groups, and what others on its machine have, are reckoned with."`
 }
 
 // ConnectorCertificate is the certificate in force of a connector.

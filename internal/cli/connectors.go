@@ -87,6 +87,7 @@ func connectors() noun[api.Connector] {
 			}},
 			{"GROUP", func(v *view, k api.Connector) string { return v.nameOf(k.ConnectorGroup) }},
 			{"TUNNELS", func(_ *view, k api.Connector) string { return fmt.Sprint(k.Status.Tunnels) }},
+			{"HEAD-ROOM", func(_ *view, k api.Connector) string { return headRoomText(k.Status.HeadRoom) }},
 			{"LAST SEEN", func(v *view, k api.Connector) string { return v.ago(k.LastSeen) }},
 			{"ADDRESS", func(_ *view, k api.Connector) string { return k.Address }},
 			{"VERSION", func(_ *view, k api.Connector) string { return k.Host.Version }},
@@ -125,6 +126,13 @@ func connectors() noun[api.Connector] {
 	}
 	n.find = finder(n, func(c *api.Client) func(context.Context, string) (api.Connector, error) { return c.Connectors.Show })
 	return n
+}
+
+func headRoomText(h *api.HeadRoom) string {
+	if h == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %% (%s)", h.Left*100, h.Narrowest)
 }
 
 func connectorFields() []field {

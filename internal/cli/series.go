@@ -183,7 +183,7 @@ func measuredCells(k *api.SeriesConnector) []string {
 	}
 	room := "-"
 	if k.HeadRoom != nil {
-		room = fmt.Sprintf("%.0f %% (%s)", *k.HeadRoom*100, cell(k.Narrowest))
+		room = headRoomText(&api.HeadRoom{Left: *k.HeadRoom, Narrowest: cell(k.Narrowest)})
 	}
 	return []string{fmt.Sprint(k.Streams), fmt.Sprint(k.Tunnels), fmt.Sprintf("%.2f", k.CPU), bytesText(k.Memory), room}
 }

@@ -43,6 +43,7 @@ type Status struct {
 	Certificate   CertificateStatus   `json:"certificate"`
 	Rules         RulesStatus         `json:"rules"`
 	LastError     *lastError          `json:"lastError,omitempty"`
+	Load          *wire.Load          `json:"load,omitempty"` // what it uses of what it has
 	// Diagnosis is what it found when it last examined itself because it had no tunnel.
 	Diagnosis *wire.Diagnosis `json:"diagnosis,omitempty"`
 }
@@ -147,6 +148,7 @@ func (c *Connector) Status() Status {
 			s.Targets = append(s.Targets, TargetStatus{t.Application, t.Name, net.JoinHostPort(t.Host, fmt.Sprint(t.Port)), t.TLS, t.SkipVerify})
 		}
 	}
+	s.Load, _ = c.measuring.tell()
 	s.Why = c.complaints(s)
 	if len(s.Why) > 0 {
 		s.State = StateDegraded

@@ -231,7 +231,7 @@ func (c *Control) inspect(ctx context.Context) {
 	err := c.store.Read(within, func(tx *store.Tx) error {
 		f.list, f.expiry = nil, nil
 		for _, look := range []func(context.Context, *store.Tx, *findings) error{
-			c.findExports, c.findAuditLog, c.findClock, c.findCertificates, c.findSecrets, c.findVersions, c.findConnectors, c.findFleet, c.findKeys, c.findTokens, c.findPeople,
+			c.findExports, c.findAuditLog, c.findClock, c.findCertificates, c.findSecrets, c.findVersions, c.findConnectors, c.findFleet, c.findLoads, c.findKeys, c.findTokens, c.findPeople,
 		} {
 			if err := look(within, tx, f); err != nil {
 				return err

@@ -43,6 +43,7 @@ type Status struct {
 	Unreached []wire.Unreached // applications that it does not reach, as far as gateways know
 	Skew      time.Duration    // of its clock against this one, while it is connected
 	Way       string           // how its tunnels go, as it tells; empty: the plain way
+	Load      *wire.Load       // what it uses of what it has, as it tells; nil: nobody knows
 }
 
 const (
@@ -158,6 +159,7 @@ func (c *Control) ConnectorStatus(id access.ID) Status {
 	if status.Tunnels > 0 {
 		status.Skew = s.skew
 		status.Way = strings.ToValidUTF8(s.way, "?")
+		status.Load = c.loads.of(id, c.now())
 	}
 	status.Label, status.Why = label(known, status, s.lost, c.now())
 	return status

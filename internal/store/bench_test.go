@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/posterntest/pg"
+	"postern/internal/series"
 	"postern/internal/store"
 )
 
@@ -31,6 +33,8 @@ func BenchmarkStore(b *testing.B) {
 				{"users", k.listUsers},
 				{"session", k.findSession},
 				{"touch", k.touchAll},
+				{"series of a minute", k.appendSeries()},
+				{"series of a day", k.readSeries},
 			} {
 				b.Run(work.name, func(b *testing.B) {
 					for b.Loop() {
@@ -141,5 +145,33 @@ func (k *kit) touchAll(ctx context.Context) error {
 	}
 	return k.Write(ctx, func(tx *store.Tx) error {
 		return errFirst(tx.TouchConnectors(ctx, seen), tx.TouchSessions(ctx, used))
+	})
+}
+
+// appendSeries adds another minute of 1,000 connectors that carry requests.
+func (k *kit) appendSeries() func(context.Context) error {
+	const span = 20 * time.Minute
+	now, minute := at(0).Truncate(span), 0
+	return func(ctx context.Context) error {
+		minute++
+		start := now.Add(time.Duration(minute) * time.Minute)
+		chunks := make([]store.SeriesChunk, 1000)
+		for i := range chunks {
+			p := series.Point{Source: uint32(i), Seq: uint64(minute), Start: start, Length: time.Minute}
+			for m := series.Reported; m <= series.ShareHandles; m++ {
+				p.Values[m] = uint64(minute * i)
+			}
+			since := start.Truncate(span)
+			chunks[i] = store.SeriesChunk{Subject: string(num("con", i)), Span: span, Start: since, Data: string(series.Append(nil, since, p))}
+		}
+		return k.Write(ctx, func(tx *store.Tx) error { return tx.AppendSeries(ctx, chunks) })
+	}
+}
+
+// readSeries reads all that is kept of one of them.
+func (k *kit) readSeries(ctx context.Context) error {
+	return k.Read(ctx, func(tx *store.Tx) error {
+		_, err := tx.Series(ctx, []string{string(num("con", 7))}, at(0).Add(-time.Hour), at(0).Add(1000*time.Hour))
+		return err
 	})
 }
