@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"postern/internal/connector"
 	"postern/internal/connector/doctor"
 	"postern/internal/fault"
+	"postern/internal/install"
 	"postern/internal/wire"
 )
 
@@ -29,6 +31,7 @@ const (
 type doctorFlags struct {
 	*settings
 	rules, service, tokenFile, output string
+	stopped                           string // what the system says of the service that does not run
 	requirements                      bool
 }
 
@@ -39,7 +42,8 @@ func doctorCommand(s *settings) *cobra.Command {
 		Short: "Find out what is wrong with the connector, its machine and its network, and what to do",
 		Long: `doctor looks at the credential, the local rules, limits, DNS, the proxy, the way to the service and its gateways, the
 clock and, where the connector runs, at its tunnels and at every application, and says what it found: the worst first, each with
-its cause and what to do. The connector that runs examines itself, as the user it runs as; otherwise doctor goes the same ways.
+its cause and what to do. The connector that runs examines itself, as the user it runs as; otherwise doctor goes the same ways, as
+root in the shoes of the user whom the state directory belongs to. It changes nothing.
 
 On a machine that is not enrolled yet, --token-file or --service names the service; the token is not used up.
 
@@ -62,6 +66,8 @@ It ends with exit code 0 when all is well, 1 with warnings, 2 with errors and 3 
 	f.StringVar(&flags.service, "service", "", "`URL` of the service, on a machine that is not enrolled yet")
 	tokenFlag(f, &flags.tokenFile)
 	f.StringVarP(&flags.output, "output", "o", "table", "table, json or yaml")
+	f.StringVar(&flags.stopped, "stopped", "", "what the system says of the service")
+	_ = f.MarkHidden("stopped") // it exists; root says it to itself in the other user's shoes
 	f.BoolVar(&flags.requirements, "requirements", false, "print who must be let through to whom, as a firewall request needs it, and examine nothing")
 	return cmd
 }
@@ -86,6 +92,8 @@ func (d *doctorFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		if !errors.Is(err, connector.ErrNotRunning) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "postern-connector: the connector that runs was not asked (%v); this program looks itself\n", err)
+		} else if cfg.Stopped = d.serviceState(cmd); d.foreignState() {
+			return d.asService(cmd, cfg)
 		}
 		found = doctor.Examine(cmd.Context(), cfg)
 	}
@@ -99,6 +107,44 @@ func (d *doctorFlags) run(cmd *cobra.Command) error {
 		return &exit{code: exitWarnings}
 	}
 	return &exit{code: exitErrors}
+}
+
+// serviceState says in words that the service does not run although it is installed; empty: there is none, or another directory is looked at.
+func (d *doctorFlags) serviceState(cmd *cobra.Command) string {
+	if d.stopped != "" || cmd.Flags().Changed("state") {
+		return d.stopped
+	}
+	switch state := (install.Host{}).State(cmd.Context(), d.serviceName()); {
+	case state.Running:
+		return fmt.Sprintf("the system says that the service %s runs (%s), and nobody answers on the sockets in %s: it starts, or it hangs", d.serviceName(), state.Text, d.state)
+	case state.Installed:
+		return fmt.Sprintf("the service %s is installed and stopped (%s)", d.serviceName(), state.Text)
+	}
+	return ""
+}
+
+func (d *doctorFlags) foreignState() bool {
+	_, yes := d.foreign()
+	return yes
+}
+
+// asService looks as the user whom the state directory belongs to: root is not whom the service is, and would leave files that the
+// service cannot use.
+func (d *doctorFlags) asService(cmd *cobra.Command, cfg doctor.Config) error {
+	who, _ := d.foreign()
+	args := []string{"doctor", "--output", d.output, "--stopped", cfg.Stopped, "--service", d.service}
+	if d.rules != "" {
+		rules, err := filepath.Abs(d.rules)
+		if err != nil {
+			return fmt.Errorf("--rules: %w", err)
+		}
+		args = append(args, "--rules", rules)
+	}
+	var in io.Reader
+	if cfg.Token != nil {
+		args, in = append(args, "--token-file", "-"), strings.NewReader(cfg.Token.String())
+	}
+	return d.asOwner(cmd, who, in, args...)
 }
 
 // config says what to look at where no connector runs.

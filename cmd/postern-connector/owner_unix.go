@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -42,16 +43,20 @@ func (s *settings) asOwner(cmd *cobra.Command, who account, in io.Reader, args .
 		}
 		program = own
 	}
-	child := exec.CommandContext(cmd.Context(), program, append(args, "--state", s.state)...)
+	state, err := filepath.Abs(s.state) // the child works in it
+	if err != nil {
+		return fmt.Errorf("find the state directory: %w", err)
+	}
+	child := exec.CommandContext(cmd.Context(), program, append(args, "--state", state)...)
 	child.Args[0] = "postern-connector"
-	child.Dir = s.state
-	child.Env = append(os.Environ(), "HOME="+s.state)
+	child.Dir = state
+	child.Env = append(os.Environ(), "HOME="+state)
 	for _, setting := range serviceSettings(cmd.Flags()) { // not as arguments: some are secrets
 		child.Env = append(child.Env, setting.Name+"="+setting.Value)
 	}
 	child.Stdin, child.Stdout, child.Stderr = in, cmd.OutOrStdout(), cmd.ErrOrStderr()
 	child.SysProcAttr = &syscall.SysProcAttr{Credential: &who}
-	err := child.Run()
+	err = child.Run()
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &exit{code: ended.ExitCode()} // it has said why
 	}

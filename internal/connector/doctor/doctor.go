@@ -25,6 +25,7 @@ type Config struct {
 	Dialer   *uplink.Dialer       //
 	Host     wire.Host            //
 	Live     Live                 // the connector that runs here; nil: none does
+	Stopped  string               // what the system says of its service, if none does; empty: there is no service
 	Service  string               // URL, for a machine that is not enrolled yet
 	Token    *wire.EnrolmentToken // optional; of a machine that is not enrolled yet: names the service, and whom to believe
 	Streams  int                  // how many streams the connector may carry; 8192 if zero

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -85,7 +86,7 @@ func (s section) certificate() {
 // process says whether a connector runs, and what it says of itself.
 func (s section) process() {
 	if s.x.Live == nil {
-		s.found("not-running", s.x.State, "nobody answers on the sockets in %s", s.x.State)
+		s.found("not-running", s.x.State, "%s", cmp.Or(s.x.Stopped, "nobody answers on the sockets in "+s.x.State))
 		return
 	}
 	s.found("running", s.x.State, "version %s", s.x.Host.Program)
