@@ -260,6 +260,7 @@ func (c *Control) Run(ctx context.Context) error {
 	defer cancel()
 	c.writeBatches(last)
 	c.writeSignIns(last)
+	c.count(last, 0)
 	c.measure(last)
 	return nil
 }

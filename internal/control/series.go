@@ -207,7 +207,7 @@ func (c *Control) runSeries(ctx context.Context) {
 
 // measure takes what the gateway counted, and writes it with what connectors told. What cannot be written is tried again with the next.
 func (c *Control) measure(ctx context.Context) {
-	c.count(ctx)
+	c.count(ctx, time.Second)
 	waiting, states := c.measured.take(), c.loads.take()
 	chunks := make([]store.SeriesChunk, 0, len(waiting))
 	for key, text := range waiting {
@@ -233,9 +233,9 @@ func (c *Control) measure(ctx context.Context) {
 	c.loads.forget(c.current())
 }
 
-// count makes points of what the gateway counted since the last time. Of what did nothing there is none: that of the service says that
+// count makes points of what the gateway counted since the last time, if that was at least so long ago. Of what did nothing there is none: that of the service says that
 // somebody counted.
-func (c *Control) count(ctx context.Context) {
+func (c *Control) count(ctx context.Context, least time.Duration) {
 	m := &c.measured
 	m.taking.Lock()
 	defer m.taking.Unlock()
@@ -243,10 +243,10 @@ func (c *Control) count(ctx context.Context) {
 		return
 	}
 	now, totals := time.Now(), c.cfg.Counts()
-	length := now.Sub(m.last).Round(time.Second)
-	if length < time.Second {
+	if now.Sub(m.last) < least {
 		return // with the next
 	}
+	length := max(time.Second, now.Sub(m.last).Round(time.Second)) // shorter ones are not kept
 	m.last = now
 	m.seq++
 	point := series.Point{Source: sourceOf(string(c.cfg.Gateway.ID)), Seq: m.seq, Start: c.now().Add(-length).Round(time.Second), Length: length}
