@@ -37,8 +37,14 @@ func (p *product) startDomain() *directory {
 	d.env = append(os.Environ(), "NS="+p.Namespace(Domain), "DIR="+d.dir, "IP="+Domain.Addr(), "LINK=lan",
 		"REALM="+strings.ToUpper(domainName), "NETBIOS=CORP", "TLS=", "ADMIN_PASSWORD=Adm1n-Passw0rd!")
 	began := time.Now()
-	p.t.Cleanup(func() { d.script("stop") })
-	d.script("start")
+	p.t.Cleanup(func() {
+		if err := d.script("stop"); err != nil {
+			p.t.Error(err)
+		}
+	})
+	if err := d.script("start"); err != nil {
+		p.t.Fatal(err)
+	}
 	d.await("the domain controller", func() error {
 		conn, err := dial(p.t, p.Lab, Site, Domain.Addr()+":88", impatient)
 		if err == nil {
@@ -50,14 +56,15 @@ func (p *product) startDomain() *directory {
 	return d
 }
 
-func (d *directory) script(verb string) {
-	d.t.Helper()
+func (d *directory) script(verb string) error {
 	cmd := exec.Command("../directory/domain.sh", verb)
 	cmd.Env = d.env
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		log, _ := os.ReadFile(filepath.Join(d.dir, "provision.log"))
-		d.t.Errorf("domain.sh %s: %v\n%s\n%s", verb, err, out, log)
+		return fmt.Errorf("domain.sh %s: %w\n%s\n%s", verb, err, out, log)
 	}
+	return nil
 }
 
 func (d *directory) await(what string, ready func() error) {
