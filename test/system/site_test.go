@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,6 +160,7 @@ func (s *site) signIn(target, name string) *posterntest.Browser {
 func (s *site) publish(internalURL string) {
 	s.t.Helper()
 	s.Assign(s.Publish("wiki", internalURL), s.User("ada"))
+	s.awaitHost("wiki")
 	signedIn := s.signIn(s.URL("wiki", "/"), "ada")
 	for _, c := range []client{
 		{"HTTP/1.1", s.Browser().WithoutHTTP2().Client},
@@ -166,6 +169,23 @@ func (s *site) publish(internalURL string) {
 		c.Jar, c.Timeout = signedIn.Jar, 0
 		s.clients = append(s.clients, c)
 	}
+}
+
+// awaitHost waits until an application's host is known to whoever answers: behind a balancer these are several services, in turn, and
+// one that has not heard of it yet knows no such name.
+func (s *site) awaitHost(label string) {
+	s.t.Helper()
+	host := strings.TrimPrefix(s.URL(label, ""), "https://")
+	s.Await(host+" to be known", func() bool {
+		for range 2 * len(regions) {
+			conn, err := tls.Dial("tcp", s.Address(), &tls.Config{ServerName: strings.Split(host, ":")[0], RootCAs: s.Roots})
+			if err != nil {
+				return false
+			}
+			conn.Close()
+		}
+		return true
+	})
 }
 
 // newWiki gives a site with connectors and a handler published as the application wiki.
