@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func printSeries(c *cobra.Command, s api.Series, own bool) error {
 	}
 	for _, p := range s.Points {
 		if !next.IsZero() && p.Time.After(next) {
-			rows = append(rows, []string{"…"}) // a gap
+			rows = append(rows, slices.Repeat([]string{"…"}, len(header))) // a gap
 		}
 		next = p.Time.Add(time.Duration(s.Step) * time.Second)
 		row := append([]string{p.Time.Local().Format(layout)}, requestCells(p.Requests)...)
