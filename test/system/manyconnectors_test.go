@@ -113,9 +113,10 @@ func (a *agents) comeBack(browser *posterntest.Browser, each int) {
 	t.Logf("%d connectors came back in %v: %.0f handshakes a second, %v CPU of the service; people before: %v; meanwhile: %v",
 		handshakes/2, took.Round(time.Millisecond), float64(handshakes)/took.Seconds(), a.s.service.cpu()-used, before, during)
 	if n := before.failed + during.failed; n > 0 {
-		t.Errorf("%d requests failed while others came back", n)
+		t.Errorf("%d requests failed before and while others came back: %s %s", n, before.why, during.why)
 	}
-	if size.Full() && during.p99 > 2*before.p99 {
-		t.Errorf("the p99 of people was %v while others came back, more than twice the %v before", during.p99, before.p99)
+	// Those who come back are on the same processors, so the least of it is what the scheduler gives them, not the service.
+	if limit := max(2*before.p99, 50*time.Millisecond); size.Full() && during.p99 > limit {
+		t.Errorf("the p99 of people was %v while others came back, %v before; want %v", during.p99, before.p99, limit)
 	}
 }
