@@ -12,6 +12,7 @@ import (
 const (
 	ClientCLI    = "postern-cli"
 	ClientDevice = "postern-client"
+	ClientCenter = "postern-admin-center" // no OAuth client: the name of the admin center in logs
 )
 
 // MaxDeviceName is how long a program's name for its machine may be, in characters.

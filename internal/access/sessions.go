@@ -7,8 +7,9 @@ type SessionKind string
 
 // The kinds of session.
 const (
-	SessionPortal      SessionKind = "portal"      // made by signing in; good at the portal and the admin center
+	SessionPortal      SessionKind = "portal"      // made by signing in; good at the portal
 	SessionApplication SessionKind = "application" // its child, good on one host of one application
+	SessionCenter      SessionKind = "center"      // its child, good at the admin center
 	SessionProgram     SessionKind = "program"     // of a program such as the command line, by its tokens; no cookie is good for it
 )
 
@@ -16,10 +17,10 @@ const (
 type Session struct {
 	ID            ID
 	Kind          SessionKind
-	Parent        ID // of SessionApplication: the portal session; when that ends, this ends
+	Parent        ID // of SessionApplication and SessionCenter: the portal session; when that ends, this ends
 	User          ID
 	Application   ID     // of SessionApplication
-	Host          string // of SessionApplication: the external host
+	Host          string // of SessionApplication: the external host; of SessionCenter: its own
 	Hash          []byte // SHA-256 of the cookie's secret
 	Address       string // from where it was made
 	UserAgent     string
@@ -62,6 +63,8 @@ type SignInRequest struct {
 	Binding     string // hash of the binding cookie of the browser on that host
 	// Continue is set instead of all that when somebody signs in for a page of the portal: its path and query.
 	Continue string `json:",omitempty"`
+	// Center says that it is for the admin center, which is no application.
+	Center bool `json:",omitempty"`
 }
 
 // Code is the one-time code with which an application host gets its session.

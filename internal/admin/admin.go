@@ -27,7 +27,7 @@ type Config struct {
 	URL     string           // optional: of the admin host, for the lines that pages show; the request's if empty
 	CAFile  string           // optional: where the administrator finds our CA's certificate, for that line
 	Now     func() time.Time // optional; time.Now if nil
-	// Authenticate finds out who asks when a request has no API key, from a session cookie; optional.
+	// Authenticate finds out who asks when a request has no API key; optional, by the admin center's session if nil.
 	// Such requests may only change something when they come from our own pages.
 	Authenticate func(*http.Request) (access.Actor, error)
 }
@@ -48,6 +48,9 @@ func New(cfg Config) *Handler {
 		cfg.Now = time.Now
 	}
 	h := &Handler{cfg: cfg, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), failures: newFailures(cfg.Now)}
+	if cfg.Authenticate == nil {
+		h.cfg.Authenticate = h.session
+	}
 	routes := h.table()
 	h.document = describe(routes)
 	for _, rt := range routes {

@@ -29,10 +29,7 @@ func (h *Handler) authenticate(r *http.Request) (access.Actor, error) {
 		if err := h.origin.Check(r); err != nil {
 			return access.Actor{}, fault.Forbidden("the request comes from a page of another site").Because(err)
 		}
-		if h.cfg.Authenticate != nil {
-			return h.cfg.Authenticate(r)
-		}
-		return access.Actor{}, fault.Unauthenticated("send an API key: Authorization: Bearer …")
+		return h.cfg.Authenticate(r)
 	}
 	scheme, secret, _ := strings.Cut(values[0], " ")
 	secret = strings.TrimSpace(secret)

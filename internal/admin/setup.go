@@ -22,9 +22,6 @@ var setupText string
 //go:embed center/done.html
 var doneText string
 
-//go:embed center/setup.js
-var setupScript []byte
-
 const maxForm = 16 << 10 // bytes of the set-up form
 
 func (h *Handler) setUp() operation {

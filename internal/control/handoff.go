@@ -101,6 +101,10 @@ func (c *Control) Authorize(ctx context.Context, by access.Actor, who access.Pri
 	if err != nil {
 		return "", err
 	}
+	if req.Center {
+		tried.Client = access.ClientCenter
+		return c.authorizeCenter(ctx, who, req)
+	}
 	tried.Application = req.Application
 	a, authority, err := c.externalHost(req.Application, req.Host)
 	if err != nil {

@@ -30,6 +30,16 @@ func (c *Control) SetupCode(ctx context.Context) (code string, pending bool, err
 	return code, true, nil
 }
 
+// Unclaimed reports whether the instance still waits for its first Owner.
+func (c *Control) Unclaimed(ctx context.Context) (pending bool, err error) {
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		claimed, err := hasOwner(ctx, tx)
+		pending = !claimed
+		return err
+	})
+	return pending, err
+}
+
 // SetupRequest claims the instance.
 type SetupRequest struct {
 	Code     string

@@ -65,12 +65,21 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request) error {
 		Tiles    []tile
 		Requests bool
 		Waiting  int
-	}{name, p.tiles(snap, who), asks || len(waiting) > 0, len(waiting)})
+		Admin    string // where the admin center is, for who has something to do there
+	}{name, p.tiles(snap, who), asks || len(waiting) > 0, len(waiting), p.adminFor(who)})
 	if err != nil {
 		return err
 	}
 	web.Page{Title: "Your applications", Body: body, Wide: true}.Write(w, r)
 	return nil
+}
+
+// adminFor gives the address of the admin center to who has a role.
+func (p *portal) adminFor(who *access.Principal) string {
+	if len(who.Roles) == 0 {
+		return ""
+	}
+	return p.AdminURL
 }
 
 func (p *portal) tiles(snap *access.Snapshot, who *access.Principal) []tile {
@@ -132,6 +141,9 @@ func (p *portal) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 			return err
 		}
 		data.Application, data.Program = target.Host, target.Continue != ""
+		if target.Center {
+			data.Application = "the admin center"
+		}
 		if snap, err := p.Control.Snapshot(r.Context(), 0); err == nil {
 			if app, ok := snap.Application(target.Application); ok {
 				data.Application = app.Name
@@ -234,7 +246,7 @@ func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if fault.Is(err, fault.KindForbidden) {
-		p.showForbidden(w, r, who, err)
+		p.showForbidden(w, r, forbidden{who, asked.Center, err})
 		return nil
 	}
 	if err != nil {
@@ -250,11 +262,21 @@ var denials = map[string]string{
 	policy.ReasonPolicyTime:    "This application is closed now",
 }
 
+// forbidden is who may not use what was asked for, and why.
+type forbidden struct {
+	who    *access.Principal
+	center bool // it was the admin center
+	err    error
+}
+
 // showForbidden tells somebody who is signed in that this application is not for them, and as whom
 // they are signed in: with another account it may be.
-func (p *portal) showForbidden(w http.ResponseWriter, r *http.Request, who *access.Principal, err error) {
+func (p *portal) showForbidden(w http.ResponseWriter, r *http.Request, f forbidden) {
 	code, title := "not-allowed", "You may not use this application"
-	if d, ok := errors.AsType[*control.Denied](err); ok {
+	if f.center {
+		code, title = "no-role", "You may not use the admin center"
+	}
+	if d, ok := errors.AsType[*control.Denied](f.err); ok {
 		code = d.Reason
 		if more, ok := denials[code]; ok {
 			title = more
@@ -262,7 +284,7 @@ func (p *portal) showForbidden(w http.ResponseWriter, r *http.Request, who *acce
 	}
 	web.ErrorPage{
 		Status: http.StatusForbidden, Code: code, Title: title,
-		Message: sentence(web.Describe(r.Context(), err)), Advice: "You are signed in as " + who.Name + ".",
+		Message: sentence(web.Describe(r.Context(), f.err)), Advice: "You are signed in as " + f.who.Name + ".",
 		Link: "/", LinkText: "To your applications",
 	}.Write(w, r)
 }

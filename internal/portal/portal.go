@@ -73,6 +73,7 @@ type Config struct {
 	Keys      Keys
 	StepUps   StepUps
 	Requests  Requests
+	AdminURL  string // optional: of the admin center, to lead people with a role there
 	Log       *slog.Logger
 	Now       func() time.Time // optional; time.Now if nil
 }

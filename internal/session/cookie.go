@@ -26,7 +26,7 @@ import (
 // its own.
 type Scope struct {
 	Kind access.SessionKind
-	Host string // of SessionApplication
+	Host string // of SessionApplication and SessionCenter
 }
 
 // Of gives the scope of a session.

@@ -1,0 +1,33 @@
+// Numbers and times as the reader's language writes them.
+import { useEffect, useState } from 'react'
+
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'long' })
+const plain = new Intl.NumberFormat()
+const one = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 })
+
+export const when = (time: string | number) => date.format(new Date(time))
+export const onDay = (time: string) => day.format(new Date(time))
+export const atClock = (time: string) => clock.format(new Date(time))
+export const number = (n: number) => plain.format(n)
+export const milliseconds = (n: number) => `${one.format(n)} ms`
+
+const units: [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]]
+
+export function ago(time: string | number, now: number): string {
+  const seconds = Math.round((new Date(time).getTime() - now) / 1000)
+  for (const [unit, size] of units) if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit)
+  return relative.format(0, 'second')
+}
+
+// useNow is the time, anew every few seconds while somebody looks.
+export function useNow(every = 1000): number {
+  const [now, set] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => document.visibilityState === 'visible' && set(Date.now()), every)
+    return () => clearInterval(timer)
+  }, [every])
+  return now
+}
