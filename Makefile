@@ -15,7 +15,8 @@ run: build ## build and run a complete demo on loopback; needs no root
 	@exec bin/postern demo
 
 .PHONY: build
-build: ## build all programs into bin/
+build: ## build the admin center and all programs into bin/
+	@scripts/ui.sh
 	@CGO_ENABLED=0 go build -trimpath -pgo=scripts/build.pgo -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: test
@@ -52,4 +53,4 @@ generate: ## write generated files anew
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf bin .cache test/browser/node_modules
+	@rm -rf bin .cache test/browser/node_modules ui/node_modules internal/admin/center/app

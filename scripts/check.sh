@@ -19,6 +19,13 @@ check_scripts() {
   ! command -v shellcheck >/dev/null || shellcheck --severity=warning --exclude=SC1091 "${files[@]}"
 }
 
+# The admin center's types; its install is what its build uses.
+check_ui() {
+  command -v npm >/dev/null || { ! strict || die "npm is missing"; say "npm is missing: the admin center is not checked"; return 0; }
+  scripts/ui.sh install
+  ( cd ui && npx tsc --noEmit )
+}
+
 # Nothing in the tree depends on the machine it was written on, or on a registry other than the default one.
 check_names() {
   local bad=0
@@ -39,7 +46,7 @@ check_cross() {
   done
 }
 
-steps=(format modules vet staticcheck imports generated scripts names cross)
+steps=(format modules vet staticcheck imports generated ui scripts names cross)
 [ $# -eq 0 ] || steps=("$@")
 failed=()
 for step in "${steps[@]}"; do

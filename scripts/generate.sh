@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 
 # generated lists what this script writes; new kinds of files need a line here and their command below.
-generated() { git ls-files -co --exclude-standard -- docs/openapi.yaml '*_gen.go' 'zz_*.go'; }
+generated() { git ls-files -co --exclude-standard -- docs/openapi.yaml '*_gen.go' 'zz_*.go' 'ui/src/api/*.gen*'; }
 sums() { generated | sort | xargs -r sha256sum; }
 
 before=$(sums)
@@ -15,6 +15,13 @@ if go list ./cmd/postern >/dev/null 2>&1; then
   else
     die "postern openapi does not print the API's description"
   fi
+fi
+if command -v npm >/dev/null; then
+  scripts/ui.sh install
+  ( cd ui && node scripts/generate.mjs )
+else
+  ! strict || die "npm is missing: what the admin center knows of the API is not written"
+  say "Without npm, what the admin center knows of the API is not written anew."
 fi
 after=$(sums)
 if [ "${1:-}" = --check ] && [ "$before" != "$after" ]; then

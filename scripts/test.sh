@@ -53,6 +53,7 @@ run_lab() { # compiled as ourselves, run as root
 
 needs_browser() {
   needs go node npm chromium certutil openssl
+  [ -e internal/admin/center/app/index.html ] || echo "the admin center was not built"
   [ -n "$(find test/browser -maxdepth 1 -name '*.test.mjs' -print -quit 2>/dev/null)" ] || echo "test/browser has no tests"
 }
 run_browser() {
@@ -74,7 +75,12 @@ want slapd slapd; want curl curl; want openssl openssl; want nginx nginx-light; 
 install_wanted || say "Going on without."
 
 say "Building everything once, so that the parts do not compile the same packages side by side."
+set -m # interrupted, it ends with its children
+scripts/ui.sh install >"$logs/ui" 2>&1 </dev/null & # waits for the network, while the compiler does not
+installing=$!
+set +m
 go build ./... || say "The parts will say what that breaks."
+{ wait "$installing" && scripts/ui.sh >>"$logs/ui" 2>&1; } || { cat "$logs/ui" >&2; say "The admin center could not be built."; }
 
 # An interrupted run leaves nothing behind.
 stop() { for p in "${pid[@]}"; do kill -TERM -- "-$p" 2>/dev/null || true; done; exit 130; }

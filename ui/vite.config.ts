@@ -4,7 +4,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
-const out = '../internal/admin/center/app'
+const out = 'dist'
 
 // compress puts a .br and a .gz beside each asset, so that the service only hands them out.
 const compress: Plugin = {
@@ -29,5 +29,6 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy knows files only
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    chunkSizeWarningLimit: 800, // Fluent and React together; pages are loaded one by one
   },
 })

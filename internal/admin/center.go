@@ -43,7 +43,7 @@ func (h *Handler) center() {
 		h.mux.HandleFunc("GET /"+name+"/{rest...}", page)
 	}
 	h.mux.HandleFunc("GET /assets/{name}", asset)
-	h.mux.HandleFunc("GET /favicon.svg", func(w http.ResponseWriter, r *http.Request) { writeFile(w, r, "favicon.svg") })
+	h.mux.HandleFunc("GET /favicon.svg", func(w http.ResponseWriter, r *http.Request) { writeFile(w, r, "center/app", "favicon.svg") })
 	for _, name := range []string{"setup.js", "signed-in.js"} {
 		h.mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFileFS(w, r, centerFiles, path.Join("center", name))
@@ -77,14 +77,14 @@ func showIndex(index []byte) http.HandlerFunc {
 
 // asset serves a file whose name holds a hash of what is in it: it never changes.
 func asset(w http.ResponseWriter, r *http.Request) {
-	writeFile(w, r, path.Join("assets", r.PathValue("name")))
+	writeFile(w, r, "center/app/assets", r.PathValue("name"))
 }
 
 // writeFile serves a file of the built admin center, as it was compressed when it was built.
-func writeFile(w http.ResponseWriter, r *http.Request, name string) {
-	name = path.Join("center/app", name)
+func writeFile(w http.ResponseWriter, r *http.Request, where, name string) {
+	name = path.Join(where, name)
 	header := w.Header()
-	if info, err := fs.Stat(centerFiles, name); err != nil || info.IsDir() || strings.HasSuffix(name, ".br") || strings.HasSuffix(name, ".gz") {
+	if info, err := fs.Stat(centerFiles, name); err != nil || path.Dir(name) != where || info.IsDir() || strings.HasSuffix(name, ".br") || strings.HasSuffix(name, ".gz") {
 		web.Problem(w, r, fault.NotFound("there is nothing at this address"))
 		return
 	}

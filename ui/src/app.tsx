@@ -57,7 +57,7 @@ function Nav({ onFollow }: { onFollow?: () => void }) {
   return (
     <ul className={styles.list}>
       {pages.map((p) => {
-        const here = parts[0] === p.path
+        const here = (parts[0] ?? pages[0]!.path) === p.path
         return (
           <li key={p.path}>
             <a className={here ? `${styles.link} ${styles.here}` : styles.link} href={`/${p.path}`} aria-current={here ? 'page' : undefined}

@@ -20,10 +20,10 @@ const useStyles = makeStyles({
     borderBottom: `1px solid ${tokens.colorNeutralStroke2}`, '@media (max-width: 899px)': { display: 'none' },
   },
   row: {
-    display: 'grid', gap: '4px 12px', alignItems: 'center', padding: '6px 12px', minHeight: '48px',
+    display: 'grid', gap: '4px 12px', alignItems: 'center', padding: '6px 12px', minHeight: '48px', ':hover': { backgroundColor: tokens.colorNeutralBackground1Hover },
     '@media (max-width: 899px)': { gridTemplateColumns: '32px minmax(0, 1fr) 32px !important' },
   },
-  wrap: { position: 'absolute', left: 0, right: 0, top: 0, borderBottom: `1px solid ${tokens.colorNeutralStroke3}`, ':hover': { backgroundColor: tokens.colorNeutralBackground1Hover } },
+  wrap: { position: 'absolute', left: 0, right: 0, top: 0, borderBottom: `1px solid ${tokens.colorNeutralStroke3}` },
   cell: { minWidth: 0, overflow: 'hidden', textOverflow: 'ellipsis', overflowWrap: 'anywhere', '@media (max-width: 899px)': { gridColumn: '2' } },
   chevron: { '@media (max-width: 899px)': { gridColumn: '1', gridRow: '1' } },
   minor: { '@media (max-width: 899px)': { display: 'none' } },
@@ -81,9 +81,9 @@ export function Rows<T>(props: Props<T>) {
     <div className={styles.box} role="table" aria-label={props.label} aria-rowcount={more?.has ? -1 : items.length + 1}>
       <div role="rowgroup">
         <div className={styles.head} role="row" style={{ gridTemplateColumns: tracks }}>
-          {props.detail && <span role="columnheader" aria-label={t.action.more} />}
+          {props.detail && <span role="columnheader"><span className="unseen">{t.list.details}</span></span>}
           {columns.map((c) => <span key={c.key} role="columnheader">{c.title}</span>)}
-          {props.actions && <span role="columnheader" aria-label={t.list.actions('')} />}
+          {props.actions && <span role="columnheader"><span className="unseen">{t.list.action}</span></span>}
         </div>
       </div>
       <div ref={box} role="rowgroup" className={styles.space} style={{ height: virtual.getTotalSize() }}>

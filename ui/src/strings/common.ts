@@ -49,6 +49,7 @@ export const common = {
     search: 'Search by name', filter: 'Filter', all: 'All', loading: 'Loading …', more: 'Loading more …', clear: 'Clear filters',
     count: (n: number, more: boolean) => `${n}${more ? ' or more' : ''}`,
     updated: (age: string) => `Updated ${age}`,
+    details: 'Details', action: 'Actions',
     expand: (name: string) => `Details of ${name}`,
     actions: (name: string) => `Actions for ${name}`,
     none: 'Nothing matches these filters.',

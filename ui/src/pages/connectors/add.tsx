@@ -11,7 +11,7 @@ import { t } from '../../strings'
 type Token = Schema['TokenCreated']
 const quick = 1500 // milliseconds between two looks while somebody waits
 
-const useStyles = makeStyles({ form: { display: 'flex', flexDirection: 'column', gap: '12px' }, box: { display: 'flex', flexDirection: 'column', gap: '12px' } })
+const useStyles = makeStyles({ form: { display: 'flex', flexDirection: 'column', gap: '12px' }, box: { display: 'flex', flexDirection: 'column', gap: '12px' }, left: { display: 'flex', justifyContent: 'flex-start' } })
 
 export function AddConnector({ groups, close }: { groups: Schema['ConnectorGroup'][]; close: () => void }) {
   return <Panel title={t.connectors.enrol.title} close={close} size="large"><Enrol groups={groups} /></Panel>
@@ -35,7 +35,7 @@ export function Enrol({ groups, connected }: { groups: Schema['ConnectorGroup'][
   const create = () => write.mutate({ body: { name: draft.name.trim() || `connector-${new Date().toISOString().slice(0, 16)}`, connectorGroup: draft.connectorGroup || undefined, hold: draft.hold || undefined } }, { onSuccess: setToken })
   if (token) return <Waiting token={token} connected={connected} again={() => { setToken(null); write.reset() }} />
   return (
-    <form className={styles.form} onSubmit={(e) => { e.preventDefault(); create() }}>
+    <form noValidate className={styles.form} onSubmit={(e) => { e.preventDefault(); create() }}>
       <Text>{s.where}</Text>
       <Field label={s.name} hint={s.nameHint} validationMessage={write.error?.field('name')}><Input value={draft.name} onChange={(_, d) => setDraft({ ...draft, name: d.value })} /></Field>
       <Field label={s.group} validationMessage={write.error?.field('connectorGroup')}>
@@ -71,6 +71,7 @@ function Waiting({ token, again, connected }: { token: Token; again: () => void;
 
 // Progress tells how far it is: the token unused, a connector enrolled, a connector that answers probes.
 function Progress({ token, connected }: { token: Token; connected?: (k: Schema['Connector']) => void }) {
+  const styles = useStyles()
   const s = t.connectors.enrol
   const { mayNot } = useSession()
   const [told, setTold] = useState(false)
@@ -94,9 +95,9 @@ function Progress({ token, connected }: { token: Token; connected?: (k: Schema['
       </>
     )
   }
-  if (k) return <div role="status"><Spinner size="tiny" labelPosition="after" label={k.status.why ? s.degraded(k.name, k.status.why) : s.enrolled(k.name)} /></div>
+  if (k) return <div role="status" className={styles.left}><Spinner size="tiny" labelPosition="after" label={k.status.why ? s.degraded(k.name, k.status.why) : s.enrolled(k.name)} /></div>
   const problem = now.error ?? connector.error
   if (problem && !problem.lost) return <Failure problem={problem} />
   if (new Date(token.expires).getTime() < Date.now()) return <MessageBar intent="warning" role="status"><MessageBarBody>{s.expired}</MessageBarBody></MessageBar>
-  return <div role="status"><Spinner size="tiny" labelPosition="after" label={<>{s.waiting} … {s.expires} <Ago time={token.expires} />.</>} /></div>
+  return <div role="status" className={styles.left}><Spinner size="tiny" labelPosition="after" label={<>{s.waiting} … {s.expires} <Ago time={token.expires} />.</>} /></div>
 }

@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
 import { useAll } from '../../api/queries'
+import { Choices } from '../../parts/choices'
 import { Conflict } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
 import { Failure, useToast } from '../../parts/feedback'
@@ -61,16 +62,14 @@ function Create({ groups, close }: Props) {
         <Button onClick={close}>{t.action.cancel}</Button>
       </>
     }>
-      <form id="group" onSubmit={(e) => { e.preventDefault(); void create() }}>
+      <form noValidate id="group" onSubmit={(e) => { e.preventDefault(); void create() }}>
         <Inputs draft={draft} set={setDraft} groups={groups} problem={problem} fixed={made !== null} />
-        <Field label={s.form.members} hint={s.form.membersHint}>
-          <div role="group" aria-label={s.form.members}>
-            {connectors.data?.length === 0 && s.form.noMembers}
-            {connectors.data?.map((k) => (
-              <div key={k.id}><Checkbox checked={chosen.includes(k.id)} onChange={(_, d) => toggle(k.id, d.checked === true)} label={`${k.name} (${t.connectors.labels[k.status.label] ?? k.status.label}, ${s.form.in(groups.find((g) => g.id === k.connectorGroup)?.name ?? t.unknown)})`} /></div>
-            ))}
-          </div>
-        </Field>
+        <Choices title={s.form.members} hint={s.form.membersHint}>
+          {connectors.data?.length === 0 && s.form.noMembers}
+          {connectors.data?.map((k) => (
+            <div key={k.id}><Checkbox checked={chosen.includes(k.id)} onChange={(_, d) => toggle(k.id, d.checked === true)} label={`${k.name} (${t.connectors.labels[k.status.label] ?? k.status.label}, ${s.form.in(groups.find((g) => g.id === k.connectorGroup)?.name ?? t.unknown)})`} /></div>
+          ))}
+        </Choices>
       </form>
       {!fieldOf(problem) && <Failure problem={problem} title={made ? s.form.partly(moved.length, chosen.length) : t.error.title} retry={() => void create()} />}
     </Panel>
@@ -96,7 +95,7 @@ function Edit({ groups, group, close }: Props & { group: Group }) {
         <Button onClick={close}>{t.action.cancel}</Button>
       </>
     }>
-      <form id="group" onSubmit={(e) => { e.preventDefault(); void save() }}>
+      <form noValidate id="group" onSubmit={(e) => { e.preventDefault(); void save() }}>
         <Inputs draft={draft} set={setDraft} groups={groups.filter((g) => g.id !== group.id)} problem={saving.problem} />
       </form>
       {!fieldOf(saving.problem) && <Failure problem={saving.problem} retry={() => void save()} />}

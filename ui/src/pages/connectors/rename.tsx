@@ -25,7 +25,7 @@ export function Rename({ connector, close }: { connector: Schema['Connector']; c
         <Button onClick={close}>{t.action.cancel}</Button>
       </>
     }>
-      <form id="rename" onSubmit={(e) => { e.preventDefault(); void save() }}>
+      <form noValidate id="rename" onSubmit={(e) => { e.preventDefault(); void save() }}>
         <Field label={s.name} required validationMessage={wrong('name')}><Input value={mine.name} maxLength={128} onChange={(_, d) => setMine({ ...mine, name: d.value })} /></Field>
         <Field label={s.priority} hint={s.priorityHint} validationMessage={wrong('priority')}>
           <SpinButton min={0} max={100} value={mine.priority} onChange={(_, d) => setMine({ ...mine, priority: d.value ?? Number(d.displayValue) })} />

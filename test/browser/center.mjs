@@ -1,0 +1,109 @@
+// What the tests of the admin center have in common: a demo or a new service, browsers of people, a look at each page.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { launch } from './browser.mjs'
+import { patience, postern, start, watch } from './postern.mjs'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const screenshots = join(fileURLToPath(new URL('../../', import.meta.url)), '.cache', 'screenshots')
+
+// demo starts a demo with a browser that trusts it.
+export async function demo() {
+  const program = await start((dir) => ['demo', '--port', '0', '--data', dir],
+    /Open this\s+(\S+)\s+Portal\s+(\S+)[^]*Admin center and API\s+(\S+)[^]*as\s+admin\s+password\s+(\S+)[^]*or\s+guest\s+password\s+(\S+)[^]*Ctrl-C/)
+  const [, notes, portal, admin, adminPassword, guestPassword] = program.match
+  const ca = join(program.dir, 'ca.pem')
+  const browser = await launch({ ca: readFileSync(ca, 'utf8') })
+  const cli = (...args) => execFileSync(postern(), args, { encoding: 'utf8',
+    env: { ...process.env, POSTERN_SERVER: admin.replace(/\/$/, ''), POSTERN_API_KEY_FILE: join(program.dir, 'api-key'), POSTERN_CA_FILE: ca } })
+  const stop = async () => {
+    await browser.close()
+    await program.stop()
+  }
+  return { notes, portal: portal.replace(/\/$/, ''), admin: admin.replace(/\/$/, ''), adminPassword, guestPassword, dir: program.dir, pid: program.pid, browser, cli, json: (...args) => JSON.parse(cli(...args, '-o', 'json')), stop }
+}
+
+// visit opens a browser of its own for one person. Whatever it complains about fails the test at its end: a style or script that
+// the policy refuses, an exception, an answer that is not meant. Before somebody has signed in, one 401 is.
+export async function visit(t, system, { statuses = [], lost = false, ...options } = {}) {
+  const context = await system.browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options })
+  const page = await context.newPage()
+  page.setDefaultTimeout(patience)
+  const elsewhere = []
+  page.on('request', (r) => { if (!/^https:\/\/[^/]*\.localhost[:/]|^data:/.test(r.url())) elsewhere.push(r.url()) })
+  const complaints = watch(page, [401, ...statuses, ...(lost ? ['net::ERR'] : [])])
+  t.after(async () => {
+    await context.close()
+    assert.deepEqual(complaints, [], 'the browser complained')
+    assert.deepEqual(elsewhere, [], 'the page asked other hosts')
+  })
+  return page
+}
+
+// signIn fills in the portal's form, wherever the page was sent from.
+export async function signIn(page, name, password) {
+  await page.locator('input[name=name]').fill(name)
+  await page.locator('input[name=password]').fill(password)
+  await page.keyboard.press('Enter')
+}
+
+export async function open(page, system, path, name = 'admin', password = system.adminPassword) {
+  await page.goto(system.admin + path)
+  await signIn(page, name, password)
+  await page.locator('#content h1').first().waitFor()
+}
+
+// What can only be otherwise in a look is looked at there: colours in the dark, the rest on a telephone.
+const looks = [['light', 'light', 1280, {}], ['dark', 'dark', 1280, { runOnly: ['color-contrast', 'link-in-text-block'] }], ['narrow', 'light', 360, { rules: { 'color-contrast': { enabled: false } } }], ['narrow-dark', 'dark', 360, null]]
+
+// see takes screenshots of what is shown in light, in dark and on a telephone; in each no rule of accessibility is broken and
+// nothing sticks out.
+export async function see(page, name, { without = [] } = {}) {
+  mkdirSync(screenshots, { recursive: true })
+  for (const [look, colorScheme, width, options] of looks) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await page.setViewportSize({ width, height: 800 })
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+    await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getTiming().iterations === Infinity))
+    await page.screenshot({ path: join(screenshots, `center-${name}-${look}.png`), fullPage: true })
+    assert.deepEqual(await page.evaluate(wide), [], `${name}, ${look}: sticking out`)
+    if (!options) continue
+    const rules = { ...options.rules, ...Object.fromEntries(without.map((rule) => [rule, { enabled: false }])) }
+    await page.evaluate(axe)
+    // Fluent's sentinels pass the focus on at once: nobody meets them.
+    const result = await page.evaluate((options) => globalThis.axe.run({ exclude: ['[data-tabster-dummy]'] }, options), { resultTypes: ['violations'], ...options, ...(options.runOnly ? {} : { rules }) })
+    assert.deepEqual(result.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 200)).join(' ')}`), [], `${name}, ${look}: accessibility`)
+  }
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+  await page.setViewportSize({ width: 1280, height: 800 })
+}
+
+// wide lists what makes the page wider than its window.
+function wide() {
+  const width = document.documentElement.clientWidth
+  if (document.documentElement.scrollWidth <= width) return []
+  return [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > width + 1)
+    .map((e) => `${e.tagName.toLowerCase()}: ${e.textContent.trim().slice(0, 60)}`).slice(0, 8)
+}
+
+// row is the row of a list that has a name.
+export const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('cell').getByText(name, { exact: true }) }).first()
+
+// choose opens the menu of a row and chooses something from it.
+export async function choose(page, name, action) {
+  await page.getByRole('button', { name: `Actions for ${name}`, exact: true }).click()
+  await page.getByRole('menuitem', { name: action, exact: true }).click()
+}
+
+// until asks again and again, at its own pace, until what it is given holds.
+export async function until(what, ask) {
+  for (const late = Date.now() + 2 * patience; ;) {
+    if (await ask()) return
+    assert.ok(Date.now() < late, `${what}: not in time`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
