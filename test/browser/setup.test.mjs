@@ -52,6 +52,7 @@ test('a new service is claimed by its link', async (t) => {
   assert.equal(await useKey(page, key.slice(0, -1)), 401)
 
   await page.goto(new URL('/', link).href)
+  await page.locator('input[name=password]').waitFor() // the portal's: there is somebody now
   await page.goto(link)
   await page.getByRole('heading', { level: 1 }).waitFor()
   await page.getByLabel('Sign-in name').fill('eve')

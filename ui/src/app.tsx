@@ -3,22 +3,27 @@ import {
   Button, Drawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList,
   MenuPopover, MenuTrigger, MessageBar, MessageBarBody, MessageBarTitle, Spinner, Text, Toaster, makeStyles, tokens,
 } from '@fluentui/react-components'
-import { Dismiss24Regular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular } from '@fluentui/react-icons'
+import { AppsListRegular, Dismiss24Regular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular } from '@fluentui/react-icons'
 import { Component, lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import './app.css'
 import { problemOf } from './api/client'
+import { useAll } from './api/queries'
 import { ago, useNow } from './format'
 import { SignInAgain } from './parts/again'
 import { Failure, toasterId } from './parts/feedback'
-import { follow, useAddress } from './router'
+import { follow, navigate, useAddress } from './router'
 import { SessionProvider, roleNames, signInAddress, useSession } from './session'
 import { t } from './strings'
 import { useTheme, type Choice } from './theme'
 
+const Applications = lazy(() => import('./pages/applications/page'))
 const Connectors = lazy(() => import('./pages/connectors/page'))
+const FirstSteps = lazy(() => import('./pages/first/page'))
 
 // pages are what the navigation leads to: nothing stands here that is not built.
 const pages = [
+  { path: 'first-steps', title: t.nav.firstSteps, icon: <RocketRegular />, page: FirstSteps },
+  { path: 'applications', title: t.nav.applications, icon: <AppsListRegular />, page: Applications },
   { path: 'connectors', title: t.nav.connectors, icon: <PlugConnectedRegular />, page: Connectors },
 ]
 
@@ -57,7 +62,7 @@ function Nav({ onFollow }: { onFollow?: () => void }) {
   return (
     <ul className={styles.list}>
       {pages.map((p) => {
-        const here = (parts[0] ?? pages[0]!.path) === p.path
+        const here = parts[0] === p.path
         return (
           <li key={p.path}>
             <a className={here ? `${styles.link} ${styles.here}` : styles.link} href={`/${p.path}`} aria-current={here ? 'page' : undefined}
@@ -138,11 +143,24 @@ class Guard extends Component<{ children: ReactNode; at: string }, { broken: str
   }
 }
 
+// Start leads to the first steps while there are some to do, and else to what is looked at most.
+function Start() {
+  const styles = useStyles()
+  const [connectors, applications] = [useAll('listConnectors'), useAll('listApplications')]
+  const problem = connectors.error ?? applications.error
+  useEffect(() => {
+    if (connectors.data && applications.data) navigate(connectors.data.length > 0 && applications.data.length > 0 ? '/connectors' : '/first-steps', { replace: true })
+  }, [connectors.data, applications.data])
+  if (problem) return <Failure problem={problem} title={t.error.unread} retry={() => { void connectors.refetch(); void applications.refetch() }} />
+  return <div className={styles.waiting}><Spinner label={t.session.starting} /></div>
+}
+
 function Content() {
   const { parts } = useAddress()
   const styles = useStyles()
-  const at = pages.find((p) => p.path === (parts[0] ?? pages[0]!.path))
+  const at = pages.find((p) => p.path === parts[0])
   useEffect(() => { document.title = `${at?.title ?? t.center} · ${t.product}` }, [at])
+  if (!parts[0]) return <Start />
   if (!at) return <Text as="h1" size={500}>{t.error.notFound}</Text>
   return (
     <Guard at={at.path}>

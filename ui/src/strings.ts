@@ -1,5 +1,7 @@
 // Every text of the page, in one catalogue: another language is another object of this type.
+import { applications } from './strings/applications'
 import { common } from './strings/common'
 import { connectors } from './strings/connectors'
+import { first } from './strings/first'
 
-export const t = { ...common, connectors }
+export const t = { ...common, applications, connectors, first }

@@ -1,10 +1,16 @@
 // Signing in again without losing what stands on the page.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Spinner } from '@fluentui/react-components'
+import { useEffect } from 'react'
 import { signInAddress, useSession } from '../session'
 import { t } from '../strings'
 
 export function SignInAgain() {
   const { expired } = useSession()
+  useEffect(() => { // what had the focus gets it back: a panel that is without it is hidden from screen readers
+    if (!expired) return
+    const before = document.activeElement
+    return () => { setTimeout(() => before instanceof HTMLElement && before.isConnected && before.focus(), 100) }
+  }, [expired])
   return (
     <Dialog open={expired} modalType="alert">
       <DialogSurface>

@@ -1,6 +1,6 @@
 // Saving what somebody typed when somebody else may have changed the same object: nothing is overwritten, nothing is lost.
 import { useQueryClient } from '@tanstack/react-query'
-import { useCallback, useState } from 'react'
+import { useCallback, useRef, useState } from 'react'
 import { call, problemOf, type Ask, type Operation, type Problem } from '../api/client'
 
 export type Fields = Record<string, unknown>
@@ -40,12 +40,12 @@ export interface Saving {
 // only they changed is kept, what both changed is asked about.
 export function useSaving<O extends Operation>(show: Operation, update: O, object: Fields & { id: string; version: number }): Saving & { base: Fields } {
   const queries = useQueryClient()
-  const [base, setBase] = useState<Fields & { id: string; version: number }>(object)
+  const base = useRef(object) // what the draft was made from
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [clash, setClash] = useState<Saving['clash']>(null)
 
-  const write = useCallback(async (from: typeof base, mine: Fields): Promise<boolean> => {
+  const write = useCallback(async (from: typeof object, mine: Fields): Promise<boolean> => {
     try {
       await call(update, { id: from.id, version: from.version, body: changes(from, mine) } as unknown as Ask<O>)
       await queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'showMe' })
@@ -58,7 +58,7 @@ export function useSaving<O extends Operation>(show: Operation, update: O, objec
       if (both.length === 0) {
         const merged = { ...mine }
         for (const name of differing(from, theirs, Object.keys(mine))) merged[name] = theirs[name]
-        setBase(theirs)
+        base.current = theirs
         return write(theirs, merged)
       }
       setClash({ theirs, clashes: both, others: differing(from, theirs, Object.keys(mine)).filter((n) => !both.some((c) => c.name === n)) })
@@ -70,19 +70,19 @@ export function useSaving<O extends Operation>(show: Operation, update: O, objec
     setBusy(true)
     setProblem(null)
     try {
-      return await write(base, mine)
+      return await write(base.current, mine)
     } catch (error) {
       setProblem(problemOf(error))
       return false
     } finally {
       setBusy(false)
     }
-  }, [base, write])
+  }, [write])
 
   const resolve = useCallback(() => {
-    if (clash) setBase(clash.theirs as typeof base)
+    if (clash) base.current = clash.theirs as typeof object
     setClash(null)
   }, [clash])
   const reset = useCallback(() => setProblem(null), [])
-  return { busy, problem, clash, save, resolve, reset, base }
+  return { busy, problem, clash, save, resolve, reset, base: base.current }
 }

@@ -25,15 +25,15 @@ const commands = {
 }
 type System = keyof typeof commands
 
-export function Enrol({ groups, connected }: { groups: Schema['ConnectorGroup'][]; connected?: (k: Schema['Connector']) => void }) {
+export function Enrol({ groups, begun }: { groups: Schema['ConnectorGroup'][]; begun?: () => void }) {
   const styles = useStyles()
   const s = t.connectors.enrol
   const { mayNot } = useSession()
   const [draft, setDraft] = useState({ name: '', connectorGroup: '', hold: false })
   const [token, setToken] = useState<Token | null>(null)
   const write = useWrite('createToken')
-  const create = () => write.mutate({ body: { name: draft.name.trim() || `connector-${new Date().toISOString().slice(0, 16)}`, connectorGroup: draft.connectorGroup || undefined, hold: draft.hold || undefined } }, { onSuccess: setToken })
-  if (token) return <Waiting token={token} connected={connected} again={() => { setToken(null); write.reset() }} />
+  const create = () => write.mutate({ body: { name: draft.name.trim() || `connector-${new Date().toISOString().slice(0, 16)}`, connectorGroup: draft.connectorGroup || undefined, hold: draft.hold || undefined } }, { onSuccess: (made) => { setToken(made); begun?.() } })
+  if (token) return <Waiting token={token} again={() => { setToken(null); write.reset() }} />
   return (
     <form noValidate className={styles.form} onSubmit={(e) => { e.preventDefault(); create() }}>
       <Text>{s.where}</Text>
@@ -50,7 +50,7 @@ export function Enrol({ groups, connected }: { groups: Schema['ConnectorGroup'][
   )
 }
 
-function Waiting({ token, again, connected }: { token: Token; again: () => void; connected?: (k: Schema['Connector']) => void }) {
+function Waiting({ token, again }: { token: Token; again: () => void }) {
   const styles = useStyles()
   const s = t.connectors.enrol
   const [system, setSystem] = useState<System>('linux')
@@ -63,26 +63,21 @@ function Waiting({ token, again, connected }: { token: Token; again: () => void;
       <Text>{note}</Text>
       <CopyLine text={commands[system](token.text)} label={s.command} />
       <Text size={200}>{s.secret}</Text>
-      <Progress token={token} connected={connected} />
+      <Progress token={token} />
       <div><Button onClick={again}>{s.again}</Button></div>
     </div>
   )
 }
 
 // Progress tells how far it is: the token unused, a connector enrolled, a connector that answers probes.
-function Progress({ token, connected }: { token: Token; connected?: (k: Schema['Connector']) => void }) {
+function Progress({ token }: { token: Token }) {
   const styles = useStyles()
   const s = t.connectors.enrol
   const { mayNot } = useSession()
-  const [told, setTold] = useState(false)
   const now = useObject('showToken', token.id, { every: quick })
   const connector = useObject('showConnector', now.data?.usedBy, { every: quick })
   const approve = useWrite('approveConnector')
   const k = connector.data
-  if (k?.status.label === 'active' && !told) {
-    setTold(true)
-    if (connected) queueMicrotask(() => connected(k))
-  }
   if (k?.status.label === 'active') return <MessageBar intent="success" layout="multiline" role="status"><MessageBarBody>{s.active(k.name)}</MessageBarBody></MessageBar>
   if (k?.status.label === 'waiting') {
     return (

@@ -1,21 +1,16 @@
-import { Text, makeStyles, tokens } from '@fluentui/react-components'
-import type { ReactNode } from 'react'
+import { Text, makeStyles } from '@fluentui/react-components'
 import type { Schema } from '../../api/client'
 import { useAll, useObject } from '../../api/queries'
 import { milliseconds, number, onDay, when } from '../../format'
+import { Fact, Facts } from '../../parts/facts'
 import { Ago } from '../../parts/feedback'
 import { Label } from '../../parts/status'
 import { t } from '../../strings'
 
 const useStyles = makeStyles({
-  grid: { display: 'grid', gridTemplateColumns: 'repeat(auto-fill, minmax(min(240px, 100%), 1fr))', gap: '12px 24px', margin: 0, '& dt': { fontSize: tokens.fontSizeBase200, color: tokens.colorNeutralForeground2 }, '& dd': { margin: 0, overflowWrap: 'anywhere' } },
   list: { margin: '4px 0 0', paddingLeft: '20px' },
   box: { display: 'flex', flexDirection: 'column', gap: '16px' },
 })
-
-function Fact({ title, children }: { title: string; children: ReactNode }) {
-  return <div><dt>{title}</dt><dd>{children}</dd></div>
-}
 
 export function Detail({ connector: k, group }: { connector: Schema['Connector']; group: string | undefined }) {
   const styles = useStyles()
@@ -36,7 +31,7 @@ export function Detail({ connector: k, group }: { connector: Schema['Connector']
           <ul className={styles.list}>{found.map((f) => <li key={f.code + (f.subject ?? '')}><Label label={f.severity} text={f.code} /> {f.detail} {f.cure}</li>)}</ul>
         </div>
       )}
-      <dl className={styles.grid}>
+      <Facts>
         <Fact title={s.seen}><Ago time={k.lastSeen} never={t.never} /></Fact>
         <Fact title={s.address}>{k.address || t.unknown}</Fact>
         <Fact title={s.machine}>{k.host.machineName || t.unknown}</Fact>
@@ -59,7 +54,7 @@ export function Detail({ connector: k, group }: { connector: Schema['Connector']
         <Fact title={s.priority}>{number(k.priority ?? 0)}</Fact>
         <Fact title={s.enrolled}>{when(k.created)}</Fact>
         <Fact title={s.id}><code>{k.id}</code></Fact>
-      </dl>
+      </Facts>
     </div>
   )
 }

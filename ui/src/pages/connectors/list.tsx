@@ -1,8 +1,9 @@
-import { Checkbox, SearchBox, Select, Text, makeStyles, tokens } from '@fluentui/react-components'
-import { useEffect, useState } from 'react'
+import { Checkbox, Select, Text, makeStyles, tokens } from '@fluentui/react-components'
+import { useState } from 'react'
 import { usePages } from '../../api/queries'
 import { problemOf, type Problem, type Schema } from '../../api/client'
 import { Ago, Failure } from '../../parts/feedback'
+import { Search } from '../../parts/search'
 import { Rows, type Column } from '../../parts/rows'
 import { Label } from '../../parts/status'
 import { useFilter } from '../../router'
@@ -69,15 +70,3 @@ export function ConnectorList({ groups }: { groups: Schema['ConnectorGroup'][] }
     </>
   )
 }
-
-// Search waits a moment before it asks, and keeps what is typed while the address changes.
-export function Search({ value, set, className }: { value: string; set: (v: string) => void; className?: string }) {
-  const [text, setText] = useState(value)
-  useEffect(() => {
-    if (text === value) return
-    const timer = setTimeout(() => set(text), 250)
-    return () => clearTimeout(timer)
-  }, [text, value, set])
-  return <SearchBox className={className} placeholder={t.list.search} aria-label={t.list.search} value={text} onChange={(_, d) => setText(d.value)} />
-}
-

@@ -1,0 +1,73 @@
+import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Spinner, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, makeStyles } from '@fluentui/react-components'
+import { useState } from 'react'
+import type { Schema } from '../../api/client'
+import { useAll } from '../../api/queries'
+import { Conflict } from '../../parts/conflict'
+import { changes, useSaving } from '../../parts/edit'
+import { Failure, Guarded, useToast } from '../../parts/feedback'
+import { useLeaving } from '../../router'
+import { useSession } from '../../session'
+import { t } from '../../strings'
+import { draftOf, shownOf, titles, type Application, type Draft } from './fields'
+import { Form } from './form'
+
+const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap', alignItems: 'center' }, value: { overflowWrap: 'anywhere' } })
+
+export function Edit({ application, groups }: { application: Application; groups: Schema['ConnectorGroup'][] }) {
+  const styles = useStyles()
+  const s = t.applications
+  const { mayNot } = useSession()
+  const [start, setStart] = useState(() => draftOf(application))
+  const [draft, setDraft] = useState(start)
+  const [review, setReview] = useState(false)
+  const saving = useSaving('showApplication', 'updateApplication', { ...application, ...start } as never)
+  const toast = useToast()
+  const patch = changes(start, draft)
+  const changed = Object.keys(patch)
+  useLeaving(changed.length > 0, t.unsaved)
+  const users = useAll('listUsers', {}, { enabled: draft.ownerUsers.length > 0 })
+  const teams = useAll('listGroups', {}, { enabled: draft.ownerGroups.length > 0 })
+  const save = async (what: Draft = draft) => {
+    setReview(false)
+    if (!(await saving.save(what))) return
+    toast(s.saved(what.name))
+    setStart(what)
+    setDraft(what)
+  }
+  const atField = saving.problem && Object.keys(titles).some((name) => saving.problem!.field(name))
+  const why = mayNot('updateApplication')
+  return (
+    <form noValidate onSubmit={(e) => { e.preventDefault(); if (changed.length > 0) setReview(true) }}>
+      <Form draft={draft} set={setDraft} problem={saving.problem} groups={groups} owners={[...(users.data ?? []), ...(teams.data ?? [])]} />
+      {!atField && <Failure problem={saving.problem} retry={() => void save()} />}
+      <Conflict saving={saving} mine={draft} title={(n) => titles[n] ?? n} shownValue={(n, v) => shownOf(groups, n, v)} merged={(next) => { setDraft(next as Draft); void save(next as Draft) }} />
+      <div className={styles.foot}>
+        <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Spinner size="tiny" /> : s.form.save}</Guarded>
+        <Button disabled={changed.length === 0} onClick={() => { setDraft(start); saving.reset() }}>{t.action.undo}</Button>
+        <Text size={200} aria-live="polite">{changed.length === 0 ? s.form.nothing : changed.map((n) => titles[n] ?? n).join(', ')}</Text>
+      </div>
+      {review && (
+        <Dialog open onOpenChange={(_, d) => setReview(d.open)}>
+          <DialogSurface>
+            <DialogBody>
+              <DialogTitle>{s.form.review}</DialogTitle>
+              <DialogContent>
+                <p>{s.form.reviewText}</p>
+                <Table size="small">
+                  <TableHeader><TableRow><TableHeaderCell>{s.form.field}</TableHeaderCell><TableHeaderCell>{s.form.was}</TableHeaderCell><TableHeaderCell>{s.form.is}</TableHeaderCell></TableRow></TableHeader>
+                  <TableBody>{changed.map((n) => (
+                    <TableRow key={n}><TableCell className={styles.value}>{titles[n] ?? n}</TableCell><TableCell className={styles.value}>{shownOf(groups, n, start[n])}</TableCell><TableCell className={styles.value}>{shownOf(groups, n, draft[n])}</TableCell></TableRow>
+                  ))}</TableBody>
+                </Table>
+              </DialogContent>
+              <DialogActions>
+                <Button onClick={() => setReview(false)}>{t.action.back}</Button>
+                <Button appearance="primary" onClick={() => void save()}>{t.action.save}</Button>
+              </DialogActions>
+            </DialogBody>
+          </DialogSurface>
+        </Dialog>
+      )}
+    </form>
+  )
+}

@@ -1,0 +1,42 @@
+// Finding users and groups by what is typed; the service searches.
+import { Combobox, Option, OptionGroup } from '@fluentui/react-components'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { call, type Schema } from '../api/client'
+import { t } from '../strings'
+
+export interface Picked { kind: 'user' | 'group'; id: string; name: string }
+const shown = 20
+
+export function Picker({ pick, groups = true, label, without = [], id }: { pick: (p: Picked) => void; groups?: boolean; label: string; without?: string[]; id?: string }) {
+  const [text, setText] = useState('')
+  const [search, setSearch] = useState('')
+  useEffect(() => {
+    const timer = setTimeout(() => setSearch(text), 200)
+    return () => clearTimeout(timer)
+  }, [text])
+  const found = useQuery({
+    queryKey: ['picker', search, groups],
+    queryFn: async ({ signal }) => {
+      const query = { search, sort: 'name', limit: shown }
+      const [users, teams] = await Promise.all([call('listUsers', { query, signal }), groups ? call('listGroups', { query, signal }) : null])
+      return { users: users.items ?? [], groups: teams?.items ?? [] }
+    },
+  })
+  const title = (u: Schema['User']) => (u.displayName ? `${u.displayName} (${u.name})` : u.name)
+  const users = (found.data?.users ?? []).filter((u) => !without.includes(u.id))
+  const teams = (found.data?.groups ?? []).filter((g) => !without.includes(g.id))
+  return (
+    <Combobox id={id} aria-label={label} placeholder={t.applications.people.pickHint} value={text} freeform onChange={(e) => setText(e.target.value)}
+      onOptionSelect={(_, d) => {
+        const [kind, key] = (d.optionValue ?? '').split(':')
+        if (key) pick({ kind: kind as 'user', id: key, name: d.optionText ?? key })
+        setText('')
+      }}>
+      {users.length > 0 && <OptionGroup label={t.applications.people.user}>{users.map((u) => <Option key={u.id} value={`user:${u.id}`} text={u.name}>{title(u)}</Option>)}</OptionGroup>}
+      {teams.length > 0 && <OptionGroup label={t.applications.people.group}>{teams.map((g) => <Option key={g.id} value={`group:${g.id}`} text={g.name}>{g.name}</Option>)}</OptionGroup>}
+      {users.length + teams.length === 0 && <Option key="none" value="" text={text} disabled>{found.isPending ? t.list.loading : t.applications.people.nobody}</Option>}
+    </Combobox>
+  )
+}
+
