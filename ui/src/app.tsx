@@ -3,7 +3,7 @@ import {
   Button, Drawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList,
   MenuPopover, MenuTrigger, MessageBar, MessageBarBody, MessageBarTitle, Spinner, Text, Toaster, makeStyles, tokens,
 } from '@fluentui/react-components'
-import { AppsListRegular, Dismiss24Regular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular } from '@fluentui/react-icons'
+import { AppsListRegular, BoardRegular, Dismiss24Regular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular } from '@fluentui/react-icons'
 import { Component, lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import './app.css'
 import { problemOf } from './api/client'
@@ -18,10 +18,12 @@ import { useTheme, type Choice } from './theme'
 
 const Applications = lazy(() => import('./pages/applications/page'))
 const Connectors = lazy(() => import('./pages/connectors/page'))
+const Overview = lazy(() => import('./pages/overview/page'))
 const FirstSteps = lazy(() => import('./pages/first/page'))
 
 // pages are what the navigation leads to: nothing stands here that is not built.
 const pages = [
+  { path: 'overview', title: t.nav.overview, icon: <BoardRegular />, page: Overview },
   { path: 'first-steps', title: t.nav.firstSteps, icon: <RocketRegular />, page: FirstSteps },
   { path: 'applications', title: t.nav.applications, icon: <AppsListRegular />, page: Applications },
   { path: 'connectors', title: t.nav.connectors, icon: <PlugConnectedRegular />, page: Connectors },
@@ -149,7 +151,7 @@ function Start() {
   const [connectors, applications] = [useAll('listConnectors'), useAll('listApplications')]
   const problem = connectors.error ?? applications.error
   useEffect(() => {
-    if (connectors.data && applications.data) navigate(connectors.data.length > 0 && applications.data.length > 0 ? '/connectors' : '/first-steps', { replace: true })
+    if (connectors.data && applications.data) navigate(connectors.data.length > 0 && applications.data.length > 0 ? '/overview' : '/first-steps', { replace: true })
   }, [connectors.data, applications.data])
   if (problem) return <Failure problem={problem} title={t.error.unread} retry={() => { void connectors.refetch(); void applications.refetch() }} />
   return <div className={styles.waiting}><Spinner label={t.session.starting} /></div>

@@ -3,5 +3,6 @@ import { applications } from './strings/applications'
 import { common } from './strings/common'
 import { connectors } from './strings/connectors'
 import { first } from './strings/first'
+import { overview } from './strings/overview'
 
-export const t = { ...common, applications, connectors, first }
+export const t = { ...common, applications, connectors, first, overview }

@@ -176,6 +176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/applications/{id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was counted of an application over time
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showApplicationSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/applications/{id}/undo": {
         parameters: {
             query?: never;
@@ -628,6 +648,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connector-groups/{id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was measured over time of all connectors that are in a group now
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showConnectorGroupSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connector-groups/{id}/undo": {
         parameters: {
             query?: never;
@@ -794,6 +834,26 @@ export interface paths {
          * @description For the roles owner, application-administrator.
          */
         post: operations["rejectConnector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connectors/{id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was measured of a connector over time
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showConnectorSeries"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1438,6 +1498,26 @@ export interface paths {
          * @description For the roles owner, policy-administrator.
          */
         post: operations["denyRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was counted of the whole service over time
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showSeries"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3956,6 +4036,217 @@ export interface components {
             /** @description The new secret; empty removes it. */
             secret: string;
         };
+        Series: {
+            /**
+             * Format: date-time
+             * @description The beginning of the first step.
+             */
+            from: string;
+            /** @description The steps of which something is known, the oldest first. A step that is missing is a gap: nobody knows. */
+            points: components["schemas"]["SeriesPoint"][] | null;
+            /**
+             * Format: int64
+             * @description How long a step is, in seconds.
+             */
+            step: number;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            to: string;
+        };
+        SeriesConnector: {
+            /**
+             * Format: double
+             * @description How many days its certificate was good for, of a group the fewest.
+             */
+            certificate: number;
+            /**
+             * Format: double
+             * @description How long it took to look up, connect and secure a connection to an application, on average, in milliseconds.
+             */
+            connect?: number;
+            /**
+             * Format: double
+             * @description Processors that it used, on average.
+             */
+            cpu: number;
+            /**
+             * Format: int64
+             * @description Attempts to make a tunnel that failed.
+             */
+            dialErrors: number;
+            /**
+             * Format: int64
+             * @description Files and sockets that it had open, at the most.
+             */
+            handles?: number;
+            /**
+             * Format: double
+             * @description How much of its narrowest resource was left at the worst look, from 0 to 1; of a group that of the connector that had least.
+             */
+            headRoom?: number;
+            /**
+             * Format: int64
+             * @description Bytes of memory that it had, at the most.
+             */
+            memory?: number;
+            /**
+             * @description Which resource that was.
+             * @enum {string}
+             */
+            narrowest?: "cpu" | "memory" | "streams" | "ports" | "handles";
+            /**
+             * Format: int64
+             * @description Streams that gateways opened, questions included.
+             */
+            opened: number;
+            /**
+             * Format: int64
+             * @description Bytes of its tunnels, from gateways.
+             */
+            received: number;
+            /** @description Those by the code of the refusal. */
+            refusals?: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Streams that it refused.
+             */
+            refused: number;
+            /**
+             * Format: double
+             * @description How long it took to look up the name of an application, on average, in milliseconds.
+             */
+            resolve?: number;
+            /**
+             * Format: double
+             * @description The round trip of its tunnels, on average, in milliseconds.
+             */
+            roundTrip?: number;
+            /**
+             * Format: int64
+             * @description Bytes of its tunnels, to gateways.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Streams open to applications, at the most of the looks, one in 10 seconds.
+             */
+            streams: number;
+            /**
+             * Format: int64
+             * @description Tunnels, at the fewest of the looks.
+             */
+            tunnels: number;
+            /**
+             * Format: int64
+             * @description Tunnels that it lost.
+             */
+            tunnelsLost: number;
+            /**
+             * Format: int64
+             * @description Tunnels that it made.
+             */
+            tunnelsMade: number;
+        };
+        SeriesPoint: {
+            /** @description What the connector measured itself, of a group all its connectors together; absent if none did. */
+            connector?: components["schemas"]["SeriesConnector"];
+            /**
+             * Format: int64
+             * @description For how many seconds of the step a gateway counted requests.
+             */
+            counted?: number;
+            /**
+             * Format: int64
+             * @description For how many seconds of the step the connector, or any of the group's, measured itself.
+             */
+            reported?: number;
+            /** @description What gateways counted; absent if none did. */
+            requests?: components["schemas"]["SeriesRequests"];
+            /**
+             * Format: date-time
+             * @description When the step began.
+             */
+            time: string;
+        };
+        SeriesRequests: {
+            /** @description Why requests failed on their way, by the codes of docs/troubleshooting.md. Those that an application answered with an error are not among them. */
+            causes?: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Requests that ended in the step.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Those of them that failed: with a status of 500 and more, of the application or our own, or without one.
+             */
+            errors: number;
+            /** @description How long it took until the application answered; absent if nothing was answered. */
+            firstByte?: components["schemas"]["SeriesTimes"];
+            /**
+             * Format: int64
+             * @description Bytes of bodies that came from clients.
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Bytes of bodies that went to clients.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Those with a status from 400 to 499.
+             */
+            status4xx: number;
+            /**
+             * Format: int64
+             * @description Those with a status of 500 and more.
+             */
+            status5xx: number;
+            /**
+             * Format: int64
+             * @description Those that ended without a status.
+             */
+            unanswered: number;
+            /**
+             * Format: int64
+             * @description How many were under way, at the most of the looks, one in a minute.
+             */
+            underWay: number;
+            /**
+             * Format: int64
+             * @description How many users were active in the minute, at the most; of the service only.
+             */
+            users?: number;
+        };
+        SeriesTimes: {
+            /**
+             * Format: double
+             * @description Milliseconds.
+             */
+            mean: number;
+            /**
+             * Format: double
+             * @description Half of them took at most this.
+             */
+            p50: number;
+            /**
+             * Format: double
+             * @description 95 of a hundred took at most this.
+             */
+            p95: number;
+            /**
+             * Format: double
+             * @description 99 of a hundred took at most this.
+             */
+            p99: number;
+        };
         Session: {
             /** @description The network address it was made from. */
             address: string;
@@ -5469,6 +5760,44 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    showApplicationSeries: {
+        parameters: {
+            query?: {
+                /** @description Since when; an hour before to if left out. A week is kept. */
+                from?: string;
+                /** @description Until when; now if left out. */
+                to?: string;
+                /** @description How long a step is: a multiple of 1m, or of 10m where from is more than a day ago. Left out: what makes at most 180 steps. */
+                step?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     undoApplication: {
         parameters: {
             query?: never;
@@ -6482,6 +6811,44 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    showConnectorGroupSeries: {
+        parameters: {
+            query?: {
+                /** @description Since when; an hour before to if left out. A week is kept. */
+                from?: string;
+                /** @description Until when; now if left out. */
+                to?: string;
+                /** @description How long a step is: a multiple of 1m, or of 10m where from is more than a day ago. Left out: what makes at most 180 steps. */
+                step?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     undoConnectorGroup: {
         parameters: {
             query?: never;
@@ -6858,6 +7225,44 @@ export interface operations {
             403: components["responses"]["forbidden"];
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showConnectorSeries: {
+        parameters: {
+            query?: {
+                /** @description Since when; an hour before to if left out. A week is kept. */
+                from?: string;
+                /** @description Until when; now if left out. */
+                to?: string;
+                /** @description How long a step is: a multiple of 1m, or of 10m where from is more than a day ago. Left out: what makes at most 180 steps. */
+                step?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
             422: components["responses"]["invalid"];
             429: components["responses"]["limited"];
             500: components["responses"]["internal"];
@@ -8303,6 +8708,41 @@ export interface operations {
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showSeries: {
+        parameters: {
+            query?: {
+                /** @description Since when; an hour before to if left out. A week is kept. */
+                from?: string;
+                /** @description Until when; now if left out. */
+                to?: string;
+                /** @description How long a step is: a multiple of 1m, or of 10m where from is more than a day ago. Left out: what makes at most 180 steps. */
+                step?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
             422: components["responses"]["invalid"];
             429: components["responses"]["limited"];
             500: components["responses"]["internal"];
