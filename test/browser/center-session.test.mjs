@@ -58,8 +58,8 @@ test('two administrators change the same connector: both versions are shown, not
 
 test('a service that is away is told of, and what was typed is still there when it is back', async (t) => {
   const page = await visit(t, system, { lost: true })
-  await open(page, system, '/connectors')
-  await row(page, 'demo').waitFor()
+  await open(page, system, '/connectors?view=groups')
+  await row(page, 'Default').waitFor()
   await page.getByRole('button', { name: 'New connector group' }).click()
   await page.getByRole('textbox', { name: 'Name' }).fill('Kept')
   await page.context().setOffline(true)

@@ -1,4 +1,4 @@
-import { Button, Menu, MenuItem, MenuList, MenuPopover, MenuTrigger, Spinner, Tab, TabList } from '@fluentui/react-components'
+import { Button, Menu, MenuItem, MenuList, MenuPopover, MenuTrigger, Spinner, Tab } from '@fluentui/react-components'
 import { MoreHorizontalRegular, OpenRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -19,6 +19,7 @@ import { shownOf } from './fields'
 import { State } from './list'
 import { People } from './people'
 import { Reach } from './reach'
+import { Tabs } from '../../parts/tabs'
 
 const tabs = ['overview', 'settings', 'people', 'test'] as const
 
@@ -75,9 +76,9 @@ export function ApplicationView({ id }: { id: string }) {
       } />
       <Failure problem={failed} />
       {app.error && <Failure problem={app.error} title={app.error.gone ? t.conflict.gone : t.error.title} />}
-      <TabList selectedValue={at} onTabSelect={(_, d) => setTab(d.value === 'overview' ? '' : String(d.value))}>
+      <Tabs selectedValue={at} onTabSelect={(_, d) => setTab(d.value === 'overview' ? '' : String(d.value))}>
         {tabs.map((x) => <Tab key={x} value={x}>{s.tabs[x]}</Tab>)}
-      </TabList>
+      </Tabs>
       <div style={{ marginTop: 16 }}>
         {at === 'overview' && (
           <>

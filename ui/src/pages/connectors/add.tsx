@@ -1,5 +1,5 @@
 // Adding a connector: a fresh token, the one command for the machine's system, and a line that tells when the connector is really there.
-import { Button, Checkbox, Field, Input, MessageBar, MessageBarActions, MessageBarBody, Select, Spinner, Tab, TabList, Text, makeStyles } from '@fluentui/react-components'
+import { Button, Checkbox, Field, Input, MessageBar, MessageBarActions, MessageBarBody, Select, Spinner, Tab, Text, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
 import type { Schema } from '../../api/client'
 import { useObject, useWrite } from '../../api/queries'
@@ -7,6 +7,7 @@ import { Ago, CopyLine, Failure, Guarded } from '../../parts/feedback'
 import { Panel } from '../../parts/panel'
 import { useSession } from '../../session'
 import { t } from '../../strings'
+import { Tabs } from '../../parts/tabs'
 
 type Token = Schema['TokenCreated']
 const quick = 1500 // milliseconds between two looks while somebody waits
@@ -57,9 +58,9 @@ function Waiting({ token, again }: { token: Token; again: () => void }) {
   const note = { linux: s.installNote, macos: s.installNote, windows: s.windowsNote, foreground: s.foregroundNote }[system]
   return (
     <div className={styles.box}>
-      <TabList selectedValue={system} onTabSelect={(_, d) => setSystem(d.value as System)}>
+      <Tabs selectedValue={system} onTabSelect={(_, d) => setSystem(d.value as System)}>
         {(['linux', 'windows', 'macos', 'foreground'] as System[]).map((o) => <Tab key={o} value={o}>{s[o]}</Tab>)}
-      </TabList>
+      </Tabs>
       <Text>{note}</Text>
       <CopyLine text={commands[system](token.text)} label={s.command} />
       <Text size={200}>{s.secret}</Text>

@@ -1,4 +1,4 @@
-import { MessageBar, MessageBarActions, MessageBarBody, Spinner, Switch, Tab, TabList, Text, makeStyles, mergeClasses, tokens } from '@fluentui/react-components'
+import { MessageBar, MessageBarActions, MessageBarBody, Spinner, Switch, Tab, Text, makeStyles, mergeClasses, tokens } from '@fluentui/react-components'
 import { useEffect, useRef, useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
 import { often, useObject, useWrite } from '../../api/queries'
@@ -7,6 +7,7 @@ import { Failure, Guarded } from '../../parts/feedback'
 import { Panel } from '../../parts/panel'
 import { useSession } from '../../session'
 import { t } from '../../strings'
+import { Tabs } from '../../parts/tabs'
 
 type Kind = 'admin' | 'session' | 'program'
 type Entry = Schema['ConnectorLogEntry']
@@ -35,9 +36,9 @@ export function Logs({ id, close }: { id: string; close: () => void }) {
   useEffect(() => { if (live) end.current?.scrollTo({ top: end.current.scrollHeight }) }, [tail.entries, live])
   return (
     <Panel title={s.title(connector.data?.name ?? '…')} size="large" close={close}>
-      <TabList selectedValue={kind} onTabSelect={(_, d) => setKind(d.value as Kind)}>
+      <Tabs selectedValue={kind} onTabSelect={(_, d) => setKind(d.value as Kind)}>
         {(['admin', 'session', 'program'] as Kind[]).map((k) => <Tab key={k} value={k}>{s[k]}</Tab>)}
-      </TabList>
+      </Tabs>
       <div className={styles.bar}>
         <Text>{s.about[kind]}</Text>
         <Switch label={live ? s.live : s.paused} checked={live} onChange={(_, d) => setLive(d.checked)} />

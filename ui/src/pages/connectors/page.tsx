@@ -1,5 +1,5 @@
 // Connectors and their groups.
-import { Tab, TabList } from '@fluentui/react-components'
+import { Tab } from '@fluentui/react-components'
 import { AddRegular } from '@fluentui/react-icons'
 import { useState } from 'react'
 import { useAll, often } from '../../api/queries'
@@ -12,6 +12,7 @@ import { AddConnector } from './add'
 import { ConnectorList } from './list'
 import { GroupForm } from './groupform'
 import { GroupList } from './groups'
+import { Tabs } from '../../parts/tabs'
 
 export default function Connectors() {
   const [view, setView] = useFilter('view')
@@ -27,10 +28,10 @@ export default function Connectors() {
           <Guarded icon={<AddRegular />} why={mayNot('createConnectorGroup')} onClick={() => setAdding('group')}>{s.newGroup}</Guarded>
         </>
       } />
-      <TabList selectedValue={view === 'groups' ? 'groups' : 'connectors'} onTabSelect={(_, d) => setView(d.value === 'groups' ? 'groups' : '')}>
+      <Tabs selectedValue={view === 'groups' ? 'groups' : 'connectors'} onTabSelect={(_, d) => setView(d.value === 'groups' ? 'groups' : '')}>
         <Tab value="connectors">{s.views.connectors}</Tab>
         <Tab value="groups">{s.views.groups}</Tab>
-      </TabList>
+      </Tabs>
       {view === 'groups' ? <GroupList groups={groups} /> : <ConnectorList groups={groups.data ?? []} />}
       {adding === 'connector' && <AddConnector groups={groups.data ?? []} close={() => setAdding('')} />}
       {adding === 'group' && <GroupForm groups={groups.data ?? []} close={() => setAdding('')} />}

@@ -1,0 +1,8 @@
+// Tabs that go on in the next line where there is little room.
+import { TabList, makeStyles, type TabListProps } from '@fluentui/react-components'
+
+const useStyles = makeStyles({ list: { flexWrap: 'wrap' } })
+
+export function Tabs(props: TabListProps) {
+  return <TabList {...props} className={useStyles().list} />
+}
