@@ -3,7 +3,7 @@ import {
   Button, Drawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList,
   MenuPopover, MenuTrigger, MessageBar, MessageBarBody, MessageBarTitle, Spinner, Text, Toaster, makeStyles, tokens,
 } from '@fluentui/react-components'
-import { AppsListRegular, BoardRegular, Dismiss24Regular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular } from '@fluentui/react-icons'
+import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular } from '@fluentui/react-icons'
 import { Component, lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import './app.css'
 import { problemOf } from './api/client'
@@ -18,6 +18,7 @@ import { useTheme, type Choice } from './theme'
 
 const Applications = lazy(() => import('./pages/applications/page'))
 const Connectors = lazy(() => import('./pages/connectors/page'))
+const Logs = lazy(() => import('./pages/logs/page'))
 const Overview = lazy(() => import('./pages/overview/page'))
 const FirstSteps = lazy(() => import('./pages/first/page'))
 
@@ -27,6 +28,7 @@ const pages = [
   { path: 'first-steps', title: t.nav.firstSteps, icon: <RocketRegular />, page: FirstSteps },
   { path: 'applications', title: t.nav.applications, icon: <AppsListRegular />, page: Applications },
   { path: 'connectors', title: t.nav.connectors, icon: <PlugConnectedRegular />, page: Connectors },
+  { path: 'logs', title: t.nav.logs, icon: <DocumentTextRegular />, page: Logs },
 ]
 
 const useStyles = makeStyles({

@@ -3,6 +3,7 @@ import { applications } from './strings/applications'
 import { common } from './strings/common'
 import { connectors } from './strings/connectors'
 import { first } from './strings/first'
+import { logs } from './strings/logs'
 import { overview } from './strings/overview'
 
-export const t = { ...common, applications, connectors, first, overview }
+export const t = { ...common, applications, connectors, first, logs, overview }

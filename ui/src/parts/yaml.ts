@@ -17,9 +17,9 @@ const word = /^[A-Za-z][A-Za-z0-9 ._/-]*$/
 const special = /^(true|false|yes|no|on|off|null|y|n)$/i
 const scalar = (value: unknown) => (typeof value === 'string' && word.test(value) && !special.test(value) && !value.endsWith(' ') ? value : JSON.stringify(value ?? null))
 
-export function download(name: string, text: string) {
+export function download(name: string, text: string, type = 'application/yaml') {
   const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([text], { type: 'application/yaml' }))
+  link.href = URL.createObjectURL(new Blob([text], { type }))
   link.download = name
   link.click()
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
