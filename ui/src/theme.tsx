@@ -6,7 +6,7 @@ export type Choice = 'system' | 'light' | 'dark'
 const key = 'postern-theme'
 const dark = window.matchMedia('(prefers-color-scheme: dark)')
 
-const Context = createContext<{ choice: Choice; choose: (c: Choice) => void }>({ choice: 'system', choose: () => undefined })
+const Context = createContext<{ choice: Choice; dark: boolean; choose: (c: Choice) => void }>({ choice: 'system', dark: false, choose: () => undefined })
 export const useTheme = () => useContext(Context)
 
 function stored(): Choice {
@@ -29,13 +29,13 @@ export function ThemeProvider({ children }: { children: ReactNode }) {
     document.body.style.background = theme.colorNeutralBackground2
   }, [isDark, theme])
   const value = useMemo(() => ({
-    choice,
+    choice, dark: isDark,
     choose: (c: Choice) => {
       if (c === 'system') localStorage.removeItem(key)
       else localStorage.setItem(key, c)
       setChoice(c)
     },
-  }), [choice])
+  }), [choice, isDark])
   return (
     <Context.Provider value={value}>
       <FluentProvider theme={theme} style={{ background: theme.colorNeutralBackground2, minHeight: '100vh' }}>{children}</FluentProvider>

@@ -4,10 +4,11 @@ import { useEffect, useMemo, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { Schema } from '../api/client'
+import { useTheme } from '../theme'
 
 type Series = Schema['Series']
 type Point = Schema['SeriesPoint']
-export interface Line { title: string; value: (p: Point) => number | undefined; show: (n: number) => string; tone: 'brand' | 'bad' | 'calm' }
+export interface Line { title: string; value: (p: Point) => number | undefined; show: (n: number) => string; tone: 'brand' | 'bad' | 'calm'; whole?: boolean }
 
 const tones = { brand: tokens.colorBrandStroke1, bad: tokens.colorPaletteRedBorderActive, calm: tokens.colorPalettePurpleBorderActive }
 const useStyles = makeStyles({ box: { width: '100%', minHeight: '200px', overflow: 'hidden', '& .u-legend': { color: tokens.colorNeutralForeground1, fontSize: tokens.fontSizeBase200 } } })
@@ -18,6 +19,7 @@ const colour = (box: HTMLElement, token: string) => getComputedStyle(box).getPro
 export default function Plot({ series, lines, label }: { series: Series; lines: Line[]; label: string }) {
   const styles = useStyles()
   const box = useRef<HTMLDivElement>(null)
+  const { dark } = useTheme()
   const data = useMemo(() => {
     const step = series.step
     const first = Math.floor(new Date(series.from).getTime() / 1000)
@@ -40,7 +42,7 @@ export default function Plot({ series, lines, label }: { series: Series; lines: 
     const plot = new uPlot({
       width: at.clientWidth, height: 200, cursor: { drag: { x: false, y: false } }, legend: { live: true },
       scales: { y: { range: (_, min, max) => [Math.min(0, min ?? 0), Math.max(1, (max ?? 0) * 1.1)] } },
-      axes: [{ stroke: ink, grid, ticks: grid }, { stroke: ink, grid, ticks: grid, size: 60, values: (_, ticks) => ticks.map((n) => lines[0]!.show(n)) }],
+      axes: [{ stroke: ink, grid, ticks: grid }, { stroke: ink, grid, ticks: grid, size: 60, values: (_, ticks) => ticks.map((n) => (lines[0]!.whole && !Number.isInteger(n) ? '' : lines[0]!.show(n))) }],
       series: [{}, ...lines.map((line) => ({ label: line.title, stroke: colour(at, tones[line.tone]), width: 2, value: (_: uPlot, n: number | null) => (n === null ? '–' : line.show(n)), spanGaps: false, points: { show: data[0].length < 100 } }))],
     }, data, at)
     const watch = new ResizeObserver(() => plot.setSize({ width: at.clientWidth, height: 200 }))
@@ -49,6 +51,6 @@ export default function Plot({ series, lines, label }: { series: Series; lines: 
       watch.disconnect()
       plot.destroy()
     }
-  }, [data, lines])
+  }, [data, lines, dark]) // a canvas is drawn anew in the colours of the other theme
   return <div ref={box} className={styles.box} role="img" aria-label={label} />
 }

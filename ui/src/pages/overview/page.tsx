@@ -79,15 +79,16 @@ function Tiles() {
   const active = connectors.data?.filter((k) => k.status.label === 'active')
   const carrying = new Set(active?.map((k) => k.connectorGroup))
   const off = applications.data?.filter((a) => a.disabled).length ?? 0
-  const tile = (title: string, big: number | undefined, text: string, href: string) => (
-    <li><Anchor className={styles.tile} href={href}><Text>{title}</Text><Text size={700} weight="semibold">{big === undefined ? t.unknown : number(big)}</Text><Text size={200}>{text}</Text></Anchor></li>
-  )
+  const tile = (title: string, big: number | undefined, text: string, href = '') => {
+    const body = <><Text>{title}</Text><Text size={700} weight="semibold">{big === undefined ? t.unknown : number(big)}</Text><Text size={200}>{text}</Text></>
+    return <li>{href ? <Anchor className={styles.tile} href={href}>{body}</Anchor> : <div className={styles.tile}>{body}</div>}</li>
+  }
   return (
     <ul className={styles.tiles}>
       {tile(s.connectors, connectors.data?.length, connectors.data ? s.active(active!.length, connectors.data.length) : '', '/connectors')}
       {tile(s.groups, groups.data?.length, groups.data && connectors.data ? s.carry(groups.data.filter((g) => carrying.has(g.id)).length, groups.data.length) : '', '/connectors?view=groups')}
       {tile(s.applications, applications.data?.length, applications.data ? s.published(applications.data.length - off) + (off ? `, ${s.off(off)}` : '') : '', '/applications')}
-      {tile(s.gateways, gateways.data?.length, gateways.data ? s.answer(gateways.data.filter((g) => g.answers).length, gateways.data.length) : '', '/')}
+      {tile(s.gateways, gateways.data?.length, gateways.data ? s.answer(gateways.data.filter((g) => g.answers).length, gateways.data.length) : '')}
     </ul>
   )
 }
@@ -95,14 +96,14 @@ function Tiles() {
 const periods: Record<string, { hours: number; step: string }> = { '1h': { hours: 1, step: '1m' }, '24h': { hours: 24, step: '10m' }, '7d': { hours: 168, step: '1h' } }
 
 const requests: Line[] = [
-  { title: t.overview.requests, value: (p) => p.requests?.count ?? (p.counted ? 0 : undefined), show: (n) => number(n), tone: 'brand' },
-  { title: t.overview.errors, value: (p) => p.requests?.errors ?? (p.counted ? 0 : undefined), show: (n) => number(n), tone: 'bad' },
+  { title: t.overview.requests, value: (p) => p.requests?.count ?? (p.counted ? 0 : undefined), show: (n) => number(n), tone: 'brand', whole: true },
+  { title: t.overview.errors, value: (p) => p.requests?.errors ?? (p.counted ? 0 : undefined), show: (n) => number(n), tone: 'bad', whole: true },
 ]
 const times: Line[] = [
   { title: t.overview.p95, value: (p) => p.requests?.firstByte?.p95, show: milliseconds, tone: 'calm' },
   { title: t.overview.p50, value: (p) => p.requests?.firstByte?.p50, show: milliseconds, tone: 'brand' },
 ]
-const users: Line[] = [{ title: t.overview.users, value: (p) => p.requests?.users, show: (n) => number(n), tone: 'brand' }]
+const users: Line[] = [{ title: t.overview.users, value: (p) => p.requests?.users, show: (n) => number(n), tone: 'brand', whole: true }]
 
 function Traffic() {
   const styles = useStyles()
