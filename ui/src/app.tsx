@@ -3,7 +3,7 @@ import {
   Button, Drawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList,
   MenuPopover, MenuTrigger, MessageBar, MessageBarBody, MessageBarTitle, Spinner, Text, Toaster, makeStyles, tokens,
 } from '@fluentui/react-components'
-import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular } from '@fluentui/react-icons'
+import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular, SettingsRegular } from '@fluentui/react-icons'
 import { Component, lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import './app.css'
 import { problemOf } from './api/client'
@@ -20,6 +20,7 @@ const Applications = lazy(() => import('./pages/applications/page'))
 const Connectors = lazy(() => import('./pages/connectors/page'))
 const Logs = lazy(() => import('./pages/logs/page'))
 const Overview = lazy(() => import('./pages/overview/page'))
+const Settings = lazy(() => import('./pages/settings/page'))
 const FirstSteps = lazy(() => import('./pages/first/page'))
 
 // pages are what the navigation leads to: nothing stands here that is not built.
@@ -29,6 +30,7 @@ const pages = [
   { path: 'applications', title: t.nav.applications, icon: <AppsListRegular />, page: Applications },
   { path: 'connectors', title: t.nav.connectors, icon: <PlugConnectedRegular />, page: Connectors },
   { path: 'logs', title: t.nav.logs, icon: <DocumentTextRegular />, page: Logs },
+  { path: 'settings', title: t.nav.settings, icon: <SettingsRegular />, page: Settings },
 ]
 
 const useStyles = makeStyles({

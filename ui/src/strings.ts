@@ -5,5 +5,6 @@ import { connectors } from './strings/connectors'
 import { first } from './strings/first'
 import { logs } from './strings/logs'
 import { overview } from './strings/overview'
+import { settings } from './strings/settings'
 
-export const t = { ...common, applications, connectors, first, logs, overview }
+export const t = { ...common, applications, connectors, first, logs, overview, settings }

@@ -65,7 +65,7 @@ export async function call<O extends Operation>(operation: O, ask: Ask<O> = {}):
   if (ask.body !== undefined) headers['Content-Type'] = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   if (ask.version !== undefined) headers['If-Match'] = `"${ask.version}"`
   else if (method === 'DELETE') headers['If-Match'] = '*'
-  const address = pattern.replace('{id}', encodeURIComponent(ask.id ?? '')) + (query.size ? `?${query}` : '')
+  const address = pattern.replace(/\{\w+\}/, encodeURIComponent(ask.id ?? '')) + (query.size ? `?${query}` : '')
   const limit = AbortSignal.timeout((ask.patience ?? patience) * 1000)
   let response: Response
   let text: string

@@ -12,7 +12,7 @@ export const common = {
   } as Record<string, string>,
   nav: {
     label: 'Pages', open: 'Open the menu', close: 'Close the menu', skip: 'Skip to the content',
-    overview: 'Overview', firstSteps: 'First steps', connectors: 'Connectors', applications: 'Applications', logs: 'Logs',
+    overview: 'Overview', firstSteps: 'First steps', connectors: 'Connectors', applications: 'Applications', logs: 'Logs', settings: 'Settings',
   },
   theme: { label: 'Appearance', system: 'Like the system', light: 'Light', dark: 'Dark' },
   session: {

@@ -5,7 +5,7 @@ import { useState, type ReactNode } from 'react'
 import { number, when } from '../../format'
 import { Failure } from '../../parts/feedback'
 import { Rows, type Column } from '../../parts/rows'
-import { useFilter } from '../../router'
+import { Anchor, useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
 import { Export } from './export'
@@ -16,6 +16,7 @@ import { useLog } from './use'
 const useStyles = makeStyles({
   bar: { display: 'flex', flexWrap: 'wrap', gap: '4px 12px', alignItems: 'center', margin: '0 0 8px' },
   count: { flexGrow: 1 },
+  link: { color: tokens.colorBrandForegroundLink },
   fresh: { position: 'sticky', top: '56px', zIndex: 10, display: 'flex', justifyContent: 'center', margin: '0 0 8px' },
   about: { color: tokens.colorNeutralForeground2, display: 'block', maxWidth: '90ch', marginTop: '12px' },
   foot: { display: 'flex', flexWrap: 'wrap', gap: '12px', alignItems: 'center', padding: '12px 0' },
@@ -56,7 +57,7 @@ export function Log<T extends { id: string }>({ kind, columns, title, detail, na
   return (
     <>
       {head(log.read)}
-      <Text className={styles.about}>{s.about[kind.name]}</Text>
+      <Text className={styles.about}>{s.about[kind.name]} <Anchor className={styles.link} href="/settings/exports">{s.streams}</Anchor></Text>
       {children}
       <Filters kind={kind} set={set} change={change} nameOf={nameOf} problem={(name) => (name ? log.problem?.field(name) : undefined)} />
       <div className={styles.bar}>
