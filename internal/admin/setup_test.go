@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -112,11 +113,13 @@ func TestSetupByAPI(t *testing.T) {
 	}
 }
 
-func TestFrontPageIsHonest(t *testing.T) {
+// TestStandInIsHonest: the page of a program that was built without its admin center says how else to administer.
+func TestStandInIsHonest(t *testing.T) {
 	s := newUnclaimed(t)
-	a := s.send(request{method: "GET", path: "/"})
-	for _, want := range []string{"postern login https://admin.example.com", "/openapi.yaml", "/setup"} {
-		if !strings.Contains(a.body, want) {
+	answer := httptest.NewRecorder()
+	s.handler.StandIn(answer, httptest.NewRequest("GET", "/", nil))
+	for _, want := range []string{"postern login https://admin.example.com", "/openapi.yaml", "/setup", "make build"} {
+		if !strings.Contains(answer.Body.String(), want) {
 			t.Errorf("the page does not name %s", want)
 		}
 	}
