@@ -23,6 +23,7 @@ export const logs = {
   },
   hint: { status: '404, or 4xx', minDuration: '2s', path: '/orders', client: '203.0.113.0/24', method: 'GET', reason: 'not-assigned', auditAction: 'application.update', request: '4wz7c2qk5n3m6a2t' },
   outcomes: { forwarded: 'Forwarded', refused: 'Refused', failed: 'Failed', served: 'Answered by Postern', unrecorded: 'Not recorded', done: 'Done' } as Record<string, string>,
+  outcomeStatus: (outcome: string, status?: number) => (status ? `${outcome}, ${status}` : outcome),
   actions: { allow: 'Allowed', deny: 'Denied' } as Record<string, string>,
   hops: { you: 'The client', service: 'The service', gateway: 'The gateway', connector: 'The connector', backend: 'The application' } as Record<string, string>,
   events: { 'sign-in': 'Sign-in', confirm: 'Confirmation', 'hand-over': 'Hand-over to an application', access: 'Access', refresh: 'Renewal by a program', key: 'Use of a key', 'sign-out': 'Sign-out' } as Record<string, string>,

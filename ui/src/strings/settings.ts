@@ -11,8 +11,8 @@ export const settings = {
       syslog: 'tls://, tcp:// or udp://, a host and a port.', webhook: 'An https URL that takes POST, without a query.', otlp: 'The full https URL of the collector’s logs.', mail: 'smtp:// with STARTTLS, smtps://, or smtp+plain:// without TLS, a host and a port.',
     } as Record<string, string>,
     secretHints: { webhook: 'Optional. Signs what is sent; it is not shown again.', otlp: 'Optional. The bearer token; it is not shown again.', mail: 'The password of the user; it is not shown again.' } as Record<string, string>,
-    state: { off: 'Switched off', failing: 'Failing', waiting: 'Waiting to be sent', sends: 'Everything is sent' },
-    failing: (stream: string) => `${stream}:`, since: 'failing since', waiting: (n: string) => `${n} wait`, missed: (n: string) => `${n} were too old before they could be sent`, seq: (n: string) => `up to entry ${n}`, sent: 'last sent', nothingYet: 'nothing was sent yet',
+    state: { off: 'Switched off', failing: 'Failing', waiting: 'Waiting to be sent', sends: 'Everything is sent', nothing: 'Nothing was to be sent yet' },
+    since: 'failing since', waiting: (n: string) => `${n} wait`, missed: (n: string) => `${n} were too old before they could be sent`, seq: (n: string) => `up to entry ${n}`, sent: 'last sent', nothingYet: 'nothing was sent yet',
     form: {
       newTitle: 'Add an export', editTitle: (name: string) => `Export ${name}`, kind: 'Kind', name: 'Name', url: 'Destination', streams: 'Logs', streamsHint: 'Each is sent in its own order.', secret: 'Secret', from: 'Sender', to: 'Recipients', toHint: 'One e-mail address on each line.',
       user: 'User', userHint: 'Who signs in at the mail server. Empty: nobody does.', array: 'Post a JSON array instead of a line for each entry', ca: 'Certificate authority (PEM)', caHint: 'Certificates to trust beside those of the system.',

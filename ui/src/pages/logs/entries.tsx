@@ -41,7 +41,7 @@ function Minor({ children }: { children: ReactNode }) {
 // Given is a fact that is left out where there is nothing to tell.
 const Given = ({ title, children }: { title: string; children: ReactNode }) => (children === undefined || children === null || children === '' || children === false ? null : <Fact title={title}>{children}</Fact>)
 
-export const outcomeLook: Record<string, string> = { forwarded: 'active', served: 'active', refused: 'draining', failed: 'failed', unrecorded: 'warning', success: 'active', failure: 'failed', denied: 'degraded', interrupted: 'draining', done: 'active' }
+const outcomeLook: Record<string, string> = { forwarded: 'active', served: 'active', refused: 'draining', failed: 'failed', unrecorded: 'warning', success: 'active', failure: 'failed', denied: 'degraded', interrupted: 'draining', done: 'active' }
 
 // Only narrows the log down to what an entry tells of.
 function Only({ narrow, filters }: { narrow: Narrow; filters: { name: string; id: string | undefined; title: string }[] }) {
@@ -65,8 +65,7 @@ function Object_({ id, name }: { id: string | undefined; name: string | undefine
 export const trafficTitle = (e: Traffic) => `${e.method ?? ''} ${e.host ?? ''}${e.path ?? ''} ${when(e.time)}`.trim()
 export const trafficColumns: Column<Traffic>[] = [
   { key: 'time', title: s.column.time, width: 'minmax(0, 3fr)', show: (e) => <At time={e.time} /> },
-  { key: 'outcome', title: s.column.outcome, width: 'minmax(0, 3fr)', show: (e) => <><Label label={outcomeLook[e.outcome] ?? 'unknown'} text={s.outcomes[e.outcome] ?? e.outcome} />{e.reason && <Minor>{e.reason}</Minor>}</> },
-  { key: 'status', title: s.column.status, width: 'minmax(0, 1fr)', minor: true, show: (e) => e.status ?? '' },
+  { key: 'outcome', title: s.column.outcome, width: 'minmax(0, 3fr)', show: (e) => <><Label label={e.status && e.status >= 500 && e.outcome === 'forwarded' ? 'degraded' : outcomeLook[e.outcome] ?? 'unknown'} text={s.outcomeStatus(s.outcomes[e.outcome] ?? e.outcome, e.status)} />{e.reason && <Minor>{e.reason}</Minor>}</> },
   { key: 'who', title: s.column.who, width: 'minmax(0, 2fr)', show: (e) => e.userName || e.user || s.stranger },
   { key: 'request', title: s.column.request, width: 'minmax(0, 5fr)', show: (e) => <>{e.method} {e.host}{e.path}{e.count > 1 && <Minor>{s.summary(number(e.count))}</Minor>}</> },
   { key: 'took', title: s.column.took, width: 'minmax(0, 1fr)', minor: true, show: (e) => milliseconds(e.duration) },

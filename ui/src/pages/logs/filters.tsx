@@ -9,7 +9,7 @@ import type { Filter, Kind } from './kinds'
 
 const useStyles = makeStyles({
   bar: { display: 'flex', flexWrap: 'wrap', gap: '8px 12px', alignItems: 'end', margin: '12px 0 8px' },
-  one: { minWidth: '140px', maxWidth: '260px', flexGrow: 1, '@media (max-width: 480px)': { minWidth: '100%', maxWidth: '100%' } },
+  one: { '& > span, & input, & select': { minWidth: 0, width: '100%' }, minWidth: '140px', maxWidth: '260px', flexGrow: 1, '@media (max-width: 480px)': { minWidth: 'calc(50% - 6px)', maxWidth: 'calc(50% - 6px)' } },
   tags: { flexWrap: 'wrap', gap: '4px', marginBottom: '8px' },
 })
 

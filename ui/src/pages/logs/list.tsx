@@ -51,7 +51,7 @@ export function Log<T extends { id: string }>({ kind, columns, title, detail, na
     if (f) return [`${f.title}: ${f.choices?.[value] ?? nameOf(name, value)}`]
     return name === 'period' ? value === 'custom' ? [] : [`${s.period}: ${s.periods[value] ?? value}`] : [`${s[name as 'from']}: ${value.replace('T', ' ')}`]
   })
-  if (why) return <>{head(0)}<MessageBar intent="info"><MessageBarBody>{why}</MessageBarBody></MessageBar></>
+  if (why) return <>{head(0)}<MessageBar intent="info" layout="multiline"><MessageBarBody>{why}</MessageBarBody></MessageBar></>
   const atField = [...kind.filters.map((f) => f.name), kind.from, kind.to].some((name) => name && log.problem?.field(name))
   const first = log.items.at(-1)
   return (

@@ -17,7 +17,7 @@ const s = t.logs
 const useStyles = makeStyles({
   find: { display: 'flex', gap: '8px', flexWrap: 'wrap', alignItems: 'center' },
   link: { color: tokens.colorBrandForegroundLink },
-  input: { minWidth: '200px' },
+  input: { width: '280px', maxWidth: '100%' },
 })
 
 export default function Logs() {

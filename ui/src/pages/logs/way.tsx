@@ -136,7 +136,7 @@ function ConnectorLines({ entry: e, connector }: { entry: Traffic; connector: st
       {lines.isPending && !why && <Spinner size="tiny" />}
       <Failure problem={lines.error ? problemOf(lines.error) : null} title={s.connectorOff} />
       {lines.data?.length === 0 && <Text>{s.connectorNone}</Text>}
-      <ul className={styles.list}>
+      <ul className={styles.list} aria-label={s.connectorLog}>
         {lines.data?.map((line, i) => (
           <li key={i} className={styles.line}><time dateTime={line.time}>{atClock(line.time)}</time> {line.severity} {line.event && <b>{line.event} </b>}{line.message} {Object.entries(line.fields ?? {}).map(([name, value]) => `${name}=${value}`).join(' ')}</li>
         ))}

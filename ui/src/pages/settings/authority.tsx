@@ -86,7 +86,7 @@ function Exchange({ of: a, ask }: { of: Whole; ask: (a: Asked) => void }) {
       <ol>{x.steps.map((step, i) => <li key={step} aria-current={(e ? (left > 0 ? 1 : 2) : -1) === i ? 'step' : undefined}><Text weight={(e ? (left > 0 ? 1 : 2) : -1) === i ? 'semibold' : 'regular'}>{step}</Text></li>)}</ol>
       {!e && <Text>{x.none}</Text>}
       {e && <Text>{x.started} <Ago time={e.started} />.</Text>}
-      {e && left === 0 && <MessageBar intent="success"><MessageBarBody>{x.everyone}</MessageBarBody></MessageBar>}
+      {e && left === 0 && <MessageBar intent="success" layout="multiline"><MessageBarBody>{x.everyone}</MessageBarBody></MessageBar>}
       {e && left > 0 && (
         <>
           <Text>{x.waiting}</Text>

@@ -85,6 +85,7 @@ function State({ of: e }: { of: Export }) {
   if (e.disabled) return <Label label="disabled" text={s.state.off} />
   const bad = failing(e)
   if (bad.length > 0) return <><Label label="failed" text={s.state.failing} /><Text size={200} className={styles.minor}>{bad[0]!.error && sentence(bad[0]!.error)}</Text></>
+  if (waiting(e) === 0 && !(e.states ?? []).some((x) => x.sent)) return <Label label="unknown" text={s.state.nothing} />
   return waiting(e) > 0 ? <Label label="waiting" text={`${s.state.waiting}: ${number(waiting(e))}`} /> : <Label label="active" text={s.state.sends} />
 }
 
