@@ -26,6 +26,9 @@ test('signing in, the list of connectors, and signing out', async (t) => {
   await detail.waitFor()
   const api = connector('demo')
   for (const text of [api.host.machineName, `${api.host.os} / ${api.host.arch}`, api.certificate.serial, api.id, '1 application']) await detail.getByText(text, { exact: true }).waitFor()
+  const load = detail.getByRole('region', { name: 'The last hour' })
+  await load.getByRole('img', { name: /^Head-room/ }).waitFor()
+  await load.getByText(/was left at the worst moment|has not measured itself yet/).waitFor()
   await see(page, 'connectors-open')
   await page.reload()
   await detail.waitFor() // what is open stands in the address

@@ -11,6 +11,8 @@ const one = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 })
 export const when = (time: string | number) => date.format(new Date(time))
 export const onDay = (time: string) => day.format(new Date(time))
 export const atClock = (time: string) => clock.format(new Date(time))
+const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
+export const percent = (n: number) => share.format(n)
 export const number = (n: number) => plain.format(n)
 export const milliseconds = (n: number) => `${one.format(n)} ms`
 

@@ -6,6 +6,7 @@ import { Fact, Facts } from '../../parts/facts'
 import { Ago } from '../../parts/feedback'
 import { Label } from '../../parts/status'
 import { t } from '../../strings'
+import { Load } from './load'
 
 const useStyles = makeStyles({
   list: { margin: '4px 0 0', paddingLeft: '20px' },
@@ -55,6 +56,7 @@ export function Detail({ connector: k, group }: { connector: Schema['Connector']
         <Fact title={s.enrolled}>{when(k.created)}</Fact>
         <Fact title={s.id}><code>{k.id}</code></Fact>
       </Facts>
+      <Load id={k.id} />
     </div>
   )
 }
