@@ -3113,6 +3113,8 @@ export interface components {
              * @description When it last answered a probe.
              */
             echo?: string;
+            /** @description How much more it can carry, as it measures itself; absent while nobody knows. */
+            headRoom?: components["schemas"]["HeadRoom"];
             /**
              * @description In a word: active is only what answered a probe within 30 seconds.
              * @enum {string}
@@ -3634,6 +3636,25 @@ export interface components {
              */
             name?: string | null;
         };
+        HeadRoom: {
+            /**
+             * Format: double
+             * @description How much of its narrowest resource is left, from 0 to 1, of what was used for long.
+             */
+            left: number;
+            /**
+             * @description Which resource that is.
+             * @enum {string}
+             */
+            narrowest: "cpu" | "memory" | "streams" | "ports" | "handles";
+            /** @description All that it may run short of. */
+            resources: components["schemas"]["Resource"][] | null;
+            /**
+             * Format: int64
+             * @description Over how many seconds that was measured; alerts come of 5 minutes only.
+             */
+            window: number;
+        };
         Health: {
             /** @description Each thing that was looked at. */
             checks: components["schemas"]["HealthCheck"][] | null;
@@ -4031,6 +4052,28 @@ export interface components {
             id: string;
             /** @description Its name at that time. */
             name: string;
+        };
+        Resource: {
+            /**
+             * Format: double
+             * @description How much it has: control groups, and what others on its machine have, are reckoned with.
+             */
+            limit: number;
+            /**
+             * @description Processors; bytes of memory; streams at once; ports of its own towards the application that takes most; open files and sockets.
+             * @enum {string}
+             */
+            name: "cpu" | "memory" | "streams" | "ports" | "handles";
+            /**
+             * Format: double
+             * @description How much it used at most for all but a twentieth of the window (95th percentile).
+             */
+            sustained: number;
+            /**
+             * Format: double
+             * @description How much it used at its last look.
+             */
+            used: number;
         };
         SecretInput: {
             /** @description The new secret; empty removes it. */
