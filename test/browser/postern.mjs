@@ -13,7 +13,7 @@ const screenshots = join(root, '.cache', 'screenshots')
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 // Patience with what must happen, in milliseconds. It is generous: machines are slow at times.
-export const patience = 30_000
+export const patience = 60_000
 
 // build makes the programs and returns their directory; POSTERN_BIN names one where they are already.
 function build() {
