@@ -122,12 +122,12 @@ func (p *connectProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	conn, _, err := http.NewResponseController(w).Hijack()
+	conn, come, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		onward.Close()
 		return
 	}
-	go func() { _, _ = io.Copy(onward, conn); onward.Close() }()
+	go func() { _, _ = io.Copy(onward, come); onward.Close() }() // the server may have read the beginning already
 	_, _ = io.Copy(conn, onward)
 	conn.Close()
 }
