@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -29,6 +30,8 @@ const (
 	admitEach     = 100             // handshakes of machines a second for each processor, about a third of it
 )
 
+var errGone = errors.New("the machine went away while it waited for its turn")
+
 const limitMachines = "machine-handshakes"
 
 // newAdmission lets in so many a second; 0 leaves it to the number of processors.
@@ -40,8 +43,9 @@ func newAdmission(rate int) *admission {
 	return &admission{every: every, burst: time.Second / 2, places: max(int(admissionWait/every), 2), each: map[netip.Prefix]int{}}
 }
 
-// enter waits for the turn of a handshake, or says at once that there are too many.
-func (a *admission) enter(ctx context.Context, network netip.Prefix) error {
+// enter waits for the turn of a handshake, or says at once that there are too many. Who went away meanwhile, as gone tells, has no turn:
+// his handshake would cost what another one could have.
+func (a *admission) enter(ctx context.Context, network netip.Prefix, gone func() bool) error {
 	wait, ok := a.reserve(network, time.Now())
 	if !ok {
 		return fault.New(fault.KindLimited, "too many machines connect at the same time")
@@ -54,8 +58,13 @@ func (a *admission) enter(ctx context.Context, network netip.Prefix) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		if gone() {
+			a.giveBack()
+			return errGone
+		}
 		return nil
 	case <-ctx.Done():
+		a.giveBack()
 		return ctx.Err()
 	}
 }
@@ -76,6 +85,13 @@ func (a *admission) reserve(network netip.Prefix, now time.Time) (wait time.Dura
 	}
 	a.next = a.next.Add(a.every)
 	return wait, true
+}
+
+// giveBack lets somebody else have a turn that was not used.
+func (a *admission) giveBack() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.next = a.next.Add(-a.every)
 }
 
 func (a *admission) leave(network netip.Prefix) {

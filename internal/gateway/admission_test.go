@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -22,7 +23,7 @@ func TestAdmission(t *testing.T) {
 		for _, network := range []netip.Prefix{one, two} {
 			for range 300 {
 				go func() {
-					if a.enter(ctx, network) == nil {
+					if a.enter(ctx, network, func() bool { return false }) == nil {
 						entered <- time.Since(began)
 					} else {
 						entered <- -1
@@ -51,12 +52,39 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("%d wait, %v", a.waiting, a.each)
 		}
 		for range 60 {
-			go func() { _ = a.enter(ctx, one) }()
+			go func() { _ = a.enter(ctx, one, nil) }()
 		}
 		cancel() // those who leave hold no place
 		synctest.Wait()
 		if a.waiting != 0 {
 			t.Errorf("%d wait although they left", a.waiting)
+		}
+	})
+}
+
+// TestAdmissionOfTheGone: who hung up while he waited takes no turn from those who are there.
+func TestAdmissionOfTheGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(100)
+		network := netip.MustParsePrefix("192.0.2.1/32")
+		for !a.next.After(time.Now()) { // what may be caught up on
+			_ = a.enter(t.Context(), network, nil)
+		}
+		results := make(chan error, 100)
+		for i := range 100 {
+			go func() { results <- a.enter(t.Context(), network, func() bool { return i%2 == 0 }) }()
+		}
+		synctest.Wait()
+		began, there := time.Now(), 0
+		for range 100 {
+			if err := <-results; err == nil {
+				there++
+			} else if !errors.Is(err, errGone) {
+				t.Errorf("%v", err)
+			}
+		}
+		if next := a.next.Sub(began); there != 50 || next > 51*10*time.Millisecond {
+			t.Errorf("%d of 50 entered; the next turn is %v later, as if all had", there, next)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"postern/internal/fault"
 	"postern/internal/field"
 	"postern/internal/match"
+	"postern/internal/sock"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
 )
@@ -399,7 +400,8 @@ func (e *entrance) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 
 // admit waits until a machine's handshake may go on, or says that it may not.
 func (e *entrance) admit(hello *tls.ClientHelloInfo) error {
-	err := e.g.admission.enter(hello.Context(), trackedConn(hello.Conn).network)
+	raw := trackedConn(hello.Conn)
+	err := e.g.admission.enter(hello.Context(), raw.network, func() bool { return sock.Gone(raw.Conn) })
 	if fault.Is(err, fault.KindLimited) {
 		e.g.metrics.refused.WithLabelValues(limitMachines).Inc()
 	}

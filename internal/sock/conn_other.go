@@ -10,3 +10,5 @@ import (
 func wrap(conn net.Conn) net.Conn { return conn }
 
 func unwrap(w io.Writer) io.Writer { return w }
+
+func gone(net.Conn) bool { return false }

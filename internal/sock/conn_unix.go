@@ -141,3 +141,21 @@ func (c *wrapped) TryWrite(p []byte) int {
 func (c *wrapped) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
 }
+
+func gone(conn net.Conn) bool {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var is bool
+	err = raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		is = n <= 0 && err != syscall.EAGAIN && err != syscall.EINTR
+	})
+	return is || err != nil // closed on this side
+}

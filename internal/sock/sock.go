@@ -19,3 +19,7 @@ func Wrap(conn net.Conn) net.Conn { return wrap(conn) }
 func WriteBuffers(w io.Writer, buffers net.Buffers) (int64, error) {
 	return buffers.WriteTo(unwrap(w))
 }
+
+// Gone reports whether the other side has closed a connection on which it has nothing to say just now: what it may have said before the
+// end hides it. What is no socket, or cannot be looked at here, is not gone.
+func Gone(conn net.Conn) bool { return gone(conn) }

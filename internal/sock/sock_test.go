@@ -205,3 +205,33 @@ func TestTryWrite(t *testing.T) {
 		t.Errorf("%d bytes into what is closed", n)
 	}
 }
+
+// TestGone: an end is seen without reading, what was said before it hides it, and a connection that is just quiet is there.
+func TestGone(t *testing.T) {
+	conn, other := pair(t)
+	if sock.Gone(conn) {
+		t.Error("a quiet connection is gone")
+	}
+	if _, err := other.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); !sock.Gone(conn); {
+		if time.Since(began) > patience {
+			t.Fatal("a connection that was closed is not gone")
+		}
+	}
+	conn.Close()
+	if !sock.Gone(conn) {
+		t.Error("one that we closed is not gone")
+	}
+	one, two := net.Pipe()
+	defer one.Close()
+	two.Close()
+	if sock.Gone(one) {
+		t.Error("what is no socket is gone")
+	}
+}

@@ -14,6 +14,9 @@ const (
 	longWait    = 15 * time.Second
 	hopeful     = 2 * time.Minute // since the first attempt
 	maxAttempts = 2               // under way at once
+	// overlap is how long a try hangs before another one begins beside it. A busy gateway has those who come wait in line for up to
+	// two seconds: who came twice would hold two places of it, and hang up on one.
+	overlap = 2 * time.Second
 )
 
 // Settled is how long a connection must live to count as a success.
@@ -61,7 +64,7 @@ func (b *Backoff) Ended(lived time.Duration) {
 }
 
 // Connect tries until a try works or ctx ends, waiting as b says. The waits count from the start of a
-// try, so that a try that hangs overlaps the next one; two run at most. failed is told every error
+// try, and one that hangs for long overlaps the next one; two run at most. failed is told every error
 // and must not block. The context of a try ends when Connect returns, and no try runs any more then.
 func Connect[C io.Closer](ctx context.Context, b *Backoff, try func(context.Context) (C, error), failed func(error)) (C, error) {
 	type result struct {
@@ -79,12 +82,19 @@ func Connect[C io.Closer](ctx context.Context, b *Backoff, try func(context.Cont
 			}
 		}
 	}()
-	timer := time.NewTimer(b.Next())
+	begun := time.Now()         // the last try
+	next := begun.Add(b.Next()) // when the one after it is due, if that is over
+	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()
 	for {
 		due := timer.C
-		if running == maxAttempts {
+		switch running {
+		case 0:
+			timer.Reset(time.Until(next))
+		case maxAttempts:
 			due = nil
+		default:
+			timer.Reset(time.Until(begun.Add(max(overlap, next.Sub(begun)))))
 		}
 		select {
 		case <-ctx.Done():
@@ -95,7 +105,8 @@ func Connect[C io.Closer](ctx context.Context, b *Backoff, try func(context.Cont
 				conn, err := try(tries)
 				results <- result{conn, err}
 			}()
-			timer.Reset(b.Next())
+			begun = time.Now()
+			next = begun.Add(b.Next())
 		case r := <-results:
 			running--
 			if r.err == nil {

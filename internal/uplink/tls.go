@@ -138,6 +138,7 @@ func (d *Dialer) plainly(ctx context.Context, s secured) (*tls.Conn, Way, error)
 	if err != nil {
 		return nil, way, d.explain(ctx, failedTLS{s, way, seen}, err)
 	}
+	d.busy.over(s.address)
 	return conn, way, nil
 }
 
@@ -218,6 +219,10 @@ type failedTLS struct {
 	seen []*x509.Certificate
 }
 
+// turnedAway is what a gateway says that has too many handshakes to do: crypto/tls sends internal_error (RFC 8446, section 6) for
+// whatever keeps a server from choosing how to answer, and gives a peer's alert no type that could be asked for.
+const turnedAway = tls.AlertError(80)
+
 // explain says why no TLS session came about.
 func (d *Dialer) explain(ctx context.Context, s failedTLS, err error) error {
 	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign && len(s.seen) > 0 {
@@ -230,6 +235,9 @@ func (d *Dialer) explain(ctx context.Context, s failedTLS, err error) error {
 	switch {
 	case isOurs:
 		e.Fault = fault.New(said.Kind, "%s: %s", s.address, said.Error())
+	case isOp && op.Op == "remote error" && op.Err.Error() == turnedAway.Error() && d.busy.still(s.address):
+		e.Fault = fault.Unavailable("%s turned this machine away for the moment (%s): too many connect at once; if that lasts, something before it may be what refuses",
+			s.address, rootCause(err))
 	case isOp && op.Op == "remote error" || errors.Is(err, errProtocol):
 		if leaf := d.inspect(ctx, s.secured); leaf != nil {
 			return intercepted(s.address, leaf, err)

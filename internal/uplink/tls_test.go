@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -425,5 +426,32 @@ func TestPost(t *testing.T) {
 		if _, err := dialer(t, uplink.Config{}).Service(bad, nil); err == nil {
 			t.Errorf("service URL %q accepted", bad)
 		}
+	}
+}
+
+// TestABusyServiceIsNotAskedMore: a gateway that turns machines away is neither asked who it is nor dialled by Upgrade, since that would
+// add to what it has too much of. One that goes on for long may be somebody else.
+func TestABusyServiceIsNotAskedMore(t *testing.T) {
+	s := newService(t, nil)
+	config, err := s.agent(t).TunnelTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dials atomic.Int64
+	address := listen(t, func(c net.Conn) {
+		dials.Add(1)
+		_ = tls.Server(c, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("too many") }}).Handshake()
+	})
+	d := dialer(t, uplink.Config{})
+	for n := range int64(3) {
+		_, err = d.Tunnel(t.Context(), uplink.Tunnel{Gateway: wire.Gateway{Address: address}, TLS: config})
+		if !fault.Is(err, fault.KindUnavailable) || !strings.Contains(err.Error(), "turned this machine away for the moment") || dials.Load() != n+1 {
+			t.Errorf("dial %d: %v; %d connections", n+1, err, dials.Load())
+		}
+	}
+	before := dials.Load()
+	d.BusyFor(address, time.Hour)
+	if _, err = d.Tunnel(t.Context(), uplink.Tunnel{Gateway: wire.Gateway{Address: address}, TLS: config}); !strings.Contains(err.Error(), "refused the TLS handshake") || dials.Load() < before+2 {
+		t.Errorf("an hour later: %v; %d connections more", err, dials.Load()-before)
 	}
 }

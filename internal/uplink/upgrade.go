@@ -20,6 +20,7 @@ import (
 const (
 	upgradedFor = 10 * time.Minute // that an address is dialled by Upgrade at once; then it is seen whether that is still needed
 	maxUpgrades = 64               // addresses that are remembered
+	busyFor     = 15 * time.Second // that an address may turn us away before somebody else than a busy service is looked for
 )
 
 // upgrades remembers the addresses that are reached by HTTP's Upgrade only.
@@ -47,6 +48,36 @@ func (u *upgrades) note(address string, works bool) {
 		clear(u.until) // it is a memory of what to try first, nothing more
 	}
 	u.until[address] = time.Now().Add(upgradedFor)
+}
+
+// busy remembers since when an address has turned us away as a service does that has too many handshakes to do. To ask such a one again
+// who it is, and by Upgrade, would make one handshake into four just when there are too many.
+type busy struct {
+	mu    sync.Mutex // guards since
+	since map[string]time.Time
+}
+
+func newBusy() *busy { return &busy{since: map[string]time.Time{}} }
+
+// still notes that an address turned us away, and reports whether it has for so short a time that it may be busy.
+func (b *busy) still(address string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	since, known := b.since[address]
+	if !known {
+		if len(b.since) >= maxUpgrades {
+			clear(b.since)
+		}
+		since = time.Now()
+		b.since[address] = since
+	}
+	return time.Since(since) < busyFor
+}
+
+func (b *busy) over(address string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.since, address)
 }
 
 // outerTLS is somebody else's TLS around our own. To close it waits for nobody: what there is to say ours has said.

@@ -47,12 +47,13 @@ type Dialer struct {
 	wants    wantsNegotiate
 	refused  refusedKey
 	upgrades *upgrades
+	busy     *busy
 }
 
 // New gives a Dialer. The environment is read once, here. As with other programs, this machine's own
 // names and addresses are always dialled directly.
 func New(cfg Config) (*Dialer, error) {
-	d := &Dialer{roots: cfg.ProxyRoots, timeout: cfg.Timeout, kerberos: cfg.Kerberos, bad: &badProxies{when: map[string]time.Time{}}, upgrades: newUpgrades()}
+	d := &Dialer{roots: cfg.ProxyRoots, timeout: cfg.Timeout, kerberos: cfg.Kerberos, bad: &badProxies{when: map[string]time.Time{}}, upgrades: newUpgrades(), busy: newBusy()}
 	if d.timeout <= 0 {
 		d.timeout = 3 * time.Second
 	}
