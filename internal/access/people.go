@@ -31,6 +31,8 @@ type User struct {
 	Upstream        ID
 	Subject         string
 	UpstreamRefused time.Time // since when the upstream knows the user no more; zero if it does; read-only here
+	// LastSignIn is the last good sign-in that the log still has; read-only, and only there where administrators look.
+	LastSignIn time.Time `json:"-"`
 }
 
 // Group is a set of users to whom applications are assigned.

@@ -20,6 +20,7 @@ var (
 	ofGroup          = filter{"group", "Only members of this group.", access.PrefixGroup, nil}
 	ofMember         = filter{"member", "Only groups that this user is a member of.", access.PrefixUser, nil}
 	ofUpstream       = filter{"upstream", "Only users of this upstream.", access.PrefixUpstream, nil}
+	ofLocal          = either("local", "Only users who prove here who they are (true), or at an upstream (false).")
 	ofMemberGroup    = filter{"memberGroup", "Only groups that this group is in.", access.PrefixGroup, nil}
 	assignedApp      = filter{"application", "Only assignments of this application.", access.PrefixApplication, nil}
 	toUser           = filter{"user", "Only assignments to this user.", access.PrefixUser, nil}

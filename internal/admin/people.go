@@ -8,7 +8,7 @@ import (
 )
 
 func showUser(u access.User) api.User {
-	return api.User{Meta: meta(u.Meta), UserInput: inputUser(u), Groups: words(u.Groups), PasswordSet: u.PasswordSet, UpstreamRefused: u.UpstreamRefused, Factors: words(u.Factors)}
+	return api.User{Meta: meta(u.Meta), UserInput: inputUser(u), Groups: words(u.Groups), PasswordSet: u.PasswordSet, UpstreamRefused: u.UpstreamRefused, Factors: words(u.Factors), LastSignIn: u.LastSignIn}
 }
 
 func inputUser(u access.User) api.UserInput {

@@ -31,6 +31,7 @@ type User struct {
 	PasswordSet     Time     `json:"passwordSet,omitzero" doc:"When the password was set; absent when there is none."`
 	UpstreamRefused Time     `json:"upstreamRefused,omitzero" doc:"When the upstream said the last time that it does not let the user in any more; absent when it does."`
 	Factors         []string `json:"factors" enum:"totp,passkey" doc:"The kinds of second factor that the user has."`
+	LastSignIn      Time     `json:"lastSignIn,omitzero" doc:"When the user last signed in; absent if never, or longer ago than the sign-in log is kept."`
 }
 
 // PasswordInput is a new password.

@@ -79,8 +79,16 @@ func nameOr(name, other string) string {
 }
 
 func revokeSessions() *cobra.Command {
-	c := onUser("revoke-sessions", "Sign a user out everywhere; what is open is cut", "  postern users revoke-sessions ada --yes",
+	c := onUser("revoke-sessions", "Sign a user out everywhere, or of one session; what is open is cut",
+		"  postern users revoke-sessions ada --yes\n  postern users sessions ada -o name\n  postern users revoke-sessions ada --session ses_01h455vb4pex5vsknk084sn02q",
 		func(c *cobra.Command, _ string, client *api.Client, user api.User) error {
+			if one, _ := c.Flags().GetString("session"); one != "" { // the flag exists
+				if err := client.Users.RevokeSession(c.Context(), user.ID, one); err != nil {
+					return err
+				}
+				fmt.Fprintf(c.ErrOrStderr(), "%s is signed out of that session.\n", cell(user.Name))
+				return nil
+			}
 			if err := confirm(c, fmt.Sprintf("Sign %s out everywhere?", cell(user.Name))); err != nil {
 				return err
 			}
@@ -91,6 +99,7 @@ func revokeSessions() *cobra.Command {
 			return nil
 		})
 	c.Flags().Bool("yes", false, "do not ask")
+	c.Flags().String("session", "", "only the session with this `id`; postern users sessions NAME -o name lists them")
 	return c
 }
 
@@ -108,4 +117,58 @@ func resetFactors() *cobra.Command {
 		})
 	c.Flags().Bool("yes", false, "do not ask")
 	return c
+}
+
+func userFactors() *cobra.Command {
+	return onUser("factors", "List the second factors of a user", "  postern users factors ada",
+		func(c *cobra.Command, how string, client *api.Client, user api.User) error {
+			found, err := client.Users.Factors(c.Context(), user.ID)
+			if err != nil {
+				return err
+			}
+			switch how {
+			case "json", "yaml":
+				return encode(c.OutOrStdout(), how, found)
+			case "name":
+				for _, f := range found.Factors {
+					fmt.Fprintln(c.OutOrStdout(), f.ID)
+				}
+				return nil
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s has %d recovery codes left.\n", cell(user.Name), found.RecoveryCodes)
+			v := newView(c, client)
+			rows := make([][]string, len(found.Factors))
+			for i, f := range found.Factors {
+				rows[i] = []string{f.Kind, cell(f.Name), v.ago(f.Added), v.ago(f.LastUsed)}
+			}
+			return table(c.OutOrStdout(), []string{"KIND", "NAME", "ADDED", "LAST USED"}, rows)
+		})
+}
+
+func userApplications() *cobra.Command {
+	return onUser("applications", "List the applications that are assigned to a user, and whether they may open each now", "  postern users applications ada\n  postern explain ada Wiki",
+		func(c *cobra.Command, how string, client *api.Client, user api.User) error {
+			found, err := client.Users.Applications(c.Context(), user.ID)
+			if err != nil {
+				return err
+			}
+			switch how {
+			case "json", "yaml":
+				return encode(c.OutOrStdout(), how, found.Items)
+			case "name":
+				for _, a := range found.Items {
+					fmt.Fprintln(c.OutOrStdout(), cell(a.Name))
+				}
+				return nil
+			}
+			if len(found.Items) == 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "Nothing is assigned to %s.\n", cell(user.Name))
+				return nil
+			}
+			rows := make([][]string, len(found.Items))
+			for i, a := range found.Items {
+				rows[i] = []string{cell(a.Name), cell(a.ExternalURL), map[bool]string{true: "yes", false: "no"}[a.Allow], cell(a.Message)}
+			}
+			return table(c.OutOrStdout(), []string{"NAME", "URL", "MAY OPEN IT", "WHY NOT"}, rows)
+		})
 }

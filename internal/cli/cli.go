@@ -21,7 +21,7 @@ import (
 // own flags, help and error texts; Report prints what they return.
 func Commands() []*cobra.Command {
 	people, sets := users(), groups()
-	people.more = []*cobra.Command{setPassword(), userLink(), userSessions(), revokeSessions(), resetFactors(), eraseUser()}
+	people.more = []*cobra.Command{setPassword(), userLink(), userSessions(), revokeSessions(), userFactors(), resetFactors(), userApplications(), eraseUser()}
 	sets.more = []*cobra.Command{
 		membership("add", "Add users or groups to a group", addMember),
 		membership("remove", "Remove users or groups from a group", removeMember),
@@ -33,9 +33,9 @@ func Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(), alerts(), serviceSeries(),
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
-		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(),
+		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(),
 	}
-	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), openAPI(), man()}
+	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {
 		strict(c)
 	}

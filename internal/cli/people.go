@@ -38,7 +38,7 @@ func users() noun[api.User] {
 			{"subject", "subject", "what that upstream calls the user for ever", text, ""},
 			{"role", "roles", "what the user may administer; may be given several times, \"\" for nothing", list, ""},
 		},
-		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"role", "role", "only those with this role", text}, {"group", "group", "only members of this group", refGroup}, {"break-glass", "breakGlass", "only those for whom no policy holds (true), or all others (false)", either}, {"second-factor", "secondFactor", "only those who have a second factor or a passkey here (true), or none (false)", either}, {"upstream", "upstream", "only users of this upstream", refUpstream}},
+		filters: []filter{{"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either}, {"role", "role", "only those with this role", text}, {"group", "group", "only members of this group", refGroup}, {"break-glass", "breakGlass", "only those for whom no policy holds (true), or all others (false)", either}, {"second-factor", "secondFactor", "only those who have a second factor or a passkey here (true), or none (false)", either}, {"upstream", "upstream", "only users of this upstream", refUpstream}, {"local", "local", "only those who prove here who they are (true), or at an upstream (false)", either}},
 		examples: map[string]string{
 			"create": "  postern users create ada --display-name \"Ada Lovelace\" --email ada@example.com\n" +
 				"  postern users create ada --password-file - < password.txt",

@@ -296,6 +296,23 @@ func TestAdministratorsAndFactors(t *testing.T) {
 		weak, boss := k.actor(access.RolePolicyAdmin), k.actor(access.RoleOwner)
 		wantKind(t, k.RevokeSessions(t.Context(), weak, boss.ID), fault.KindForbidden)
 		wantKind(t, k.ResetFactors(t.Context(), weak, boss.ID), fault.KindForbidden)
+		had, err := k.UserFactors(t.Context(), weak, ada.ID)
+		if err != nil || len(had.List) != 1 || had.List[0].Kind != access.FactorTOTP || had.RecoveryCodes != 10 {
+			t.Errorf("%+v, %v", had, err)
+		}
+		eventually(t, "the sign-in is in the log", func() bool {
+			u, err := k.User(t.Context(), weak, ada.ID)
+			return err == nil && !u.LastSignIn.IsZero()
+		})
+		wantKind(t, k.RevokeSession(t.Context(), weak, boss.ID, list[0].ID), fault.KindForbidden)
+		wantKind(t, k.RevokeSession(t.Context(), weak, k.user("eve").ID, list[0].ID), fault.KindNotFound) // of somebody else
+		if err := k.RevokeSession(t.Context(), weak, ada.ID, list[1].ID); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := k.UserSessions(t.Context(), k.owner, ada.ID); err != nil || len(left) != 1 || left[0].ID != list[0].ID {
+			t.Errorf("after one was ended: %+v, %v", left, err)
+		}
+		wantKind(t, k.RevokeSession(t.Context(), weak, ada.ID, list[1].ID), fault.KindNotFound)
 		if err := k.RevokeSessions(t.Context(), weak, ada.ID); err != nil {
 			t.Fatal(err)
 		}

@@ -115,6 +115,7 @@ func TestFilters(t *testing.T) {
 			{"users", "role", "reader", []string{"ada"}}, {"users", "role", "owner", []string{"root"}}, {"users", "role", "read", nil},
 			{"groups", "member", string(ada), []string{"Staff"}},
 			{"users", "secondFactor", "false", []string{"ada", "eve", "root"}}, {"users", "secondFactor", "true", nil},
+			{"users", "local", "true", []string{"ada", "eve", "root"}}, {"users", "local", "false", nil},
 			{"applications", "preAuthentication", "passthrough", []string{"shut"}}, {"applications", "requestable", "true", nil},
 			{"policies", "user", string(ada), []string{"For ada"}}, {"policies", "group", string(staff), []string{"Not for Staff"}},
 			{"exports", "kind", "otlp", []string{"Collector"}}, {"exports", "stream", "audit", []string{"Hook"}}, {"exports", "failing", "true", nil},

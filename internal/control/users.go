@@ -13,16 +13,36 @@ import (
 // Users lists users and gives the cursor of the next page, empty at the end.
 func (c *Control) Users(ctx context.Context, by access.Actor, page access.Page) (list []access.User, next string, err error) {
 	err = c.read(ctx, request{by: by, perm: readUser}, func(tx *store.Tx) error {
-		list, next, err = tx.Users(ctx, page)
-		return err
+		if list, next, err = tx.Users(ctx, page); err != nil {
+			return err
+		}
+		return withSignIns(ctx, tx, list)
 	})
 	return list, next, err
+}
+
+// withSignIns adds when the users last signed in.
+func withSignIns(ctx context.Context, tx *store.Tx, list []access.User) error {
+	ids := make([]access.ID, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	last, err := tx.LastSignIns(ctx, ids)
+	for i := range list {
+		list[i].LastSignIn = last[list[i].ID]
+	}
+	return err
 }
 
 // User gives one user.
 func (c *Control) User(ctx context.Context, by access.Actor, id access.ID) (u access.User, err error) {
 	err = c.read(ctx, request{by: by, perm: readUser, object: id}, func(tx *store.Tx) error {
-		u, err = tx.User(ctx, id)
+		if u, err = tx.User(ctx, id); err != nil {
+			return err
+		}
+		one := []access.User{u}
+		err = withSignIns(ctx, tx, one)
+		u = one[0]
 		return err
 	})
 	return u, err

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +26,9 @@ var users = table[access.User]{
 			return "id IN (SELECT user_id FROM memberships WHERE group_id = %s)", value
 		},
 		"upstream": equal("upstream_id"),
+		"local": func(value string) (string, any) {
+			return "(upstream_id IS NULL) = (%s = 1)", flag(value == "true")
+		},
 		"secondFactor": func(value string) (string, any) {
 			return "(id IN (SELECT user_id FROM factors)) = (%s = 1)", flag(value == "true")
 		},
@@ -101,6 +106,34 @@ func (t *Tx) Users(ctx context.Context, p access.Page) ([]access.User, string, e
 		return nil, "", err
 	}
 	return list, next, t.withGroups(ctx, list)
+}
+
+// LastSignIns gives when users last signed in, of those for whom the log still says so.
+func (t *Tx) LastSignIns(ctx context.Context, ids []access.ID) (map[access.ID]time.Time, error) {
+	last := map[access.ID]time.Time{}
+	type signedIn struct {
+		user access.ID
+		at   int64
+	}
+	for some := range slices.Chunk(ids, chunk) {
+		args := make([]any, padded(len(some)), padded(len(some))+2)
+		for i := range args {
+			args[i] = string(some[min(i, len(some)-1)])
+		}
+		query := fmt.Sprintf("SELECT id, COALESCE((SELECT time FROM sign_ins WHERE user_id = users.id AND event = $%d AND result = $%d ORDER BY time DESC, id DESC LIMIT 1), 0) FROM users WHERE id IN (%s)",
+			len(args)+1, len(args)+2, marks(1, len(args)))
+		list, err := rows(ctx, t, func(row scanner, s *signedIn) error { return row.Scan(&s.user, &s.at) }, query,
+			append(args, string(access.EventSignIn), string(access.ResultSuccess))...)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			if s.at > 0 {
+				last[s.user] = moment(s.at)
+			}
+		}
+	}
+	return last, nil
 }
 
 // UsersWithRole gives the users that have a role and are not disabled, without their groups.

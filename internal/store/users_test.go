@@ -24,7 +24,7 @@ var userNoun = noun[access.User]{
 	change: func(u *access.User) {
 		u.Name, u.DisplayName, u.Email, u.Disabled, u.Roles, u.RequireSecondFactor, u.BreakGlass, u.Updated = "other", "", "", false, nil, false, false, at(9)
 	},
-	apart:  []string{".Groups", ".PasswordSet", ".Factors", ".Upstream", ".Subject", ".UpstreamRefused"},
+	apart:  []string{".Groups", ".PasswordSet", ".Factors", ".Upstream", ".Subject", ".UpstreamRefused", ".LastSignIn"},
 	name:   func(u *access.User, name string) { u.Name = name },
 	insert: (*store.Tx).InsertUser, one: (*store.Tx).User, page: (*store.Tx).Users,
 	update: (*store.Tx).UpdateUser, remove: (*store.Tx).DeleteUser,
