@@ -13,6 +13,8 @@ import (
 // bodies are good requests of each route that has one.
 var bodies = map[string]string{
 	"createApplication":    `{"name":"{new}","externalUrl":"https://{new}.example.com/","internalUrl":"http://x/","connectorGroup":"{cgr}"}`,
+	"updateBranding":       `{"name":"Example"}`,
+	"testApplication":      `{"internalUrl":"http://x/"}`,
 	"updateApplication":    `{"disabled":true}`,
 	"createConnectorGroup": `{"name":"{new}"}`,
 	"updateConnectorGroup": `{"name":"{new}"}`,
@@ -40,6 +42,7 @@ var bodies = map[string]string{
 	"createUpstream":       `{"name":"{new}","kind":"oidc","oidc":{"issuer":"https://x.invalid","clientId":"x"}}`,
 	"updateUpstream":       `{"onlyKnown":true}`,
 	"setUpstreamSecret":    `{"secret":"x"}`,
+	"tryUpstream":          `{"upstream":{"name":"{new}","kind":"oidc","oidc":{"issuer":"https://x.invalid","clientId":"x"}}}`,
 	"testUpstream":         `{"claims":{"email":"a@example.com"}}`,
 	"undoUpstream":         `{"to":1}`,
 	"undoConnector":        `{"to":1}`,

@@ -24,6 +24,7 @@ func (h *Handler) upstreams() []route {
 		{del, "/upstreams/{id}", "deleteUpstream", "upstreams", "Delete an upstream that has no users", people, false, remove(access.PrefixUpstream, c.DeleteUpstream)},
 		{post, "/upstreams/{id}/secret", "setUpstreamSecret", "upstreams", "Give an upstream another secret", people, false, h.setUpstreamSecret()},
 		{post, "/upstreams/{id}/test", "testUpstream", "upstreams", "Say what would become of somebody, without changing anything", people, false, h.testUpstream()},
+		{post, "/upstreams/try", "tryUpstream", "upstreams", "Check an upstream that is not stored as it is here, and say what would become of somebody; changes nothing", people, false, h.tryUpstream()},
 		{post, "/upstreams/{id}/check", "checkUpstream", "upstreams", "Ask an upstream whether it can be used", people, false, h.checkUpstream()},
 		{get, "/upstreams/{id}/history", "listUpstreamHistory", "upstreams", "Show who changed what of an upstream", viewers, false, history(access.PrefixUpstream, c.UpstreamHistory)},
 		{post, "/upstreams/{id}/undo", "undoUpstream", "upstreams", "Give an upstream the fields of an earlier version; its secret stays", people, false, undo(access.PrefixUpstream, c.UndoUpstream, h.showUpstream)},
@@ -135,16 +136,65 @@ func (h *Handler) testUpstream() operation {
 		if err != nil {
 			return reply{}, err
 		}
-		claims, err := statedClaims(in.Claims)
+		test, err := upstreamTest(in)
 		if err != nil {
 			return reply{}, err
 		}
-		out, err := h.cfg.Control.TestUpstream(c, c.by, c.id, control.UpstreamTest{Said: access.Statement{Claims: claims, Groups: in.Groups}, User: in.User})
+		out, err := h.cfg.Control.TestUpstream(c, c.by, c.id, test)
 		if err != nil {
 			return reply{}, err
 		}
 		return reply{body: showTested(out, in.User != "")}, nil
 	}}
+}
+
+func upstreamTest(in api.UpstreamTest) (control.UpstreamTest, error) {
+	claims, err := statedClaims(in.Claims)
+	return control.UpstreamTest{Said: access.Statement{Claims: claims, Groups: in.Groups}, User: in.User}, err
+}
+
+func (h *Handler) tryUpstream() operation {
+	return operation{in: typeOf[api.UpstreamTry](), out: typeOf[api.UpstreamTried](), status: 200, run: func(c *call) (reply, error) {
+		in, err := into[api.UpstreamTry](c.body)
+		if err != nil {
+			return reply{}, err
+		}
+		var t control.UpstreamTry
+		if in.Of != "" && !access.ID(in.Of).Valid(access.PrefixUpstream) {
+			return reply{}, fault.Invalid("of", "must be an id such as %s_…", access.PrefixUpstream)
+		}
+		if t.Upstream.ID = access.ID(in.Of); in.Upstream.Secret != "" {
+			t.Secret = []byte(in.Upstream.Secret)
+		}
+		if err := applyUpstream(&t.Upstream, in.Upstream.UpstreamInput); err != nil {
+			return reply{}, err
+		}
+		if in.Test != nil {
+			test, err := upstreamTest(*in.Test)
+			if err != nil {
+				return reply{}, err
+			}
+			t.Test = &test
+		}
+		problem, tested, err := h.cfg.Control.TryUpstream(c, c.by, t)
+		if err != nil {
+			return reply{}, err
+		}
+		out := api.UpstreamTried{Check: showCheck(problem)}
+		if tested != nil {
+			shown := showTested(*tested, t.Test.User != "")
+			out.Tested = &shown
+		}
+		return reply{body: out}, nil
+	}}
+}
+
+func showCheck(problem error) api.UpstreamCheck {
+	out := api.UpstreamCheck{Works: problem == nil}
+	if problem != nil {
+		out.Reason = problem.Error()
+	}
+	return out
 }
 
 // statedClaims gives claims as upstreams give them: nothing of them lies deeper than a list of texts.
@@ -194,10 +244,6 @@ func (h *Handler) checkUpstream() operation {
 		if err != nil {
 			return reply{}, err
 		}
-		out := api.UpstreamCheck{Works: problem == nil}
-		if problem != nil {
-			out.Reason = problem.Error()
-		}
-		return reply{body: out}, nil
+		return reply{body: showCheck(problem)}, nil
 	}}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // UpstreamInput is what an administrator writes of an upstream, except its secret. Exactly one of
@@ -130,6 +131,19 @@ type UpstreamTest struct {
 	User   string         `json:"user,omitempty" doc:"Of kind ldap, instead: the name of somebody whom the directory is asked about."`
 }
 
+// UpstreamTry is an upstream that is not stored as it is here, to see whether it works.
+type UpstreamTry struct {
+	Upstream UpstreamCreate `json:"upstream" doc:"The upstream as it would be."`
+	Of       string         `json:"of,omitempty" doc:"The stored upstream that it would change. Its secret is taken if none is given, unless it would be shown to another server."`
+	Test     *UpstreamTest  `json:"test,omitempty" doc:"Somebody of whom to say what would become of them."`
+}
+
+// UpstreamTried is what came of it.
+type UpstreamTried struct {
+	Check  UpstreamCheck   `json:"check" doc:"Whether it can be used."`
+	Tested *UpstreamTested `json:"tested,omitempty" doc:"What would become of somebody; absent if nobody was asked about, or it cannot be asked."`
+}
+
 // UpstreamTested is what would become of somebody.
 type UpstreamTested struct {
 	Allowed     bool           `json:"allowed" doc:"Whether they would be let in."`
@@ -171,6 +185,13 @@ type Upstreams struct {
 func (n Upstreams) SetSecret(ctx context.Context, id, secret string) error {
 	c, path := n.reads.c, n.reads.path
 	return c.do(ctx, call{method: http.MethodPost, path: []string{path, id, "secret"}, in: SecretInput{secret}})
+}
+
+// Try checks an upstream that is not stored as it is here, and says what would become of somebody.
+func (n Upstreams) Try(ctx context.Context, in UpstreamTry) (UpstreamTried, error) {
+	var out UpstreamTried
+	err := n.reads.c.do(ctx, call{method: http.MethodPost, path: []string{n.reads.path, "try"}, in: in, out: &out, within: 30 * time.Second})
+	return out, err
 }
 
 // Test says what would become of somebody.

@@ -36,6 +36,18 @@ func (c *Control) TestUpstream(ctx context.Context, by access.Actor, id access.I
 	if err != nil {
 		return out, err
 	}
+	return c.foretell(ctx, t, asked{&u, func() (*client, error) { return c.providers.client(u, secret) }, func(err error) { c.heard(&u, err) }})
+}
+
+// asked is an upstream that is asked about somebody.
+type asked struct {
+	upstream *access.Upstream
+	dial     func() (*client, error)
+	heard    func(error) // is told how it answered
+}
+
+func (c *Control) foretell(ctx context.Context, t UpstreamTest, of asked) (out UpstreamTested, err error) {
+	u := of.upstream
 	if out.Said = t.Said; t.User != "" {
 		if u.Kind != access.UpstreamLDAP {
 			return out, fault.Invalid("user", "can only be asked of an upstream of kind %q; give claims", access.UpstreamLDAP)
@@ -43,19 +55,19 @@ func (c *Control) TestUpstream(ctx context.Context, by access.Actor, id access.I
 		if len(t.Said.Claims) > 0 {
 			return out, fault.Invalid("user", "must not be given together with claims")
 		}
-		client, err := c.providers.client(u, secret)
+		client, err := of.dial()
 		if err != nil {
 			return out, err
 		}
 		within, cancel := context.WithTimeout(ctx, checkWithin)
 		defer cancel()
 		said, err := client.directory.LookUp(within, t.User)
-		c.heard(&u, err)
+		of.heard(err)
 		if err != nil {
-			return out, notNow(&u, err)
+			return out, notNow(u, err)
 		}
 		out.Subject, out.Said = said.Subject, access.Statement{Claims: said.Claims, Groups: said.Groups}
-	} else if out.Said, err = stated(&u, t.Said); err != nil {
+	} else if out.Said, err = stated(u, t.Said); err != nil {
 		return out, err
 	}
 	out.Mapped, out.Refusal = u.Mapping.Map(u.Kind, out.Said)
@@ -63,7 +75,7 @@ func (c *Control) TestUpstream(ctx context.Context, by access.Actor, id access.I
 		return out, nil
 	}
 	err = c.store.Read(ctx, func(tx *store.Tx) error {
-		f, err := findFederated(ctx, tx, &u, out.Subject, out.Mapped)
+		f, err := findFederated(ctx, tx, u, out.Subject, out.Mapped)
 		if err != nil {
 			return err
 		}
@@ -127,4 +139,66 @@ func (c *Control) underTest(ctx context.Context, by access.Actor, id access.ID) 
 		return err
 	})
 	return u, secret, err
+}
+
+// UpstreamTry is an upstream that is not stored as it is here.
+type UpstreamTry struct {
+	Upstream access.Upstream // with the id of the stored one that it would change, if it would
+	Secret   []byte          // nil: that of the stored one
+	Test     *UpstreamTest   // optional
+}
+
+// TryUpstream checks an upstream as it would be, asks it whether it can be used, and says what would become of somebody.
+// Nothing is stored.
+func (c *Control) TryUpstream(ctx context.Context, by access.Actor, t UpstreamTry) (problem error, out *UpstreamTested, err error) {
+	u := &t.Upstream
+	if err := c.readyToTry(ctx, by, &t); err != nil {
+		return nil, nil, err
+	}
+	made, problem := c.dialUpstream(*u, t.Secret)
+	if problem != nil {
+		return problem, nil, nil
+	}
+	defer made.close()
+	within, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	if problem = made.check(within); t.Test == nil {
+		return problem, nil, nil
+	}
+	tested, err := c.foretell(ctx, *t.Test, asked{u, func() (*client, error) { return made, nil }, func(error) {}})
+	if err != nil && problem != nil && t.Test.User != "" { // it cannot be asked, and that was said
+		return problem, nil, nil
+	}
+	return problem, &tested, err
+}
+
+// readyToTry holds an upstream against what a stored one must be, and finds its secret: a stored one is not shown to other servers.
+func (c *Control) readyToTry(ctx context.Context, by access.Actor, t *UpstreamTry) error {
+	u := &t.Upstream
+	return c.read(ctx, request{by: by, perm: testUpstream, object: u.ID, name: u.Name}, func(tx *store.Tx) error {
+		if u.ID == "" {
+			u.Meta = access.Meta{ID: access.NewID(access.PrefixUpstream, c.now()), Version: 1, Created: c.now(), Updated: c.now()}
+		} else {
+			old, err := tx.Upstream(ctx, u.ID)
+			if err != nil {
+				return err
+			}
+			if u.Kind != old.Kind {
+				return fault.Invalid("kind", "cannot be changed; make another upstream")
+			}
+			u.Meta, u.HasSecret = old.Meta, old.HasSecret
+			if t.Secret == nil && old.HasSecret {
+				if sentElsewhere(&old, u) {
+					return fault.Invalid("secret", "must be given: the one that is stored is not shown to another server")
+				}
+				if t.Secret, err = tx.UpstreamSecret(ctx, u.ID); err != nil {
+					return err
+				}
+			}
+		}
+		if err := checkSecret(u, t.Secret); err != nil {
+			return err
+		}
+		return checkUpstreamIn(ctx, tx, u)
+	})
 }

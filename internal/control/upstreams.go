@@ -207,11 +207,13 @@ func checkSecret(u *access.Upstream, secret []byte) error {
 }
 
 // checkUpstream checks an upstream and what it has to do with others.
-func (ch *change) checkUpstream(u *access.Upstream) error {
+func (ch *change) checkUpstream(u *access.Upstream) error { return checkUpstreamIn(ch.ctx, ch.tx, u) }
+
+func checkUpstreamIn(ctx context.Context, tx *store.Tx, u *access.Upstream) error {
 	if err := u.Validate(); err != nil {
 		return err
 	}
-	groups, err := ch.tx.GroupNames(ch.ctx)
+	groups, err := tx.GroupNames(ctx)
 	if err != nil {
 		return err
 	}
@@ -220,7 +222,7 @@ func (ch *change) checkUpstream(u *access.Upstream) error {
 			return fault.Invalid("mapping.groups", "must lead to groups that exist; %q does not", m.To)
 		}
 	}
-	others, err := ch.tx.AllUpstreams(ch.ctx)
+	others, err := tx.AllUpstreams(ctx)
 	if err != nil {
 		return err
 	}

@@ -286,5 +286,29 @@ func TestTestUpstream(t *testing.T) {
 		if problem, err := k.CheckUpstream(ctx, k.owner, u.ID); err != nil || problem == nil {
 			t.Errorf("a provider that is not there: %v, %v", problem, err)
 		}
+
+		fresh := u // not stored: what would be made of it
+		fresh.Meta, fresh.Name = access.Meta{}, "Two"
+		said := control.UpstreamTest{Said: access.Statement{Claims: map[string]any{"tid": "1", "preferred_username": "Eve", "groups": []string{"x"}}}}
+		problem, tried, err := k.TryUpstream(ctx, k.owner, control.UpstreamTry{Upstream: fresh, Test: &said})
+		if err != nil || problem == nil || tried == nil || tried.Mapped.Name != "eve" || !slices.Equal(tried.Groups, []string{"Staff"}) {
+			t.Errorf("%v, %+v, %v", problem, tried, err)
+		}
+		fresh.OIDC = &access.OIDCSettings{Issuer: "http://plain.example.com"}
+		_, _, err = k.TryUpstream(ctx, k.owner, control.UpstreamTry{Upstream: fresh})
+		wantKind(t, err, fault.KindInvalid)
+		must(t, 0, k.SetUpstreamSecret(ctx, k.owner, u.ID, []byte("secret")))
+		elsewhere := u
+		elsewhere.OIDC = &access.OIDCSettings{Issuer: "https://elsewhere.invalid", ClientID: "postern"}
+		_, _, err = k.TryUpstream(ctx, k.owner, control.UpstreamTry{Upstream: elsewhere})
+		wantKind(t, err, fault.KindInvalid) // the stored secret would be shown to another
+		if problem, _, err := k.TryUpstream(ctx, k.owner, control.UpstreamTry{Upstream: elsewhere, Secret: []byte("another")}); err != nil || problem == nil {
+			t.Errorf("with a secret of its own: %v, %v", problem, err)
+		}
+		_, _, err = k.TryUpstream(ctx, k.actor(access.RoleReader), control.UpstreamTry{Upstream: fresh})
+		wantKind(t, err, fault.KindForbidden)
+		if list, _, err := k.Upstreams(ctx, k.owner, access.Page{}); err != nil || len(list) != 1 || list[0].OIDC.Issuer != u.OIDC.Issuer {
+			t.Errorf("trying stored something: %+v, %v", list, err)
+		}
 	})
 }
