@@ -290,14 +290,9 @@ func (a *Application) Validate() error {
 	if strings.HasPrefix(external.Path, ReservedPath) {
 		p.Add("externalUrl", "must not lie under %s, which Postern keeps for itself", ReservedPath)
 	}
-	internal, err := ParseEndpoint(a.InternalURL)
-	p.Check("internalUrl", err)
-	p.Check("backendProtocol", checkBackendProtocol(a.BackendProtocol, internal.Scheme))
+	a.checkTarget(&p)
 	if a.PreAuthentication != SignIn && a.PreAuthentication != Passthrough {
 		p.Add("preAuthentication", "must be %q or %q", SignIn, Passthrough)
-	}
-	if a.HostHeader != HostInternal && a.HostHeader != HostExternal {
-		p.Add("hostHeader", "must be %q or %q", HostInternal, HostExternal)
 	}
 	checkIDs(&p, "ownerUsers", PrefixUser, a.OwnerUsers)
 	checkIDs(&p, "ownerGroups", PrefixGroup, a.OwnerGroups)
@@ -306,8 +301,31 @@ func (a *Application) Validate() error {
 	}
 	checkTimeout(&p, "backendTimeout", a.BackendTimeout)
 	checkTimeout(&p, "idleTimeout", a.IdleTimeout)
-	p.Check("backendCa", checkCertificates(a.BackendCA))
 	return p.Err()
+}
+
+// ValidateTarget says everything that is wrong with what its connectors reach, which can be tried before there is an application.
+func (a *Application) ValidateTarget() error {
+	var p fault.Problems
+	if !a.GroupID.Valid(PrefixConnectorGroup) {
+		p.Add("connectorGroup", "must be the id of a connector group")
+	}
+	a.checkTarget(&p)
+	if a.ExternalURL != "" {
+		_, err := ParseEndpoint(a.ExternalURL)
+		p.Check("externalUrl", err)
+	}
+	return p.Err()
+}
+
+func (a *Application) checkTarget(p *fault.Problems) {
+	internal, err := ParseEndpoint(a.InternalURL)
+	p.Check("internalUrl", err)
+	p.Check("backendProtocol", checkBackendProtocol(a.BackendProtocol, internal.Scheme))
+	if a.HostHeader != HostInternal && a.HostHeader != HostExternal {
+		p.Add("hostHeader", "must be %q or %q", HostInternal, HostExternal)
+	}
+	p.Check("backendCa", checkCertificates(a.BackendCA))
 }
 
 // checkBackendProtocol says what is wrong with a protocol for a scheme, which is empty if that is not known.

@@ -38,6 +38,7 @@ type Content struct {
 	Connectors   []*Connector
 	Assignments  []*Assignment
 	Policies     []*Policy
+	Branding     Branding
 }
 
 // Snapshot is the configuration at one version, on which all traffic is decided. It never changes

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"time"
 
 	"postern/internal/access"
@@ -111,8 +110,4 @@ func (h *Handler) changeAssignment() change[access.Assignment, api.AssignmentInp
 		prefix: access.PrefixAssignment, read: h.cfg.Control.Assignment, input: inputAssignment,
 		apply: applyAssignment, write: h.cfg.Control.UpdateAssignment, show: showAssignment,
 	}
-}
-
-func (h *Handler) assignments(ctx context.Context, by access.Actor, page access.Page) ([]access.Assignment, string, error) {
-	return h.cfg.Control.Assignments(ctx, by, "", page)
 }

@@ -45,7 +45,7 @@ func (h *Handler) showConnector(k access.Connector) api.Connector {
 	shown := api.Connector{
 		Meta: meta(k.Meta), ConnectorInput: inputConnector(k),
 		Status: api.ConnectorStatus{Label: string(s.Label), Why: s.Why, Tunnels: s.Tunnels, Streams: s.Streams,
-			Echo: s.Echo, Unreached: showUnreached(s.Unreached), RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, HeadRoom: showHeadRoom(s.Load), Way: s.Way},
+			Echo: s.Echo, Unreached: h.showUnreached(s.Unreached), RoundTrip: float64(s.RoundTrip.Microseconds()) / 1000, HeadRoom: showHeadRoom(s.Load), Way: s.Way},
 		Certificate: api.ConnectorCertificate{Serial: k.Serial, NotAfter: k.NotAfter},
 		Host: api.ConnectorHost{MachineName: k.Host.MachineName, OS: k.Host.OS,
 			Arch: k.Host.Arch, Version: k.Host.Program},

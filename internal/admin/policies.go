@@ -13,9 +13,9 @@ func (h *Handler) policies() []route {
 	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	c := h.cfg.Control
 	return []route{
-		{get, "/assignments", "listAssignments", "assignments", "List assignments", viewers, false, unnamed(h.assignments, showAssignment, assignedApp, toUser, toGroup, ofExpired)},
+		{get, "/assignments", "listAssignments", "assignments", "List assignments", viewers, false, unnamed(h.namedAssignments, showNamedAssignment, assignedApp, toUser, toGroup, ofExpired)},
 		{post, "/assignments", "createAssignment", "assignments", "Let a user or a group use an application", assigns, false, create(h.createAssignment)},
-		{get, "/assignments/{id}", "showAssignment", "assignments", "Show an assignment", viewers, false, one(access.PrefixAssignment, c.Assignment, showAssignment)},
+		{get, "/assignments/{id}", "showAssignment", "assignments", "Show an assignment", viewers, false, one(access.PrefixAssignment, h.namedAssignment, showNamedAssignment)},
 		{patch, "/assignments/{id}", "updateAssignment", "assignments", "Change when an assignment ends", assigns, false, update(h.changeAssignment())},
 		{del, "/assignments/{id}", "deleteAssignment", "assignments", "Delete an assignment", assigns, false, remove(access.PrefixAssignment, c.DeleteAssignment)},
 		{get, "/explain", "explainAccess", "service", "Say whether a user may use an application, and what is in the way", viewers, false, h.explain()},

@@ -23,8 +23,8 @@ func showReaching(r control.Reaching) api.ApplicationConnector {
 		Address: r.Address, Took: float64(r.Took.Microseconds()) / 1000, Since: r.Since}
 }
 
-func showUnreached(list []wire.Unreached) []api.Unreached {
+func (h *Handler) showUnreached(list []wire.Unreached) []api.Unreached {
 	return each(list, func(_ int, u wire.Unreached) api.Unreached {
-		return api.Unreached{Application: u.Application, Code: u.Code, Message: u.Message, Since: u.Since}
+		return api.Unreached{Application: u.Application, Name: h.cfg.Control.ApplicationName(access.ID(u.Application)), Code: u.Code, Message: u.Message, Since: u.Since}
 	})
 }

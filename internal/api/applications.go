@@ -41,6 +41,10 @@ type AssignmentInput struct {
 type Assignment struct {
 	Meta
 	AssignmentInput
+	ApplicationName string `json:"applicationName,omitempty" doc:"The application's name; in what is read, if you may read it."`
+	UserName        string `json:"userName,omitempty" doc:"The user's sign-in name; in what is read, if you may read it."`
+	GroupName       string `json:"groupName,omitempty" doc:"The group's name; in what is read, if you may read it."`
+
 	Request string `json:"request,omitempty" doc:"The access request that it was made for."`
 }
 

@@ -291,6 +291,13 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	return h, err
 }
 
+// Summary counts what there is.
+func (c *Client) Summary(ctx context.Context) (Summary, error) {
+	var s Summary
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"summary"}, out: &s})
+	return s, err
+}
+
 // Setup claims a new service.
 func (c *Client) Setup(ctx context.Context, r SetupRequest) (SetupDone, error) {
 	var done SetupDone

@@ -8,6 +8,7 @@ import (
 // Unreached is an application that a connector does not reach.
 type Unreached struct {
 	Application string `json:"application" doc:"Which."`
+	Name        string `json:"name,omitempty" doc:"Its name, while there is such an application."`
 	Code        string `json:"code" doc:"Why, in a stable word; docs/troubleshooting.md has them."`
 	Message     string `json:"message" doc:"Why, in a sentence of the connector."`
 	Since       Time   `json:"since" doc:"Since when."`

@@ -25,7 +25,7 @@ func applications() noun[api.Application] {
 			{"STATE", func(_ *view, a api.Application) string { return state(a.Disabled) }},
 			{"CHANGED", func(v *view, a api.Application) string { return v.ago(a.Updated) }},
 		},
-		more:   []*cobra.Command{applicationConnectors(), applicationSeries()},
+		more:   []*cobra.Command{applicationConnectors(), testApplication(), applicationSeries()},
 		fields: applicationFields(),
 		needed: "--external-url URL --internal-url URL ",
 		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},

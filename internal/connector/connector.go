@@ -50,6 +50,7 @@ type Config struct {
 	Now        func() time.Time      // optional; time.Now if nil
 	Journal    *journal.Journal      // optional; what Log goes through: where key events and transactions are kept
 	Sample     time.Duration         // how long a sample of what it measures of itself is; a minute if zero
+	Counters   string                // optional, on Windows: what the performance counters of this connector are listed as
 	Supervised bool                  // a supervisor holds the lock of State; another process may serve from it during a hand-over
 }
 
@@ -111,6 +112,7 @@ type Connector struct {
 	checkup   *checkup
 	measuring *measuring
 	bench     bench
+	trials    trials
 	logging   *logging
 	save      sync.Mutex // held while the connection settings are written
 
@@ -225,6 +227,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	work.Go(func() { c.checkup.run(workCtx) })
 	work.Go(func() { c.measuring.run(workCtx) })
 	work.Go(func() { c.logging.run(workCtx) })
+	work.Go(func() { c.publish(workCtx) })
 	cred := c.identity().cred
 	c.log.Info("connector started", "connector", cred.Identity.ID, "service", cred.Connection.ServiceURL, "program", c.cfg.Host.Program,
 		"serial", cred.Serial, "rules", c.cfg.Rules, "fips140", fips140.Enabled())

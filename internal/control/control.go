@@ -107,6 +107,7 @@ type Control struct {
 	reminded  atomic.Pointer[time.Time] // when the log was last told what is wrong
 	grants    grants
 	presence  presence
+	having    having
 	archiving archiving
 	alerting  *alerting
 	examined  examined
@@ -125,6 +126,7 @@ type Control struct {
 	refusals       *refusals
 	signIns        *signIns
 	exporting      *exporting
+	trials         atomic.Int32               // tests of applications under way
 	denials        denials                    // that were noted not long ago
 	uses           denials                    // of keys, and renewals of tokens
 	auditSeen      atomic.Pointer[audit.Head] // the end of the audit log that was seen last

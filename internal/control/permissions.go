@@ -16,6 +16,7 @@ const (
 	createApplication permission = "application.create"
 	updateApplication permission = "application.update"
 	deleteApplication permission = "application.delete"
+	testApplication   permission = "application.test"
 
 	readConnectorGroup   permission = "connector-group.read"
 	createConnectorGroup permission = "connector-group.create"
@@ -37,6 +38,10 @@ const (
 	rejectConnector     permission = "connector.reject"
 
 	readGateway permission = "gateway.read"
+	readSummary permission = "summary.read"
+
+	readBranding   permission = "branding.read"
+	updateBranding permission = "branding.update"
 
 	readAssignment   permission = "assignment.read"
 	createAssignment permission = "assignment.create"
@@ -153,12 +158,12 @@ func table() map[permission]who {
 	kinds := func(k ...access.ActorKind) who { return who{kinds: k} }
 	return map[permission]who{
 		readApplication: roles(apps, people, reader), createApplication: roles(apps),
-		updateApplication: roles(apps), deleteApplication: roles(apps),
+		updateApplication: roles(apps), deleteApplication: roles(apps), testApplication: roles(apps),
 
 		readConnectorGroup: roles(apps, people, reader), createConnectorGroup: roles(apps),
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
-		readGateway:   roles(apps, people, reader),
+		readGateway: roles(apps, people, reader), readSummary: roles(apps, people, reader), readBranding: roles(apps, people, reader), updateBranding: roles(),
 		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps), approveConnector: roles(apps), rejectConnector: roles(apps), diagnoseConnector: roles(apps, reader), readConnectorLog: roles(apps, reader, logs),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector), deregisterConnector: kinds(access.ActorConnector),
 		readAlert:        roles(apps, people, reader),

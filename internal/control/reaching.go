@@ -54,6 +54,14 @@ func (c *Control) ApplicationConnectors(ctx context.Context, by access.Actor, id
 	return list, nil
 }
 
+// ApplicationName gives the name of an application; empty if there is none.
+func (c *Control) ApplicationName(id access.ID) string {
+	if app, ok := c.current().Application(id); ok {
+		return app.Name
+	}
+	return ""
+}
+
 // servers lists the connectors that may carry an application's traffic, those of its own group first.
 func (c *Control) servers(app *access.Application) []*access.Connector {
 	snap := c.current()

@@ -114,7 +114,8 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 	connectors, err3 := tx.AllConnectors(ctx)
 	assignments, err4 := tx.AllAssignments(ctx)
 	policies, err5 := tx.AllPolicies(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5); err != nil { // not joined: its kind counts
+	branding, err6 := tx.Branding(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	out.Applications = pointers(applications)
@@ -122,6 +123,7 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 	out.Connectors = pointers(connectors)
 	out.Assignments = pointers(assignments)
 	out.Policies = pointers(policies)
+	out.Branding = branding
 	return out, nil
 }
 

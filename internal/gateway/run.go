@@ -16,6 +16,7 @@ import (
 	"postern/internal/fault"
 	h2 "postern/internal/http2/backend"
 	"postern/internal/tunnel"
+	"postern/internal/web"
 )
 
 const (
@@ -144,7 +145,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners Listeners) error {
 	}
 	g.adminApart = listeners.Admin != nil
 	var die context.CancelFunc
-	g.life, die = context.WithCancel(context.WithoutCancel(ctx))
+	g.life, die = context.WithCancel(web.WithBrand(context.WithoutCancel(ctx), g.brand))
 	defer die()
 	watching, stopWatching := context.WithCancel(g.life)
 

@@ -110,7 +110,7 @@ func New(cfg Config) http.Handler {
 	if p.Upstreams != nil {
 		p.upstreams(mux, protection)
 	}
-	return web.Secure(protection.Handler(mux))
+	return web.Secure(p.branded(protection.Handler(mux)))
 }
 
 func robots(w http.ResponseWriter, r *http.Request) {

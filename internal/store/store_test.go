@@ -19,6 +19,7 @@ func TestStore(t *testing.T) {
 		{"connectors", connectorsBehave},
 		{"connectors are seen", connectorsAreSeen},
 		{"series are kept", seriesAreKept},
+		{"branding is kept", brandingIsKept},
 		{"what connectors tell is kept", connectorStatesAreKept},
 		{"active users are counted", activeUsersAreCounted},
 		{"backups hold no measurements", backupsHoldNoMeasurements},

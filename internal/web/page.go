@@ -41,10 +41,12 @@ type Page struct {
 // Write answers with the page.
 func (p Page) Write(w http.ResponseWriter, r *http.Request) {
 	var out bytes.Buffer
+	brand := brandOf(r.Context())
 	err := layout.Execute(&out, struct {
 		Page
-		Style template.CSS
-	}{p, template.CSS(style)})
+		Style, Colours template.CSS
+		Brand          Brand
+	}{p, template.CSS(style), brand.styled, brand})
 	if err != nil {
 		http.Error(w, "the page could not be made", http.StatusInternalServerError)
 		return
@@ -53,6 +55,7 @@ func (p Page) Write(w http.ResponseWriter, r *http.Request) {
 	if h.Get("Content-Security-Policy") == "" {
 		SafeHeaders(h)
 	}
+	h.Set("Content-Security-Policy", brand.allow(h.Get("Content-Security-Policy")))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if p.Status == 0 {
 		p.Status = http.StatusOK

@@ -88,6 +88,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/applications/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have connectors try an internal URL before an application with it is published
+         * @description For the roles owner, application-administrator.
+         */
+        post: operations["testApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/applications/{id}": {
         parameters: {
             query?: never;
@@ -506,6 +526,30 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how the pages look that people see
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showBranding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how the pages look that people see
+         * @description For the roles owner.
+         */
+        patch: operations["updateBranding"];
         trace?: never;
     };
     "/api/v1/certificates": {
@@ -1504,6 +1548,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say which gateways and connectors run a change of the configuration already
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showRollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/series": {
         parameters: {
             query?: never;
@@ -1578,6 +1642,26 @@ export interface paths {
          * @description For the roles owner.
          */
         post: operations["rotateSigningKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count connectors, groups, applications, assignments and gateways
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showSummary"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1670,6 +1754,26 @@ export interface paths {
          * @description For the roles owner, policy-administrator.
          */
         post: operations["createUpstream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/upstreams/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check an upstream that is not stored as it is here, and say what would become of somebody; changes nothing
+         * @description For the roles owner, policy-administrator.
+         */
+        post: operations["tryUpstream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1876,6 +1980,26 @@ export interface paths {
         patch: operations["updateUser"];
         trace?: never;
     };
+    "/api/v1/users/{id}/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the applications that are assigned to a user, and whether they may open each at this moment
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["listUserApplications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{id}/erase": {
         parameters: {
             query?: never;
@@ -1903,7 +2027,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Show the second factors of a user
+         * @description For the roles owner, policy-administrator, reader.
+         */
+        get: operations["showUserFactors"];
         put?: never;
         post?: never;
         /**
@@ -2011,7 +2139,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Sign a user out everywhere
+         * Sign a user out everywhere, or of one session
          * @description For the roles owner, policy-administrator.
          */
         delete: operations["revokeUserSessions"];
@@ -2312,6 +2440,18 @@ export interface components {
             /** @description Those of its own group first. */
             items: components["schemas"]["ApplicationConnector"][] | null;
         };
+        ApplicationCounts: {
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description Those that are switched off.
+             */
+            disabled: number;
+        };
         ApplicationInput: {
             /** @description Users may make access keys for it, for programs that can neither sign in nor renew a token. A key counts as one factor. */
             accessKeys?: boolean;
@@ -2452,6 +2592,69 @@ export interface components {
             /** @description Do not verify the TLS certificate of the internal URL. A weakness that the audit log records. */
             skipVerify?: boolean | null;
         };
+        ApplicationTest: {
+            /** @description PEM certificates that its chain may end in, beside the system's; at most 32 KiB. */
+            backendCa?: string;
+            /** @description Which HTTP it is spoken to: http1, http2 or auto. */
+            backendProtocol?: string;
+            /** @description The connector group whose connectors try it; the default group if left out. */
+            connectorGroup?: string;
+            /** @description The URL that people use; needed where hostHeader is external. */
+            externalUrl?: string;
+            /** @description Which Host the application is shown: internal or external. */
+            hostHeader?: string;
+            /**
+             * @description The URL that the connectors are to reach.
+             * @example http://wiki.internal/
+             */
+            internalUrl: string;
+            /** @description Do not verify its TLS certificate; what is wrong with that is told all the same. */
+            skipVerify?: boolean;
+        };
+        ApplicationTested: {
+            /** @description The connectors that would carry its traffic, those of its own group first. At most 8 are asked. */
+            items: components["schemas"]["ApplicationTrial"][] | null;
+        };
+        ApplicationTrial: {
+            /** @description The address that it connected to. */
+            address?: string;
+            /** @description The answer to one GET of the URL's path. */
+            answer?: components["schemas"]["TrialAnswer"];
+            /** @description It is of the backup group, which carries requests only while the application's own cannot. */
+            backup: boolean;
+            /** @description What it showed in TLS, good or not. */
+            certificate?: components["schemas"]["TrialCertificate"];
+            /** @description Why it was not reached, in a stable word; docs/troubleshooting.md has them. */
+            code?: string;
+            /**
+             * Format: double
+             * @description How long connecting took, in milliseconds.
+             */
+            connect?: number;
+            /** @description Its id. */
+            connector: string;
+            /**
+             * Format: double
+             * @description How long TLS took, in milliseconds.
+             */
+            handshake?: number;
+            /**
+             * @description In a word: active reached it; unreachable did not; all others were not asked.
+             * @enum {string}
+             */
+            label: "active" | "unreachable" | "unknown" | "degraded" | "draining" | "inactive" | "disabled";
+            /** @description Its name. */
+            name: string;
+            /** @description How far it got: local (rules), resolve, connect, tls. */
+            phase?: string;
+            /**
+             * Format: double
+             * @description How long the look-up of the name took, in milliseconds.
+             */
+            resolve?: number;
+            /** @description Why it was not reached or not asked, in a sentence. */
+            why?: string;
+        };
         ApplyRequest: {
             /** @description The digest of the plan that was looked at; if the changes would be any others, nothing is done. */
             digest?: string;
@@ -2472,6 +2675,8 @@ export interface components {
         Assignment: {
             /** @description The application that may be used. */
             application: string;
+            /** @description The application's name; in what is read, if you may read it. */
+            applicationName?: string;
             /**
              * Format: date-time
              * @description When it was made, UTC.
@@ -2484,6 +2689,8 @@ export interface components {
             expires?: string;
             /** @description The group whose members may use it; either this or user. */
             group?: string;
+            /** @description The group's name; in what is read, if you may read it. */
+            groupName?: string;
             /**
              * @description Names the object for ever.
              * @example app_0069vq3p7ykh4v0yqn6e6b1z2c
@@ -2498,6 +2705,8 @@ export interface components {
             updated: string;
             /** @description The user who may use it; either this or group. */
             user?: string;
+            /** @description The user's sign-in name; in what is read, if you may read it. */
+            userName?: string;
             /**
              * Format: int64
              * @description Counts the changes of this object from 1; also its ETag. A change states the version it saw in If-Match.
@@ -2783,6 +2992,92 @@ export interface components {
             /** @description Its name. */
             name: string;
         };
+        Branding: {
+            /**
+             * @description The colour of buttons and links on light pages. One that people cannot read (WCAG AA, 4.5:1) is refused.
+             * @example #0f6cbd
+             */
+            colour?: string;
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created: string;
+            /** @description The colours of dark pages as they are shown. */
+            dark: components["schemas"]["Shades"];
+            /**
+             * @description The same on dark pages; made of colour if left out.
+             * @example #479ef5
+             */
+            darkColour?: string;
+            /**
+             * @description Names the object for ever.
+             * @example app_0069vq3p7ykh4v0yqn6e6b1z2c
+             */
+            id: string;
+            /** @description The colours of light pages as they are shown. */
+            light: components["schemas"]["Shades"];
+            /** @description A PNG image or an SVG drawing without scripts and links, in base64; at most 32 KiB. */
+            logo?: string;
+            /**
+             * @description What the logo is.
+             * @enum {string}
+             */
+            logoType?: "image/png" | "image/svg+xml";
+            /**
+             * @description The name of the organisation, in the head of each page; at most 60 characters.
+             * @example Example Corp.
+             */
+            name?: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated: string;
+            /**
+             * Format: int64
+             * @description Counts the changes of this object from 1; also its ETag. A change states the version it saw in If-Match.
+             */
+            version: number;
+        };
+        BrandingInput: {
+            /**
+             * @description The colour of buttons and links on light pages. One that people cannot read (WCAG AA, 4.5:1) is refused.
+             * @example #0f6cbd
+             */
+            colour?: string;
+            /**
+             * @description The same on dark pages; made of colour if left out.
+             * @example #479ef5
+             */
+            darkColour?: string;
+            /** @description A PNG image or an SVG drawing without scripts and links, in base64; at most 32 KiB. */
+            logo?: string;
+            /**
+             * @description The name of the organisation, in the head of each page; at most 60 characters.
+             * @example Example Corp.
+             */
+            name?: string;
+        };
+        BrandingPatch: {
+            /**
+             * @description The colour of buttons and links on light pages. One that people cannot read (WCAG AA, 4.5:1) is refused.
+             * @example #0f6cbd
+             */
+            colour?: string | null;
+            /**
+             * @description The same on dark pages; made of colour if left out.
+             * @example #479ef5
+             */
+            darkColour?: string | null;
+            /** @description A PNG image or an SVG drawing without scripts and links, in base64; at most 32 KiB. */
+            logo?: string | null;
+            /**
+             * @description The name of the organisation, in the head of each page; at most 60 characters.
+             * @example Example Corp.
+             */
+            name?: string | null;
+        };
         Certificate: {
             /** @description PEM certificates, the domain's own first. */
             chain: string;
@@ -2917,6 +3212,43 @@ export interface components {
             notAfter: string;
             /** @description Its serial number, hexadecimal. */
             serial: string;
+        };
+        ConnectorCounts: {
+            /**
+             * Format: int64
+             * @description Those that answer probes.
+             */
+            active: number;
+            /**
+             * Format: int64
+             * @description All of them, without the archived ones.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description Those with something wrong.
+             */
+            degraded: number;
+            /**
+             * Format: int64
+             * @description Those that somebody disabled.
+             */
+            disabled: number;
+            /**
+             * Format: int64
+             * @description Those that take no new requests, as somebody said.
+             */
+            draining: number;
+            /**
+             * Format: int64
+             * @description Those without a tunnel.
+             */
+            inactive: number;
+            /**
+             * Format: int64
+             * @description Those that wait for approval.
+             */
+            waiting: number;
         };
         ConnectorGroup: {
             /** @description The connector group that carries the traffic of this one's applications while none of its connectors can. It has no backup group itself. */
@@ -3565,6 +3897,18 @@ export interface components {
             /** @description Why it is not active, in a sentence. */
             why?: string;
         };
+        GatewayCounts: {
+            /**
+             * Format: int64
+             * @description All that run.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description The one that answers, and those that it has tunnels with.
+             */
+            reached: number;
+        };
         GatewayList: {
             /** @description The objects of this page. */
             items: components["schemas"]["Gateway"][] | null;
@@ -3603,6 +3947,25 @@ export interface components {
              * @description Counts the changes of this object from 1; also its ETag. A change states the version it saw in If-Match.
              */
             version: number;
+        };
+        GroupCounts: {
+            /**
+             * Format: int64
+             * @description Those of them that answer probes.
+             */
+            active: number;
+            /**
+             * Format: int64
+             * @description Its applications.
+             */
+            applications: number;
+            /**
+             * Format: int64
+             * @description Its connectors, without the archived ones.
+             */
+            connectors: number;
+            /** @description The connector group. */
+            id: string;
         };
         GroupInput: {
             /** @description What the group is for. */
@@ -4075,6 +4438,47 @@ export interface components {
              */
             used: number;
         };
+        Rollout: {
+            /**
+             * Format: int64
+             * @description How many connectors have no tunnel: they get what is in force when they come.
+             */
+            away: number;
+            /** @description The connectors that have a tunnel. Of each only what is meant for it counts. */
+            connectors: components["schemas"]["RolloutParties"];
+            /** @description The gateways that run. */
+            gateways: components["schemas"]["RolloutParties"];
+            /**
+             * Format: int64
+             * @description The last change that was made.
+             */
+            newest: number;
+            /**
+             * Format: int64
+             * @description How many of these connectors speak with another service, which alone knows.
+             */
+            unknown: number;
+        };
+        RolloutLate: {
+            /** @description Its id. */
+            id: string;
+            /** @description The connector's name, or the gateway's address. */
+            name: string;
+        };
+        RolloutParties: {
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            all: number;
+            /** @description Those that do not run it yet, at most 100 of them. */
+            late: components["schemas"]["RolloutLate"][] | null;
+            /**
+             * Format: int64
+             * @description How many more there are of those.
+             */
+            more?: number;
+        };
         SecretInput: {
             /** @description The new secret; empty removes it. */
             secret: string;
@@ -4347,6 +4751,14 @@ export interface components {
             /** @description The Owner's password. */
             password: string;
         };
+        Shades: {
+            /** @description Of buttons and links. */
+            colour?: string;
+            /** @description Of what the pointer is over. */
+            deep?: string;
+            /** @description Of what lies behind. */
+            tint?: string;
+        };
         SignIn: {
             /** @description The network address it came from. */
             address?: string;
@@ -4439,6 +4851,26 @@ export interface components {
              * @enum {string}
              */
             use: "grants" | "sessions" | "id-tokens";
+        };
+        Summary: {
+            /** @description Applications. */
+            applications: components["schemas"]["ApplicationCounts"];
+            /**
+             * Format: int64
+             * @description Assignments that have not ended.
+             */
+            assignments: number;
+            /**
+             * Format: int64
+             * @description How many connector groups have an active connector.
+             */
+            carrying: number;
+            /** @description Each connector group. */
+            connectorGroups: components["schemas"]["GroupCounts"][] | null;
+            /** @description Connectors, without the archived ones. */
+            connectors: components["schemas"]["ConnectorCounts"];
+            /** @description Gateways that run. */
+            gateways: components["schemas"]["GatewayCounts"];
         };
         Token: {
             /** @description The group that the connector will be in. */
@@ -4661,6 +5093,54 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        TrialAnswer: {
+            /** @description Why there was no answer. */
+            error?: string;
+            /** @description Where it leads on to. Nobody went there. */
+            location?: string;
+            /** @description Such as HTTP/1.1. */
+            protocol?: string;
+            /** @description What it says it is. */
+            server?: string;
+            /**
+             * Format: int64
+             * @description The status; absent without an answer.
+             */
+            status?: number;
+            /**
+             * Format: double
+             * @description How long the answer took to begin, in milliseconds.
+             */
+            took: number;
+        };
+        TrialCertificate: {
+            /** @description Why not, in a stable word. */
+            code?: string;
+            /** @description Who made it. */
+            issuer: string;
+            /** @description The host names and addresses that it is for. */
+            names?: string[] | null;
+            /**
+             * Format: date-time
+             * @description Until when it is good.
+             */
+            notAfter: string;
+            /**
+             * Format: date-time
+             * @description From when it is good.
+             */
+            notBefore: string;
+            /** @description Why not, in a sentence. */
+            problem?: string;
+            /** @description Its fingerprint, in lower-case hex. */
+            sha256: string;
+            /** @description Whose it says it is. */
+            subject: string;
+            /** @description The version of TLS that was agreed on. */
+            tls?: string;
+            /** @description The connector trusts it for this name. */
+            trusted: boolean;
+        };
         UndoInput: {
             /**
              * Format: int64
@@ -4675,6 +5155,8 @@ export interface components {
             code: string;
             /** @description Why, in a sentence of the connector. */
             message: string;
+            /** @description Its name, while there is such an application. */
+            name?: string;
             /**
              * Format: date-time
              * @description Since when.
@@ -5099,6 +5581,20 @@ export interface components {
             /** @description The user here that they are; absent if one would be made. */
             user?: string;
         };
+        UpstreamTried: {
+            /** @description Whether it can be used. */
+            check: components["schemas"]["UpstreamCheck"];
+            /** @description What would become of somebody; absent if nobody was asked about, or it cannot be asked. */
+            tested?: components["schemas"]["UpstreamTested"];
+        };
+        UpstreamTry: {
+            /** @description The stored upstream that it would change. Its secret is taken if none is given, unless it would be shown to another server. */
+            of?: string;
+            /** @description Somebody of whom to say what would become of them. */
+            test?: components["schemas"]["UpstreamTest"];
+            /** @description The upstream as it would be. */
+            upstream: components["schemas"]["UpstreamCreate"];
+        };
         User: {
             /** @description Policies do not hold for the user, and every use is told loudly. Only an Owner sets it, and changes such a user. */
             breakGlass?: boolean;
@@ -5122,6 +5618,11 @@ export interface components {
              * @example app_0069vq3p7ykh4v0yqn6e6b1z2c
              */
             id: string;
+            /**
+             * Format: date-time
+             * @description When the user last signed in; absent if never, or longer ago than the sign-in log is kept.
+             */
+            lastSignIn?: string;
             /**
              * @description The sign-in name: a-z, 0-9 and . _ - @ +, unique.
              * @example ada
@@ -5156,6 +5657,41 @@ export interface components {
              */
             version: number;
         };
+        UserApplication: {
+            /** @description Whether a request would be let through, by the user's latest session or else by the best sign-in that they can make; connectors are not asked. */
+            allow: boolean;
+            /** @description By which it is the user's. */
+            assignments: components["schemas"]["UserAssignment"][] | null;
+            /** @description Where it is opened. */
+            externalUrl: string;
+            /** @description The application. */
+            id: string;
+            /** @description What the user is told. */
+            message?: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The stable word of the denial; absent when allowed. */
+            reason?: string;
+            /** @description The user gets through after signing in again with this strength. */
+            stepUp?: string;
+        };
+        UserApplicationList: {
+            /** @description The objects of this page. */
+            items: components["schemas"]["UserApplication"][] | null;
+            /** @description Cursor of the next page, for the parameter after; absent on the last page. */
+            next?: string;
+        };
+        UserAssignment: {
+            /**
+             * Format: date-time
+             * @description When it ends; absent for never.
+             */
+            expires?: string;
+            /** @description The group that it is assigned to; absent when it is to the user. */
+            group?: string;
+            /** @description The assignment. */
+            id: string;
+        };
         UserCreate: {
             /** @description Policies do not hold for the user, and every use is told loudly. Only an Owner sets it, and changes such a user. */
             breakGlass?: boolean;
@@ -5180,6 +5716,36 @@ export interface components {
             subject?: string;
             /** @description The upstream where the user proves who they are, instead of having a password here. Changing it signs the user out. */
             upstream?: string;
+        };
+        UserFactor: {
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            added: string;
+            /** @description Names it. */
+            id: string;
+            /**
+             * @description An authenticator app (totp), or a passkey, which is good alone, too.
+             * @enum {string}
+             */
+            kind: "totp" | "passkey";
+            /**
+             * Format: date-time
+             * @description When it was last used; absent when never.
+             */
+            lastUsed?: string;
+            /** @description What its user calls it. */
+            name: string;
+        };
+        UserFactors: {
+            /** @description What the user proves to have, in the order in which they were added. */
+            factors: components["schemas"]["UserFactor"][] | null;
+            /**
+             * Format: int64
+             * @description How many recovery codes are left.
+             */
+            recoveryCodes: number;
         };
         UserInput: {
             /** @description Policies do not hold for the user, and every use is told loudly. Only an Owner sets it, and changes such a user. */
@@ -5594,6 +6160,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Application"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    testApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplicationTest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplicationTested"];
                 };
             };
             401: components["responses"]["unauthenticated"];
@@ -6452,6 +7050,74 @@ export interface operations {
             403: components["responses"]["forbidden"];
             409: components["responses"]["conflict"];
             422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showBranding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    updateBranding: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A JSON merge patch (RFC 7386): only the members that change; null resets one to its default. */
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["BrandingPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
             429: components["responses"]["limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8757,6 +9423,37 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    showRollout: {
+        parameters: {
+            query?: {
+                /** @description The change, as the header Postern-Change of the answer that made it says; the last one if left out. */
+                change?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     showSeries: {
         parameters: {
             query?: {
@@ -8907,6 +9604,32 @@ export interface operations {
             403: components["responses"]["forbidden"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showSummary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
             422: components["responses"]["invalid"];
             429: components["responses"]["limited"];
             500: components["responses"]["internal"];
@@ -9186,6 +9909,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Upstream"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    tryUpstream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpstreamTry"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamTried"];
                 };
             };
             401: components["responses"]["unauthenticated"];
@@ -9525,6 +10280,8 @@ export interface operations {
                 group?: string;
                 /** @description Only users of this upstream. */
                 upstream?: string;
+                /** @description Only users who prove here who they are (true), or at an upstream (false). */
+                local?: string;
                 /** @description Only users for whom no policy holds (true), or all others (false). */
                 breakGlass?: string;
                 /** @description Only users who have a second factor or a passkey here (true), or none (false). */
@@ -9698,6 +10455,35 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    listUserApplications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserApplicationList"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     eraseUser: {
         parameters: {
             query?: never;
@@ -9722,6 +10508,35 @@ export interface operations {
             403: components["responses"]["forbidden"];
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showUserFactors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserFactors"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
             422: components["responses"]["invalid"];
             429: components["responses"]["limited"];
             500: components["responses"]["internal"];
@@ -9913,7 +10728,10 @@ export interface operations {
     };
     revokeUserSessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only this session; all of the user's if left out. */
+                session?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -9925,6 +10743,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
