@@ -15,6 +15,7 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/api"
+	"postern/internal/control"
 	"postern/internal/fault"
 	"postern/internal/web"
 )
@@ -61,8 +62,12 @@ type reply struct {
 // serve answers one request. The order matters: nothing of the body is read before it is known who
 // asks.
 func (h *Handler) serve(rt *route, w http.ResponseWriter, r *http.Request) {
-	c := &call{Context: r.Context(), route: rt, h: h, domain: strings.ToLower(strings.TrimSpace(r.PathValue("domain")))}
+	ctx, change := control.Noting(r.Context())
+	c := &call{Context: ctx, route: rt, h: h, domain: strings.ToLower(strings.TrimSpace(r.PathValue("domain")))}
 	answer, err := h.run(c, w, r)
+	if *change > 0 { // it was made, whatever came of the rest
+		w.Header().Set("Postern-Change", strconv.FormatUint(*change, 10))
+	}
 	if err != nil {
 		if fault.KindOf(err) == fault.KindInternal {
 			h.cfg.Log.Error("admin request went wrong", "operation", rt.name, "reference", web.RequestID(r.Context()), "error", err)

@@ -17,3 +17,25 @@ type Gateway struct {
 	Peers     []string `json:"peers,omitempty" doc:"The gateways that it has tunnels with."`
 	Unreached []string `json:"unreached,omitempty" doc:"Gateways that run but that it has no tunnel with."`
 }
+
+// Rollout says who runs a change of the configuration already.
+type Rollout struct {
+	Newest     uint64         `json:"newest" doc:"The last change that was made."`
+	Gateways   RolloutParties `json:"gateways" doc:"The gateways that run."`
+	Connectors RolloutParties `json:"connectors" doc:"The connectors that have a tunnel. Of each only what is meant for it counts."`
+	Unknown    int            `json:"unknown" doc:"How many of these connectors speak with another service, which alone knows."`
+	Away       int            `json:"away" doc:"How many connectors have no tunnel: they get what is in force when they come."`
+}
+
+// RolloutParties are the gateways or the connectors of a Rollout.
+type RolloutParties struct {
+	All  int           `json:"all" doc:"How many there are."`
+	Late []RolloutLate `json:"late" doc:"Those that do not run it yet, at most 100 of them."`
+	More int           `json:"more,omitempty" doc:"How many more there are of those."`
+}
+
+// RolloutLate is one that does not run a change yet.
+type RolloutLate struct {
+	ID   string `json:"id" doc:"Its id."`
+	Name string `json:"name" doc:"The connector's name, or the gateway's address."`
+}

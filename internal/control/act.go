@@ -43,11 +43,13 @@ type request struct {
 // act is the one way in which configuration changes. Whatever do returns as an error undoes all of
 // it and is audited as a refusal.
 func (c *Control) act(ctx context.Context, r request, do func(*change) error) error {
+	var made uint64
 	err := c.store.WriteMany(ctx, r.changes, func(tx *store.Tx) error {
 		version, err := tx.NextVersion(ctx)
 		if err != nil {
 			return err
 		}
+		made = version
 		ch := &change{c: c, ctx: ctx, tx: tx, perm: r.perm, now: c.now(), version: version}
 		if ch.by, err = c.authorise(ctx, tx, r); err != nil {
 			return err
@@ -69,6 +71,7 @@ func (c *Control) act(ctx context.Context, r request, do func(*change) error) er
 		c.refused(ctx, r, err)
 		return err
 	}
+	note(ctx, made)
 	c.announce()
 	return nil
 }

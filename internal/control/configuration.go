@@ -16,6 +16,7 @@ import (
 func (c *Control) AgentConfiguration(ctx context.Context, connector access.ID, ask wire.AskConfiguration) (wire.Configuration, error) {
 	wait := time.NewTimer(max(0, min(ask.Wait, c.cfg.Settings.ConfigurationWait)))
 	defer wait.Stop()
+	c.having.told(connector, ask.Hash)
 	for {
 		snap, changed := c.snapshot.get()
 		configuration, _ := agentview.Configuration(snap, connector)
@@ -44,6 +45,7 @@ func (c *Control) ReportConnector(_ context.Context, connector access.ID, report
 		return fault.NotFound("this connector does not exist any more")
 	}
 	c.presence.reported(connector, report, c.now())
+	c.having.told(connector, report.Hash)
 	now := c.now()
 	news := c.examined.keep(c.current(), connector, report.Diagnosis)
 	c.loads.keep(connector, report.Load, news, now)
