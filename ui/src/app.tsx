@@ -3,14 +3,15 @@ import {
   Button, Drawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList,
   MenuPopover, MenuTrigger, MessageBar, MessageBarBody, MessageBarTitle, Spinner, Text, Toaster, makeStyles, tokens,
 } from '@fluentui/react-components'
-import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, NavigationRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular, SettingsRegular } from '@fluentui/react-icons'
+import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, KeyMultipleRegular, NavigationRegular, PeopleRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular, SettingsRegular } from '@fluentui/react-icons'
 import { Component, lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import './app.css'
 import { problemOf } from './api/client'
-import { useAll } from './api/queries'
+import { useSummary } from './api/queries'
 import { ago, useNow } from './format'
 import { SignInAgain } from './parts/again'
 import { Failure, toasterId } from './parts/feedback'
+import { Rollout } from './parts/rollout'
 import { follow, navigate, useAddress } from './router'
 import { SessionProvider, roleNames, signInAddress, useSession } from './session'
 import { t } from './strings'
@@ -18,8 +19,10 @@ import { useTheme, type Choice } from './theme'
 
 const Applications = lazy(() => import('./pages/applications/page'))
 const Connectors = lazy(() => import('./pages/connectors/page'))
+const Keys = lazy(() => import('./pages/keys/page'))
 const Logs = lazy(() => import('./pages/logs/page'))
 const Overview = lazy(() => import('./pages/overview/page'))
+const People = lazy(() => import('./pages/people/page'))
 const Settings = lazy(() => import('./pages/settings/page'))
 const FirstSteps = lazy(() => import('./pages/first/page'))
 
@@ -29,6 +32,8 @@ const pages = [
   { path: 'first-steps', title: t.nav.firstSteps, icon: <RocketRegular />, page: FirstSteps },
   { path: 'applications', title: t.nav.applications, icon: <AppsListRegular />, page: Applications },
   { path: 'connectors', title: t.nav.connectors, icon: <PlugConnectedRegular />, page: Connectors },
+  { path: 'people', title: t.nav.people, icon: <PeopleRegular />, page: People },
+  { path: 'keys', title: t.nav.keys, icon: <KeyMultipleRegular />, page: Keys },
   { path: 'logs', title: t.nav.logs, icon: <DocumentTextRegular />, page: Logs },
   { path: 'settings', title: t.nav.settings, icon: <SettingsRegular />, page: Settings },
 ]
@@ -152,12 +157,11 @@ class Guard extends Component<{ children: ReactNode; at: string }, { broken: str
 // Start leads to the first steps while there are some to do, and else to what is looked at most.
 function Start() {
   const styles = useStyles()
-  const [connectors, applications] = [useAll('listConnectors'), useAll('listApplications')]
-  const problem = connectors.error ?? applications.error
+  const { data, error, refetch } = useSummary()
   useEffect(() => {
-    if (connectors.data && applications.data) navigate(connectors.data.length > 0 && applications.data.length > 0 ? '/overview' : '/first-steps', { replace: true })
-  }, [connectors.data, applications.data])
-  if (problem) return <Failure problem={problem} title={t.error.unread} retry={() => { void connectors.refetch(); void applications.refetch() }} />
+    if (data) navigate(data.connectors.all > 0 && data.applications.all > 0 ? '/overview' : '/first-steps', { replace: true })
+  }, [data])
+  if (error) return <Failure problem={error} title={t.error.unread} retry={() => void refetch()} />
   return <div className={styles.waiting}><Spinner label={t.session.starting} /></div>
 }
 
@@ -186,6 +190,7 @@ function Frame() {
         <a className={styles.brand} href="/" onClick={follow}>
           <img src="/favicon.svg" width={24} height={24} alt="" /><Text weight="semibold" size={400}>{t.product}</Text><Text className={styles.center}>{t.center}</Text>
         </a>
+        <Rollout />
         <Account />
       </header>
       <Drawer type="overlay" position="start" size="small" open={open} onOpenChange={(_, d) => setOpen(d.open)}>

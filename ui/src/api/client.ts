@@ -55,6 +55,13 @@ export function hear(listener: (what: Hearing) => void): () => void {
 }
 const tell = (what: Hearing) => listeners.forEach((listener) => listener(what))
 
+// changed hears the number of each change of the configuration that this page made.
+const changed = new Set<(change: number) => void>()
+export function hearChange(listener: (change: number) => void): () => void {
+  changed.add(listener)
+  return () => changed.delete(listener)
+}
+
 const patience = 30 // seconds; unless said otherwise
 
 export async function call<O extends Operation>(operation: O, ask: Ask<O> = {}): Promise<Answer<O>> {
@@ -80,6 +87,8 @@ export async function call<O extends Operation>(operation: O, ask: Ask<O> = {}):
     tell('lost')
     throw new Problem(0, 'lost', limit.aborted ? `The service did not answer within ${ask.patience ?? patience} seconds.` : 'The service cannot be reached.', '', [])
   }
+  const change = Number(response.headers.get('Postern-Change'))
+  if (change > 0) changed.forEach((listener) => listener(change))
   if (response.ok) {
     tell('answered')
     return (text === '' ? undefined : JSON.parse(text)) as Answer<O>

@@ -29,11 +29,25 @@ export function useAll<O extends Operation>(operation: O, query: Ask<O>['query']
   })
 }
 
+// useSummary counts what there is, without reading whole lists.
+export const useSummary = ({ every = often } = {}) => useObject('showSummary', '', { every })
+
+// useFirstOf reads the beginning of a list, and whether there is more.
+export function useFirstOf<O extends Operation>(operation: O, limit: number, query: Ask<O>['query'] = {}, { every = 0, enabled = true } = {}) {
+  return useQuery<{ items: Item<O>[]; more: boolean }, Problem>({
+    queryKey: [operation, 'first', limit, query], enabled, refetchInterval: every || false, placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const page = (await call(operation, { query: { ...query, limit }, signal } as Ask<O>)) as unknown as { items: Item<O>[] | null; next?: string }
+      return { items: page.items ?? [], more: Boolean(page.next) }
+    },
+  })
+}
+
 // usePages reads a list page by page, as far as somebody has scrolled. The more pages there are, the less often they are read.
-export function usePages<O extends Operation>(operation: O, query: Ask<O>['query'], { every = often } = {}) {
+export function usePages<O extends Operation>(operation: O, query: Ask<O>['query'], { every = often, enabled = true } = {}) {
   const result = useInfiniteQuery({
     queryKey: [operation, 'pages', query],
-    initialPageParam: '',
+    initialPageParam: '', enabled,
     queryFn: ({ pageParam, signal }) => call(operation, { query: { ...query, limit: page, after: pageParam }, signal } as Ask<O>) as Promise<unknown> as Promise<{ items: Item<O>[] | null; next?: string }>,
     getNextPageParam: (last) => last.next || undefined,
     refetchInterval: (q) => every * Math.max(1, q.state.data?.pages.length ?? 1),

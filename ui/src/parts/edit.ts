@@ -36,9 +36,13 @@ export interface Saving {
   reset: () => void
 }
 
+// What is typed may be of another form than what the API has: read makes of the API's what is typed, send the way back.
+interface Form { read: (object: Fields) => Fields; send: (patch: Fields) => Fields }
+const plain: Form = { read: (object) => object, send: (patch) => patch }
+
 // useSaving saves a draft against the version that it was made from. When somebody else was faster it reads their version: what
 // only they changed is kept, what both changed is asked about.
-export function useSaving<O extends Operation>(show: Operation, update: O, object: Fields & { id: string; version: number }): Saving & { base: Fields } {
+export function useSaving<O extends Operation>(show: Operation, update: O, object: Fields & { id: string; version: number }, form = plain): Saving & { base: Fields } {
   const queries = useQueryClient()
   const base = useRef(object) // what the draft was made from
   const [busy, setBusy] = useState(false)
@@ -47,13 +51,14 @@ export function useSaving<O extends Operation>(show: Operation, update: O, objec
 
   const write = useCallback(async (from: typeof object, mine: Fields): Promise<boolean> => {
     try {
-      await call(update, { id: from.id, version: from.version, body: changes(from, mine) } as unknown as Ask<O>)
+      await call(update, { id: from.id, version: from.version, body: form.send(changes(from, mine)) } as unknown as Ask<O>)
       await queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'showMe' })
       return true
     } catch (error) {
       const found = problemOf(error)
       if (!found.changed) throw error
-      const theirs = (await call(show, { id: from.id })) as Fields & { id: string; version: number }
+      const now = (await call(show, { id: from.id })) as Fields & { id: string; version: number }
+      const theirs: typeof object = { ...form.read(now), id: now.id, version: now.version }
       const both = clashes(from, theirs, mine)
       if (both.length === 0) {
         const merged = { ...mine }
@@ -64,7 +69,7 @@ export function useSaving<O extends Operation>(show: Operation, update: O, objec
       setClash({ theirs, clashes: both, others: differing(from, theirs, Object.keys(mine)).filter((n) => !both.some((c) => c.name === n)) })
       return false
     }
-  }, [queries, show, update])
+  }, [queries, show, update, form])
 
   const save = useCallback(async (mine: Fields) => {
     setBusy(true)

@@ -8,7 +8,7 @@ import { t } from '../strings'
 export interface Picked { kind: 'user' | 'group'; id: string; name: string }
 const shown = 20
 
-export function Picker({ pick, groups = true, label, without = [], id }: { pick: (p: Picked) => void; groups?: boolean; label: string; without?: string[]; id?: string }) {
+export function Picker({ pick, users: people = true, groups = true, label, without = [], id }: { pick: (p: Picked) => void; users?: boolean; groups?: boolean; label: string; without?: string[]; id?: string }) {
   const [text, setText] = useState('')
   const [search, setSearch] = useState('')
   useEffect(() => {
@@ -16,18 +16,18 @@ export function Picker({ pick, groups = true, label, without = [], id }: { pick:
     return () => clearTimeout(timer)
   }, [text])
   const found = useQuery({
-    queryKey: ['picker', search, groups],
+    queryKey: ['picker', search, people, groups],
     queryFn: async ({ signal }) => {
       const query = { search, sort: 'name', limit: shown }
-      const [users, teams] = await Promise.all([call('listUsers', { query, signal }), groups ? call('listGroups', { query, signal }) : null])
-      return { users: users.items ?? [], groups: teams?.items ?? [] }
+      const [users, teams] = await Promise.all([people ? call('listUsers', { query, signal }) : null, groups ? call('listGroups', { query, signal }) : null])
+      return { users: users?.items ?? [], groups: teams?.items ?? [] }
     },
   })
   const title = (u: Schema['User']) => (u.displayName ? `${u.displayName} (${u.name})` : u.name)
   const users = (found.data?.users ?? []).filter((u) => !without.includes(u.id))
   const teams = (found.data?.groups ?? []).filter((g) => !without.includes(g.id))
   return (
-    <Combobox id={id} aria-label={label} placeholder={t.applications.people.pickHint} value={text} freeform onChange={(e) => setText(e.target.value)}
+    <Combobox id={id} aria-label={label} placeholder={people ? t.applications.people.pickHint : t.people.membership.pickHint} value={text} freeform onChange={(e) => setText(e.target.value)}
       onOptionSelect={(_, d) => {
         const [kind, key] = (d.optionValue ?? '').split(':')
         if (key) pick({ kind: kind as 'user', id: key, name: d.optionText ?? key })

@@ -23,6 +23,9 @@ const useStyles = makeStyles({
     display: 'grid', gap: '4px 12px', alignItems: 'center', padding: '6px 12px', minHeight: '48px', ':hover': { backgroundColor: tokens.colorNeutralBackground1Hover },
     '@media (max-width: 899px)': { gridTemplateColumns: '32px minmax(0, 1fr) 32px !important' },
   },
+  plain: { '@media (max-width: 899px)': { gridTemplateColumns: 'minmax(0, 1fr) 32px !important' } }, // without details
+  plainCell: { '@media (max-width: 899px)': { gridColumn: '1' } },
+  plainActions: { '@media (max-width: 899px)': { gridColumn: '2' } },
   wrap: { position: 'absolute', left: 0, right: 0, top: 0, borderBottom: `1px solid ${tokens.colorNeutralStroke3}` },
   cell: { minWidth: 0, overflow: 'hidden', textOverflow: 'ellipsis', overflowWrap: 'anywhere', '@media (max-width: 899px)': { gridColumn: '2' } },
   chevron: { '@media (max-width: 899px)': { gridColumn: '1', gridRow: '1' } },
@@ -93,14 +96,14 @@ export function Rows<T>(props: Props<T>) {
           const isOpen = open.has(key)
           return (
             <div key={key} role="presentation" ref={virtual.measureElement} data-index={v.index} className={styles.wrap} style={{ transform: `translateY(${v.start - virtual.options.scrollMargin}px)` }}>
-              <div role="row" aria-rowindex={v.index + 2} className={styles.row} style={{ gridTemplateColumns: tracks }}>
+              <div role="row" aria-rowindex={v.index + 2} className={mergeClasses(styles.row, !props.detail && styles.plain)} style={{ gridTemplateColumns: tracks }}>
                 {props.detail && (
                   <span role="cell" className={styles.chevron}>
                     <Button appearance="subtle" size="small" icon={isOpen ? <ChevronDownRegular /> : <ChevronRightRegular />} aria-expanded={isOpen} aria-label={t.list.expand(props.name(item))} onClick={() => toggle(key)} />
                   </span>
                 )}
-                {columns.map((c, i) => <div key={c.key} role="cell" className={mergeClasses(styles.cell, c.minor && styles.minor, i === 0 && styles.first)}>{c.show(item)}</div>)}
-                {props.actions && <div role="cell" className={styles.actions}>{props.actions(item)}</div>}
+                {columns.map((c, i) => <div key={c.key} role="cell" className={mergeClasses(styles.cell, !props.detail && styles.plainCell, c.minor && styles.minor, i === 0 && styles.first)}>{c.show(item)}</div>)}
+                {props.actions && <div role="cell" className={mergeClasses(styles.actions, !props.detail && styles.plainActions)}>{props.actions(item)}</div>}
               </div>
               {isOpen && <div role="row"><div role="cell" className={styles.detail}>{props.detail?.(item)}</div></div>}
             </div>

@@ -1,5 +1,5 @@
 // Labels that tell how something is by word, sign and colour.
-import { Badge, type BadgeProps } from '@fluentui/react-components'
+import { Badge, makeStyles, type BadgeProps } from '@fluentui/react-components'
 import { ArchiveRegular, CheckmarkCircleFilled, ClockRegular, DismissCircleFilled, ErrorCircleFilled, PauseCircleRegular, ProhibitedRegular, WarningFilled } from '@fluentui/react-icons'
 import type { ReactElement } from 'react'
 import { t } from '../strings'
@@ -22,7 +22,10 @@ const looks: Record<string, [BadgeProps['color'], ReactElement]> = {
   unknown: ['subtle', <ClockRegular />],
 }
 
+// A label is as high as its words need where there is little room.
+const useStyles = makeStyles({ label: { height: 'auto', minHeight: '24px', textAlign: 'left', '& svg': { flexShrink: 0 } } })
+
 export function Label({ label, text }: { label: string; text?: string }) {
   const [color, icon] = looks[label] ?? looks.unknown!
-  return <Badge appearance="tint" color={color} icon={icon} size="large" data-label={label}>{text ?? t.connectors.labels[label] ?? label}</Badge>
+  return <Badge className={useStyles().label} appearance="tint" color={color} icon={icon} size="large" data-label={label}>{text ?? t.connectors.labels[label] ?? label}</Badge>
 }

@@ -12,7 +12,7 @@ export const common = {
   } as Record<string, string>,
   nav: {
     label: 'Pages', open: 'Open the menu', close: 'Close the menu', skip: 'Skip to the content',
-    overview: 'Overview', firstSteps: 'First steps', connectors: 'Connectors', applications: 'Applications', logs: 'Logs', settings: 'Settings',
+    overview: 'Overview', firstSteps: 'First steps', connectors: 'Connectors', applications: 'Applications', people: 'People', keys: 'Tokens & keys', logs: 'Logs', settings: 'Settings',
   },
   theme: { label: 'Appearance', system: 'Like the system', light: 'Light', dark: 'Dark' },
   session: {
@@ -68,6 +68,7 @@ export const common = {
     undo: (n: number) => `Go back to version ${n}`, undone: (n: number) => `Went back to version ${n}.`, was: 'Before', is: 'After', nothing: 'nothing',
   },
   unknown: 'unknown',
+  deleted: 'deleted',
   never: 'never',
   none: 'none',
   yes: 'Yes',

@@ -51,7 +51,8 @@ export function Enrol({ groups, begun }: { groups: Schema['ConnectorGroup'][]; b
   )
 }
 
-function Waiting({ token, again }: { token: Token; again: () => void }) {
+// Waiting shows what to do with a new token, and how far that is.
+export function Waiting({ token, again, secret = t.connectors.enrol.secret }: { token: Token; again?: () => void; secret?: string }) {
   const styles = useStyles()
   const s = t.connectors.enrol
   const [system, setSystem] = useState<System>('linux')
@@ -63,9 +64,9 @@ function Waiting({ token, again }: { token: Token; again: () => void }) {
       </Tabs>
       <Text>{note}</Text>
       <CopyLine text={commands[system](token.text)} label={s.command} />
-      <Text size={200}>{s.secret}</Text>
+      <Text size={200}>{secret}</Text>
       <Progress token={token} />
-      <div><Button onClick={again}>{s.again}</Button></div>
+      {again && <div><Button onClick={again}>{s.again}</Button></div>}
     </div>
   )
 }

@@ -7,7 +7,7 @@ import { Fact, Facts } from '../../parts/facts'
 import { Label } from '../../parts/status'
 import { roleNames, useSession } from '../../session'
 import { t } from '../../strings'
-import { Section } from './section'
+import { Section } from '../../parts/section'
 
 const s = t.settings.about
 const useStyles = makeStyles({

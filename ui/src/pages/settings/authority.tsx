@@ -11,7 +11,7 @@ import { Anchor } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
 import { useQueryClient } from '@tanstack/react-query'
-import { Section } from './section'
+import { Section } from '../../parts/section'
 
 type Whole = Schema['Authority']
 const s = t.settings.authority

@@ -16,7 +16,7 @@ import { Label } from '../../parts/status'
 import { useFilter, useLeaving } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
-import { Section } from './section'
+import { Section } from '../../parts/section'
 
 type Certificate = Schema['Certificate']
 const s = t.settings.certificates

@@ -17,7 +17,7 @@ import { useSession } from '../../session'
 import { t } from '../../strings'
 import { ExportForm } from './exportform'
 import { Secret, Test } from './exporttasks'
-import { Section } from './section'
+import { Section } from '../../parts/section'
 
 type Export = Schema['Export']
 const s = t.settings.exports

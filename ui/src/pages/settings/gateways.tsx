@@ -11,7 +11,7 @@ import { Label } from '../../parts/status'
 import { useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
-import { Section } from './section'
+import { Section } from '../../parts/section'
 
 type Gateway = Schema['Gateway']
 const s = t.settings.gateways

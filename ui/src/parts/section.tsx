@@ -1,10 +1,10 @@
-// The top of one part of the settings: what it is about, what can be done, how fresh it is; and why somebody does not see it.
+// The top of one part of a page: what it is about, what can be done, how fresh it is; and why somebody does not see it.
 import { MessageBar, MessageBarBody, Text, makeStyles, tokens } from '@fluentui/react-components'
 import type { ReactNode } from 'react'
-import type { Operation, Problem } from '../../api/client'
-import { Ago, Failure } from '../../parts/feedback'
-import { useSession } from '../../session'
-import { t } from '../../strings'
+import type { Operation, Problem } from '../api/client'
+import { Ago, Failure } from './feedback'
+import { useSession } from '../session'
+import { t } from '../strings'
 
 const useStyles = makeStyles({
   head: { display: 'flex', flexDirection: 'column', gap: '8px', alignItems: 'flex-start', margin: '12px 0' },
