@@ -19,11 +19,11 @@ check_scripts() {
   ! command -v shellcheck >/dev/null || shellcheck --severity=warning --exclude=SC1091 "${files[@]}"
 }
 
-# The admin center's types; its install is what its build uses.
+# The admin center's types, and that it makes up no figure; its install is what its build uses.
 check_ui() {
   command -v npm >/dev/null || { ! strict || die "npm is missing"; say "npm is missing: the admin center is not checked"; return 0; }
   scripts/ui.sh install
-  ( cd ui && npx tsc --noEmit )
+  ( cd ui && npx tsc --noEmit && node scripts/figures.mjs )
 }
 
 # Nothing in the tree depends on the machine it was written on, or on a registry other than the default one.

@@ -20,6 +20,13 @@ export const applications = {
     asked: 'Asked', took: (ms: string) => `in ${ms}`, at: 'at', backup: 'of the backup group',
     labels: { active: 'Reaches it', unreachable: 'Does not reach it', unknown: 'Not asked', degraded: 'Degraded', draining: 'Draining', inactive: 'Inactive', disabled: 'Disabled' } as Record<string, string>,
   },
+  trial: {
+    title: 'Test before saving', run: 'Test before saving', running: 'The connectors resolve, connect, agree on TLS and ask once …', asked: 'Tested', stale: 'What you changed since then is not tested yet.',
+    none: 'The group has no connector: nobody could open it.', connected: (address: string, took: string) => `Connected to ${address} in ${took}.`,
+    certificate: (whose: string, issuer: string) => `Certificate of ${whose}, by ${issuer},`, dates: (from: string, to: string) => `good from ${from} to ${to}.`, trusted: 'The connector trusts it.', untrusted: 'It is not trusted:',
+    answered: (status: number, protocol: string, took: string) => `Answered with status ${status} by ${protocol} in ${took}.`, leads: (to: string) => `It leads on to ${to}.`,
+    phases: { local: 'Stopped by its local rules', resolve: 'Stopped at the name', connect: 'Stopped at the connection', tls: 'Stopped at TLS', limit: 'Stopped at a limit', grant: 'It did not accept the question', target: 'It cannot use the address', ask: 'It was not understood' } as Record<string, string>,
+  },
   people: {
     title: 'Who may use it', none: 'Nobody may use it yet.', add: 'Add', pick: 'User or group', pickHint: 'Type a part of a name or an e-mail address.', expires: 'Until', expiresHint: 'Optional. The last day.', forever: 'without end',
     until: (day: string) => `until ${day}`, user: 'User', group: 'Group', remove: (name: string) => `Take ${name} away`, added: (name: string) => `${name} may use it now.`, removed: (name: string) => `${name} may not use it any more.`,

@@ -15,7 +15,7 @@ export const logs = {
   live: 'Live', paused: 'Paused', fresh: (n: number) => (n === 1 ? 'Show 1 new entry' : `Show ${n} new entries`),
   incomplete: 'Records of gateways are missing.',
   period: 'Period', periods: { '': 'Any time', '1h': 'Last hour', '24h': 'Last 24 hours', '7d': 'Last 7 days', '30d': 'Last 30 days', custom: 'From … to …' } as Record<string, string>,
-  from: 'From', to: 'To', more: 'More filters', fewer: 'Fewer filters', any: 'Any', only: 'Only these', without: (title: string) => `Without the filter ${title}`,
+  from: 'From', to: 'To', more: 'More filters', fewer: 'Fewer filters', any: 'Any', moreApplications: 'There are more: type a part of the name', only: 'Only these', without: (title: string) => `Without the filter ${title}`,
   filter: {
     search: 'User’s name', objectSearch: 'Object’s name', user: 'User', application: 'Application', connector: 'Connector', gateway: 'Gateway', client: 'Client’s address or network', host: 'Host', path: 'Path begins with',
     method: 'Method', status: 'Status', outcome: 'Outcome', action: 'Decision', reason: 'Reason', hop: 'Failed at', request: 'Reference', minDuration: 'Took at least', event: 'Event', result: 'Result', address: 'Address',

@@ -9,6 +9,7 @@ export const overview = {
     applications: 'Applications', published: (n: number) => n === 1 ? '1 is published' : `${n} are published`, off: (n: number) => `${n} switched off`,
     gateways: 'Gateways', answer: (n: number, all: number) => `${n} of ${all} answer`,
   },
+  left: (n: string) => `${n} more of what is wrong are among the alerts.`, many: 'There is more of what is wrong among the alerts.',
   traffic: 'Traffic', period: 'Period', periods: { '1h': 'The last hour', '24h': '24 hours', '7d': '7 days' } as Record<string, string>,
   requests: 'Requests', errors: 'Errors', requestsOver: 'Requests and errors a step', latency: 'Time until the application answers', p50: 'Half within', p95: '95 of 100 within', users: 'Users', usersOver: 'Active users',
   sum: (requests: string, errors: string) => `${requests} requests ended in this time, ${errors} of them failed.`,

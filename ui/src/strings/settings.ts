@@ -1,6 +1,11 @@
 export const settings = {
   title: 'Settings', lead: 'What the service as a whole has: where its logs go, its certificates and keys, its gateways.',
-  views: { exports: 'Exports', certificates: 'Certificates of hosts', authority: 'Authority and keys', gateways: 'Gateways', about: 'About' } as Record<string, string>,
+  views: { exports: 'Exports', certificates: 'Certificates of hosts', authority: 'Authority and keys', gateways: 'Gateways', branding: 'Branding', about: 'About' } as Record<string, string>,
+  branding: {
+    lead: 'How the pages look that people see: sign-in, their applications, errors, signed out, questions. Colours that people cannot read are refused.', name: 'Name', nameHint: 'In the head of each page, such as your organisation’s.',
+    colour: 'Colour', colourHint: 'Of buttons and links, such as #0f6cbd. Empty: our own.', darkColour: 'Colour on dark pages', darkColourHint: 'Empty: made of the other one.', logo: 'Logo', chooseLogo: 'Choose a logo', otherLogo: 'Choose another logo', noLogo: 'No logo',
+    logoHint: 'PNG, or SVG without scripts and links; at most 32 KiB.', large: 'It is larger than 32 KiB.', aLogo: 'a logo', saved: 'The pages look so now.', preview: 'Preview', previews: { light: 'A light page', dark: 'A dark page' }, signIn: 'Sign in', link: 'Your account',
+  },
   exports: {
     lead: 'Logs are sent to a syslog server, a webhook or a collector, and alerts by mail, too: at least once and in order. A destination that is away harms nothing.', add: 'Add an export', empty: 'Logs are sent nowhere.',
     column: { name: 'Name', kind: 'Kind', state: 'State', streams: 'Logs', url: 'Destination' },

@@ -1,7 +1,7 @@
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Spinner, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
-import type { Schema } from '../../api/client'
-import { useAll } from '../../api/queries'
+import { useQueries } from '@tanstack/react-query'
+import { call, type Schema } from '../../api/client'
 import { Conflict } from '../../parts/conflict'
 import { changes, useSaving } from '../../parts/edit'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
@@ -10,6 +10,7 @@ import { useSession } from '../../session'
 import { t } from '../../strings'
 import { draftOf, shownOf, titles, type Application, type Draft } from './fields'
 import { Form } from './form'
+import { Trial, useTrial } from './trial'
 
 const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap', alignItems: 'center' }, value: { overflowWrap: 'anywhere' } })
 
@@ -21,12 +22,15 @@ export function Edit({ application, groups }: { application: Application; groups
   const [draft, setDraft] = useState(start)
   const [review, setReview] = useState(false)
   const saving = useSaving('showApplication', 'updateApplication', { ...application, ...start } as never)
+  const trial = useTrial(draft)
   const toast = useToast()
   const patch = changes(start, draft)
   const changed = Object.keys(patch)
   useLeaving(changed.length > 0, t.unsaved)
-  const users = useAll('listUsers', {}, { enabled: draft.ownerUsers.length > 0 })
-  const teams = useAll('listGroups', {}, { enabled: draft.ownerGroups.length > 0 })
+  const owners = useQueries({ queries: [
+    ...start.ownerUsers.map((id) => ({ queryKey: ['showUser', id], queryFn: () => call('showUser', { id }) as Promise<{ id: string; name: string }> })),
+    ...start.ownerGroups.map((id) => ({ queryKey: ['showGroup', id], queryFn: () => call('showGroup', { id }) as Promise<{ id: string; name: string }> })),
+  ] })
   const save = async (what: Draft = draft) => {
     setReview(false)
     if (!(await saving.save(what))) return
@@ -38,8 +42,9 @@ export function Edit({ application, groups }: { application: Application; groups
   const why = mayNot('updateApplication')
   return (
     <form noValidate onSubmit={(e) => { e.preventDefault(); if (changed.length > 0) setReview(true) }}>
-      <Form draft={draft} set={setDraft} problem={saving.problem} groups={groups} owners={[...(users.data ?? []), ...(teams.data ?? [])]} />
+      <Form draft={draft} set={setDraft} problem={saving.problem ?? trial.test.error} groups={groups} owners={owners.flatMap((o) => o.data ?? [])} />
       {!atField && <Failure problem={saving.problem} retry={() => void save()} />}
+      <Trial trial={trial} />
       <Conflict saving={saving} mine={draft} title={(n) => titles[n] ?? n} shownValue={(n, v) => shownOf(groups, n, v)} merged={(next) => { setDraft(next as Draft); void save(next as Draft) }} />
       <div className={styles.foot}>
         <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Spinner size="tiny" /> : s.form.save}</Guarded>

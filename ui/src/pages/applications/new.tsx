@@ -9,6 +9,7 @@ import { useSession } from '../../session'
 import { t } from '../../strings'
 import { draftOf, inputOf, titles, type Draft } from './fields'
 import { Form } from './form'
+import { Trial, useTrial } from './trial'
 
 const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap' } })
 
@@ -36,13 +37,15 @@ export function Create({ groups, start, done, cancel }: { groups: Schema['Connec
   const { mayNot } = useSession()
   const [draft, setDraft] = useState(start)
   const write = useWrite('createApplication')
+  const trial = useTrial(draft)
   const toast = useToast()
   useLeaving(!write.isSuccess && JSON.stringify(draft) !== JSON.stringify(start), t.unsaved)
   const create = () => write.mutate({ body: inputOf(draft) }, { onSuccess: (a) => { toast(s.published(a.name)); done(a) } })
   const atField = write.error && Object.keys(titles).some((name) => write.error.field(name))
   return (
     <form noValidate onSubmit={(e) => { e.preventDefault(); create() }}>
-      <Form draft={draft} set={setDraft} problem={write.error} groups={groups} />
+      <Form draft={draft} set={setDraft} problem={write.error ?? trial.test.error} groups={groups} />
+      <Trial trial={trial} />
       {!atField && <Failure problem={write.error} retry={create} />}
       <div className={styles.foot}>
         <Guarded appearance="primary" type="submit" why={mayNot('createApplication')} disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : s.form.create}</Guarded>

@@ -27,7 +27,7 @@ export function Reach({ id }: { id: string }) {
         {items.map((k) => (
           <li key={k.connector} className={styles.one}>
             <Label label={k.label} text={s.labels[k.label]} /><Text weight="semibold">{k.name}</Text>{k.backup && <Text size={200}>{s.backup}</Text>}
-            <Text>{k.label === 'active' && k.address ? `${s.at} ${k.address} ${s.took(milliseconds(k.took ?? 0))}` : k.why}{k.code && ` (${k.code})`}</Text>
+            <Text>{k.label === 'active' && k.address ? `${s.at} ${k.address} ${s.took(k.took === undefined ? t.unknown : milliseconds(k.took))}` : k.why}{k.code && ` (${k.code})`}</Text>
           </li>
         ))}
       </ul>

@@ -1,4 +1,4 @@
-import { Button, Menu, MenuItem, MenuList, MenuPopover, MenuTrigger, Spinner, Tab } from '@fluentui/react-components'
+import { Button, Menu, MenuItem, MenuList, MenuPopover, MenuTrigger, Spinner, Tab, makeStyles } from '@fluentui/react-components'
 import { MoreHorizontalRegular, OpenRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -20,11 +20,14 @@ import { State } from './list'
 import { People } from './people'
 import { Reach } from './reach'
 import { Tabs } from '../../parts/tabs'
+import { Traffic } from '../../parts/traffic'
 
+const useStyles = makeStyles({ traffic: { marginTop: '24px' } })
 const tabs = ['overview', 'settings', 'people', 'test'] as const
 
 export function ApplicationView({ id }: { id: string }) {
   const s = t.applications
+  const styles = useStyles()
   const [tab, setTab] = useFilter('tab')
   const [asked, setAsked] = useState<'history' | 'remove' | ''>('')
   const [failed, setFailed] = useState<Problem | null>(null)
@@ -92,6 +95,7 @@ export function ApplicationView({ id }: { id: string }) {
               <Fact title={s.facts.id}><code>{a.id}</code></Fact>
             </Facts>
             <Reach id={id} />
+            <div className={styles.traffic}><Traffic of="showApplicationSeries" id={id} /></div>
           </>
         )}
         {at === 'settings' && groups.data && <Edit key={a.id} application={a} groups={groups.data} />}

@@ -1,6 +1,6 @@
 import { Text, makeStyles } from '@fluentui/react-components'
 import type { Schema } from '../../api/client'
-import { useAll, useObject } from '../../api/queries'
+import { useObject, useSummary } from '../../api/queries'
 import { milliseconds, number, onDay, when } from '../../format'
 import { Fact, Facts } from '../../parts/facts'
 import { Ago } from '../../parts/feedback'
@@ -16,10 +16,9 @@ const useStyles = makeStyles({
 export function Detail({ connector: k, group }: { connector: Schema['Connector']; group: string | undefined }) {
   const styles = useStyles()
   const s = t.connectors.detail
-  const applications = useAll('listApplications', { connectorGroup: k.connectorGroup, sort: 'name' })
+  const applications = useSummary().data?.connectorGroups?.find((g) => g.id === k.connectorGroup)?.applications
   const ill = ['inactive', 'degraded', 'archived'].includes(k.status.label)
   const doctor = useObject('showConnectorDiagnosis', k.id, { enabled: ill })
-  const names = new Map((applications.data ?? []).map((a) => [a.id, a.name]))
   const unreached = k.status.unreached ?? []
   const causes = t.connectors.causes[k.status.label] ?? []
   const found = (doctor.data?.findings ?? []).filter((f) => f.severity === 'error' || f.severity === 'warning')
@@ -46,13 +45,13 @@ export function Detail({ connector: k, group }: { connector: Schema['Connector']
         <Fact title={s.certificate}>{k.certificate.serial ? <>{s.validUntil(onDay(k.certificate.notAfter))}<br /><Text size={200}>{s.serial} <code>{k.certificate.serial}</code></Text></> : t.unknown}</Fact>
         <Fact title={s.group}>{group ?? t.unknown}</Fact>
         <Fact title={s.applications}>
-          {applications.data ? s.reaches(applications.data.length) : t.unknown}
+          {applications === undefined ? t.unknown : s.reaches(applications)}
         </Fact>
         <Fact title={s.unreached}>
-          {unreached.length === 0 ? s.allReached : <ul className={styles.list}>{unreached.map((u) => <li key={u.application}><b>{names.get(u.application) ?? u.application}</b>: {u.message} <Text size={200}>({u.code}{u.since && <>, {s.since} <Ago time={u.since} /></>})</Text></li>)}</ul>}
+          {unreached.length === 0 ? s.allReached : <ul className={styles.list}>{unreached.map((u) => <li key={u.application}><b>{u.name ?? u.application}</b>: {u.message} <Text size={200}>({u.code}{u.since && <>, {s.since} <Ago time={u.since} /></>})</Text></li>)}</ul>}
         </Fact>
         {k.sessionLogUntil && new Date(k.sessionLogUntil) > new Date() && <Fact title={s.sessionLog}>{s.until(when(k.sessionLogUntil))}</Fact>}
-        <Fact title={s.priority}>{number(k.priority ?? 0)}</Fact>
+        <Fact title={s.priority}>{k.priority === undefined ? t.unknown : number(k.priority)}</Fact>
         <Fact title={s.enrolled}>{when(k.created)}</Fact>
         <Fact title={s.id}><code>{k.id}</code></Fact>
       </Facts>

@@ -1,15 +1,14 @@
-import { Button, Checkbox, Field, Input, Select, Spinner } from '@fluentui/react-components'
+import { Button, Field, Input, Select, Spinner } from '@fluentui/react-components'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
-import { useAll } from '../../api/queries'
-import { Choices } from '../../parts/choices'
 import { Conflict } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
 import { Failure, useToast } from '../../parts/feedback'
 import { Panel } from '../../parts/panel'
 import { useLeaving } from '../../router'
 import { t } from '../../strings'
+import { MemberChoice } from './members'
 
 type Group = Schema['ConnectorGroup']
 interface Props { groups: Group[]; group?: Group; close: () => void }
@@ -22,12 +21,11 @@ export function GroupForm(props: Props) {
 function Create({ groups, close }: Props) {
   const s = t.connectors.groups
   const [draft, setDraft] = useState<Draft>({ name: '', region: '', backupGroup: '' })
-  const [chosen, setChosen] = useState<string[]>([])
+  const [chosen, setChosen] = useState<Schema['Connector'][]>([])
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [made, setMade] = useState<Group | null>(null) // it is there; connectors are being moved
   const [moved, setMoved] = useState<string[]>([])
-  const connectors = useAll('listConnectors', { sort: 'name' })
   const queries = useQueryClient()
   const toast = useToast()
   useLeaving(draft.name !== '' && !made, t.unsaved)
@@ -39,7 +37,7 @@ function Create({ groups, close }: Props) {
     try {
       const group = made ?? await call('createConnectorGroup', { body: { name: draft.name, region: draft.region || undefined, backupGroup: draft.backupGroup || undefined, default: false } })
       setMade(group)
-      for (const id of chosen.filter((c) => !done.includes(c))) {
+      for (const { id } of chosen.filter((c) => !done.includes(c.id))) {
         const k = await call('showConnector', { id })
         await call('updateConnector', { id, version: k.version, body: { connectorGroup: group.id } })
         done.push(id)
@@ -54,7 +52,6 @@ function Create({ groups, close }: Props) {
       void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'showMe' })
     }
   }
-  const toggle = (id: string, on: boolean) => setChosen((c) => (on ? [...c, id] : c.filter((x) => x !== id)))
   return (
     <Panel title={s.form.newTitle} close={close} footer={
       <>
@@ -64,12 +61,7 @@ function Create({ groups, close }: Props) {
     }>
       <form noValidate id="group" onSubmit={(e) => { e.preventDefault(); void create() }}>
         <Inputs draft={draft} set={setDraft} groups={groups} problem={problem} fixed={made !== null} />
-        <Choices title={s.form.members} hint={s.form.membersHint}>
-          {connectors.data?.length === 0 && s.form.noMembers}
-          {connectors.data?.map((k) => (
-            <div key={k.id}><Checkbox checked={chosen.includes(k.id)} onChange={(_, d) => toggle(k.id, d.checked === true)} label={`${k.name} (${t.connectors.labels[k.status.label] ?? k.status.label}, ${s.form.in(groups.find((g) => g.id === k.connectorGroup)?.name ?? t.unknown)})`} /></div>
-          ))}
-        </Choices>
+        <MemberChoice groups={groups} chosen={chosen} set={setChosen} />
       </form>
       {!fieldOf(problem) && <Failure problem={problem} title={made ? s.form.partly(moved.length, chosen.length) : t.error.title} retry={() => void create()} />}
     </Panel>

@@ -3,7 +3,7 @@ import { MoreHorizontalRegular } from '@fluentui/react-icons'
 import { useQueryClient, type UseQueryResult } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Operation, type Problem, type Schema } from '../../api/client'
-import { often, useAll } from '../../api/queries'
+import { often, useFirstOf, useSummary } from '../../api/queries'
 import { Confirm } from '../../parts/confirm'
 import { Failure, useToast } from '../../parts/feedback'
 import { History } from '../../parts/history'
@@ -30,19 +30,18 @@ export function GroupList({ groups }: { groups: UseQueryResult<Group[], Problem>
   const [open, setOpen] = useFilter('open')
   const [task, setTask] = useState<{ what: 'edit' | 'remove' | 'history'; group: Group } | null>(null)
   const [failed, setFailed] = useState<Problem | null>(null)
-  const connectors = useAll('listConnectors', {}, { every: often })
-  const applications = useAll('listApplications', { sort: 'name' }, { every: 4 * often })
+  const summary = useSummary()
   const list = groups.data ?? []
   const toast = useToast()
   const queries = useQueryClient()
-  const inGroup = (g: Group) => connectors.data?.filter((k) => k.connectorGroup === g.id)
-  const onGroup = (g: Group) => applications.data?.filter((a) => a.connectorGroup === g.id)
+  const counts = new Map((summary.data?.connectorGroups ?? []).map((g) => [g.id, g]))
+  const names = new Map(list.map((g) => [g.id, g.name]))
   const columns: Column<Group>[] = [
     { key: 'name', title: s.column.name, width: 'minmax(0, 2fr)', show: (g) => <span className={styles.name}><Text weight="semibold">{g.name}</Text>{g.default && <Badge appearance="outline">{s.default}</Badge>}</span> },
-    { key: 'connectors', title: s.column.connectors, width: 'minmax(0, 3fr)', show: (g) => <Health connectors={inGroup(g)} /> },
-    { key: 'applications', title: s.column.applications, width: 'minmax(0, 1fr)', minor: true, show: (g) => onGroup(g)?.length ?? t.unknown },
+    { key: 'connectors', title: s.column.connectors, width: 'minmax(0, 3fr)', show: (g) => <Health counts={counts.get(g.id)} /> },
+    { key: 'applications', title: s.column.applications, width: 'minmax(0, 1fr)', minor: true, show: (g) => counts.get(g.id)?.applications ?? t.unknown },
     { key: 'region', title: s.column.region, width: 'minmax(0, 1fr)', minor: true, show: (g) => g.region || t.none },
-    { key: 'backup', title: s.column.backup, width: 'minmax(0, 1fr)', minor: true, show: (g) => list.find((o) => o.id === g.backupGroup)?.name ?? t.none },
+    { key: 'backup', title: s.column.backup, width: 'minmax(0, 1fr)', minor: true, show: (g) => names.get(g.backupGroup ?? '') ?? t.none },
   ]
   const makeDefault = async (g: Group) => {
     try {
@@ -57,32 +56,33 @@ export function GroupList({ groups }: { groups: UseQueryResult<Group[], Problem>
   return (
     <div className={styles.box}>
       <Failure problem={failed} />
-      <Failure problem={groups.error ?? connectors.error} retry={() => { void groups.refetch(); void connectors.refetch() }} title={t.error.unread} />
+      <Failure problem={groups.error ?? summary.error} retry={() => { void groups.refetch(); void summary.refetch() }} title={t.error.unread} />
       {groups.data && (
         <Rows label={t.connectors.views.groups} items={list} columns={columns} id={(x) => x.id} name={(x) => x.name} empty={s.empty} open={open} setOpen={setOpen}
-          detail={(x) => <Members connectors={inGroup(x)} applications={onGroup(x)} group={x} />}
+          detail={(x) => <Members group={x} counts={counts.get(x.id)} />}
           actions={(x) => <GroupMenu group={x} start={(what) => setTask({ what, group: x })} makeDefault={() => void makeDefault(x)} />} />
       )}
       {g && task.what === 'edit' && <GroupForm groups={list} group={g} close={() => setTask(null)} />}
       {g && task.what === 'history' && <History title={g.name} id={g.id} version={g.version} list="listConnectorGroupHistory" undo="undoConnectorGroup" close={() => setTask(null)} />}
-      {g && task.what === 'remove' && <Confirm title={s.askRemove(g.name)} text={s.removeText(onGroup(g)?.length ?? 0)} action={s.remove} close={() => setTask(null)}
+      {g && task.what === 'remove' && <Confirm title={s.askRemove(g.name)} text={s.removeText(counts.get(g.id)?.applications)} action={s.remove} close={() => setTask(null)}
         run={async () => { await call('deleteConnectorGroup', { id: g.id, version: g.version }); toast(s.removed(g.name)); await queries.invalidateQueries() }} />}
     </div>
   )
 }
 
+type Counts = Schema['GroupCounts'] | undefined
+
 // Health says how a group is from its connectors: what counts is how many really carry.
-function Health({ connectors }: { connectors: Schema['Connector'][] | undefined }) {
+function Health({ counts }: { counts: Counts }) {
   const styles = useStyles()
   const s = t.connectors.groups
-  if (!connectors) return <>{t.unknown}</>
-  const active = connectors.filter((k) => k.status.label === 'active').length
-  if (connectors.length === 0) return <Label label="unknown" text={s.none} />
-  const label = active === 0 ? 'inactive' : active < connectors.length ? 'degraded' : 'active'
+  if (!counts) return <>{t.unknown}</>
+  const { connectors: all, active } = counts
+  if (all === 0) return <Label label="unknown" text={s.none} />
   return (
     <>
-      <Label label={label} text={s.someActive(active, connectors.length)} />
-      {connectors.length === 1 && <Text size={200} className={styles.why}>{s.one}</Text>}
+      <Label label={active === 0 ? 'inactive' : active < all ? 'degraded' : 'active'} text={s.someActive(active, all)} />
+      {all === 1 && <Text size={200} className={styles.why}>{s.one}</Text>}
     </>
   )
 }
@@ -110,16 +110,22 @@ function GroupMenu({ group: g, start, makeDefault }: { group: Group; start: (wha
   )
 }
 
-function Members({ connectors, applications, group }: { connectors: Schema['Connector'][] | undefined; applications: Schema['Application'][] | undefined; group: Group }) {
+const shown = 25 // of a group's connectors and applications; the lists have all of them
+
+function Members({ group, counts }: { group: Group; counts: Counts }) {
   const styles = useStyles()
   const s = t.connectors.groups
+  const connectors = useFirstOf('listConnectors', shown, { connectorGroup: group.id, sort: 'name' }, { every: often })
+  const applications = useFirstOf('listApplications', shown, { connectorGroup: group.id, sort: 'name' }, { every: 4 * often })
+  const rest = (of: { items: unknown[]; more: boolean }, all: number | undefined) => of.more && <li>{all === undefined ? s.more : s.others(all - of.items.length)}</li>
   return (
     <div>
+      <Failure problem={connectors.error ?? applications.error} retry={() => { void connectors.refetch(); void applications.refetch() }} title={t.error.unread} />
       <Text weight="semibold">{s.inGroup}</Text>
-      {connectors?.length ? <ul className={styles.list}>{connectors.map((k) => <li key={k.id}>{k.name} <Label label={k.status.label} /> {k.status.why}</li>)}</ul> : <p>{connectors ? t.none : t.unknown}</p>}
+      {connectors.data?.items.length ? <ul className={styles.list}>{connectors.data.items.map((k) => <li key={k.id}>{k.name} <Label label={k.status.label} /> {k.status.why}</li>)}{rest(connectors.data, counts?.connectors)}</ul> : <p>{connectors.data ? t.none : t.unknown}</p>}
       <Text weight="semibold">{s.onGroup}</Text>
-      {applications?.length ? <ul className={styles.list}>{applications.map((a) => <li key={a.id}>{a.name}</li>)}</ul> : <p>{applications ? t.none : t.unknown}</p>}
-      <Anchor className={styles.link} href={`/connectors?group=${group.id}`}>{s.showConnectors}</Anchor>
+      {applications.data?.items.length ? <ul className={styles.list}>{applications.data.items.map((a) => <li key={a.id}>{a.name}</li>)}{rest(applications.data, counts?.applications)}</ul> : <p>{applications.data ? t.none : t.unknown}</p>}
+      <Anchor className={styles.link} href={`/connectors?group=${group.id}`}>{s.showConnectors}</Anchor> <Anchor className={styles.link} href={`/applications?group=${group.id}`}>{s.showApplications}</Anchor>
     </div>
   )
 }

@@ -2,7 +2,7 @@
 import { Badge, Button, MessageBar, MessageBarBody, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { CheckmarkCircleFilled, CircleRegular } from '@fluentui/react-icons'
 import { useState, type ReactNode } from 'react'
-import { often, useAll } from '../../api/queries'
+import { often, useAll, useFirstOf, useSummary } from '../../api/queries'
 import { call, type Schema } from '../../api/client'
 import { useQuery } from '@tanstack/react-query'
 import { ago, useNow } from '../../format'
@@ -48,19 +48,18 @@ function Step({ n, title, text, done, is, children }: { n: number; title: string
 // useState of all that the steps ask: what there is now.
 export function useFirst() {
   const { mayNot } = useSession()
-  const connectors = useAll('listConnectors', {}, { every: often })
-  const applications = useAll('listApplications', {}, { every: often })
-  const assignments = useAll('listAssignments', {}, { every: often })
-  const app = applications.data?.[0]
+  const summary = useSummary()
+  const applications = useFirstOf('listApplications', 1, {}, { every: often })
+  const app = applications.data?.items[0]
+  const [active, assignments] = [summary.data?.connectors.active ?? 0, summary.data?.assignments ?? 0]
   const seesTraffic = mayNot('listTraffic') === ''
   const traffic = useQuery({
-    queryKey: ['listTraffic', 'first', app?.id], enabled: seesTraffic && app !== undefined && (assignments.data?.length ?? 0) > 0, refetchInterval: often,
+    queryKey: ['listTraffic', 'first', app?.id], enabled: seesTraffic && app !== undefined && assignments > 0, refetchInterval: often,
     queryFn: ({ signal }) => call('listTraffic', { query: { application: app!.id, limit: 20 }, signal }),
   })
   const answered = (traffic.data?.items ?? []).find((r) => (r.status ?? 500) < 400 && r.user)
-  const active = connectors.data?.filter((k) => k.status.label === 'active') ?? []
-  return { connectors, applications, assignments, app, active, answered, seesTraffic, problem: connectors.error ?? applications.error ?? assignments.error,
-    complete: active.length > 0 && app !== undefined && (assignments.data?.length ?? 0) > 0 }
+  return { summary, applications, assignments, app, active, answered, seesTraffic, problem: summary.error ?? applications.error,
+    complete: active > 0 && app !== undefined && assignments > 0 }
 }
 
 export default function FirstSteps() {
@@ -71,17 +70,16 @@ export default function FirstSteps() {
   const first = useFirst()
   const [another, setAnother] = useState(false)
   const [kept, setKept] = useState(false) // the form of step 1 stays while its connector comes
-  const { app, active, assignments, answered } = first
-  const loaded = first.connectors.data !== undefined && first.applications.data !== undefined && assignments.data !== undefined && groups.data !== undefined
-  const count = assignments.data?.length ?? 0
+  const { app, active, assignments: count, answered } = first
+  const loaded = first.summary.data !== undefined && first.applications.data !== undefined && groups.data !== undefined
   return (
     <>
-      <PageHead title={s.title} lead={s.lead} updated={first.connectors.dataUpdatedAt} />
-      <Failure problem={first.problem} title={t.error.unread} retry={() => { void first.connectors.refetch(); void first.applications.refetch(); void assignments.refetch() }} />
+      <PageHead title={s.title} lead={s.lead} updated={first.summary.dataUpdatedAt} />
+      <Failure problem={first.problem} title={t.error.unread} retry={() => { void first.summary.refetch(); void first.applications.refetch() }} />
       {loaded && (
         <ol className={styles.list}>
-          <Step n={1} {...s.connector} done={active.length > 0} is={s.connector.is(active.length)}>
-            {active.length === 0 || another || kept
+          <Step n={1} {...s.connector} done={active > 0} is={s.connector.is(active)}>
+            {active === 0 || another || kept
               ? <Enrol groups={groups.data} begun={() => setKept(true)} />
               : <div><Button onClick={() => setAnother(true)}>{s.connector.another}</Button></div>}
           </Step>

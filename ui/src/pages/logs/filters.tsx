@@ -1,7 +1,7 @@
 // What a log is narrowed down to. All of it stands in the address.
-import { Button, Field, Input, Select, Tag, TagGroup, makeStyles } from '@fluentui/react-components'
+import { Button, Combobox, Field, Input, Option, Select, Tag, TagGroup, makeStyles } from '@fluentui/react-components'
 import { useEffect, useState } from 'react'
-import { useAll } from '../../api/queries'
+import { useFirstOf, useObject } from '../../api/queries'
 import { navigate, useAddress } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
@@ -9,7 +9,7 @@ import type { Filter, Kind } from './kinds'
 
 const useStyles = makeStyles({
   bar: { display: 'flex', flexWrap: 'wrap', gap: '8px 12px', alignItems: 'end', margin: '12px 0 8px' },
-  one: { '& > span, & input, & select': { minWidth: 0, width: '100%' }, minWidth: '140px', maxWidth: '260px', flexGrow: 1, '@media (max-width: 480px)': { minWidth: 'calc(50% - 6px)', maxWidth: 'calc(50% - 6px)' } },
+  one: { '& > span, & input, & select, & .fui-Combobox': { minWidth: 0, width: '100%' }, minWidth: '140px', maxWidth: '260px', flexGrow: 1, '@media (max-width: 480px)': { minWidth: 'calc(50% - 6px)', maxWidth: 'calc(50% - 6px)' } },
   tags: { flexWrap: 'wrap', gap: '4px', marginBottom: '8px' },
 })
 
@@ -99,17 +99,32 @@ function Text({ value, change, hint, ...props }: { value: string; change: (value
   return <Input {...props} value={text} placeholder={hint} spellCheck={false} onChange={(_, d) => setText(d.value)} />
 }
 
-// Application is a list for whoever may see applications; who may see the logs alone gives the id, or chooses it at an entry.
+// Application is found by name by whoever may see applications; who may see the logs alone gives the id, or chooses it at an entry.
 function Application({ value, change, ...props }: { value: string; change: (value: string) => void }) {
   const { mayNot } = useSession()
-  const allowed = mayNot('listApplications') === ''
-  const list = useAll('listApplications', { sort: 'name' }, { enabled: allowed })
-  if (!allowed) return <Text {...props} value={value} change={change} hint="app_…" />
+  if (mayNot('listApplications') !== '') return <Text {...props} value={value} change={change} hint="app_…" />
+  return <FindApplication {...props} value={value} change={change} />
+}
+
+const shown = 30
+
+function FindApplication({ value, change, ...props }: { value: string; change: (value: string) => void }) {
+  const [typed, setTyped] = useState<string | null>(null) // null: what is chosen
+  const [search, setSearch] = useState('')
+  useEffect(() => {
+    const timer = setTimeout(() => setSearch(typed?.trim() ?? ''), 200)
+    return () => clearTimeout(timer)
+  }, [typed])
+  const chosen = useObject('showApplication', value || undefined)
+  const found = useFirstOf('listApplications', shown, { sort: 'name', search })
+  const items = found.data?.items ?? []
   return (
-    <Select {...props} value={value} onChange={(_, d) => change(d.value)}>
-      <option value="">{t.logs.any}</option>
-      {value && !list.data?.some((a) => a.id === value) && <option value={value}>{value}</option>}
-      {list.data?.map((a) => <option key={a.id} value={a.id}>{a.name}</option>)}
-    </Select>
+    <Combobox {...props} freeform placeholder={t.logs.any} value={typed ?? (value ? chosen.data?.name ?? value : '')} selectedOptions={[value]}
+      onChange={(e) => setTyped(e.target.value)} onBlur={() => setTyped(null)}
+      onOptionSelect={(_, d) => { setTyped(null); change(d.optionValue ?? '') }}>
+      <Option value="" text={t.logs.any}>{t.logs.any}</Option>
+      {items.map((a) => <Option key={a.id} value={a.id} text={a.name}>{a.name}</Option>)}
+      {found.data?.more && <Option value={value} text={typed ?? ''} disabled>{t.logs.moreApplications}</Option>}
+    </Combobox>
   )
 }

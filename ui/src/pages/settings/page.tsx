@@ -6,12 +6,13 @@ import { navigate, useAddress } from '../../router'
 import { t } from '../../strings'
 import { About } from './about'
 import { Authority } from './authority'
+import { BrandingView } from './branding'
 import { Certificates } from './certificates'
 import { Exports } from './exports'
 import { Gateways } from './gateways'
 
 const s = t.settings
-const views = { exports: Exports, certificates: Certificates, authority: Authority, gateways: Gateways, about: About }
+const views = { exports: Exports, certificates: Certificates, authority: Authority, gateways: Gateways, branding: BrandingView, about: About }
 type View = keyof typeof views
 
 export default function Settings() {
