@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 
 # generated lists what this script writes; new kinds of files need a line here and their command below.
-generated() { git ls-files -co --exclude-standard -- docs/openapi.yaml '*_gen.go' 'zz_*.go' 'ui/src/api/*.gen*'; }
+generated() { git ls-files -co --exclude-standard -- docs/openapi.yaml '*_gen.go' 'zz_*.go' 'ui/src/api/*.gen*' '*.syso'; }
 sums() { generated | sort | xargs -r sha256sum; }
 
 before=$(sums)

@@ -111,6 +111,9 @@ func (r *runFlags) install(cmd *cobra.Command, by *signIn, start bool) error {
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "Installed the service %s; its directory is %s.\n", name, r.state)
+	if err := registerCounters(cmd.Context(), host); err != nil { // it works without
+		fmt.Fprintf(cmd.ErrOrStderr(), "Warning: Windows does not know the performance counters: %v\n", err)
+	}
 	if !start {
 		return r.prepare(host, token, out)
 	}

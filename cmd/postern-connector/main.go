@@ -2,11 +2,14 @@
 // opens connections to the applications that are published through it.
 package main
 
+//go:generate go run resources.go
+
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -77,9 +80,14 @@ func execute(ctx context.Context, args []string, std stdio) int {
 	}
 	if !ok || special.err != nil {
 		fmt.Fprintf(std.err, "postern-connector: %v\n", err)
+		if errors.Is(err, fs.ErrPermission) {
+			fmt.Fprintln(std.err, notAllowed)
+		}
 	}
 	return code
 }
+
+const notAllowed = "This user may not do that: run it as root or as an administrator, or as the user whom the connector runs as."
 
 // settings are the flags that every command has.
 type settings struct {
@@ -135,6 +143,9 @@ func (s *settings) fill(cmd *cobra.Command) error {
 		return fault.Invalid("--instance", "must be at most 14 lower-case letters, digits and hyphens")
 	}
 	if s.instance == "" || cmd.Flags().Changed("state") {
+		if info, err := os.Stat(s.state); err == nil && !info.IsDir() {
+			return fault.Invalid("--state", "must be a directory, and %s is none", s.state)
+		}
 		return nil
 	}
 	var err error
@@ -153,6 +164,9 @@ func noToken(cmd *cobra.Command, args []string) error {
 			return fault.Invalid("token", "must not be an argument, where every user of this machine can read it: "+
 				"put it into a file and say --token-file FILE, or --token-file - for standard input")
 		}
+	}
+	if len(args) > 0 && !cmd.HasParent() {
+		return fmt.Errorf("there is no command %q: see postern-connector --help", args[0])
 	}
 	if len(args) > 0 {
 		return fmt.Errorf("%s takes no argument %q: see --help", cmd.CommandPath(), args[0])
@@ -243,5 +257,5 @@ func notEnrolled(err error) error {
 	if !fault.Is(err, fault.KindNotFound) {
 		return err
 	}
-	return fmt.Errorf("this machine is not enrolled: create an enrolment token at the service and run postern-connector enrol --token-file FILE (%w)", err)
+	return fmt.Errorf("%w: create an enrolment token at the service (postern tokens create NAME --out FILE) and run postern-connector enrol --token-file FILE", err)
 }

@@ -94,7 +94,7 @@ func (r *runFlags) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	}()
 	dialer, err := r.dialer()
 	if err != nil {
-		return fmt.Errorf("--proxy: %w", err)
+		return flagged("--proxy", err)
 	}
 	if r.tie != nil {
 		err = r.awaitEnrolment(ctx, dialer, log)
@@ -176,7 +176,7 @@ func (r *runFlags) serve(ctx context.Context, dialer *uplink.Dialer, log *slog.L
 	}
 	cfg := connector.Config{
 		State: r.state, Rules: r.rules, Dialer: dialer, Backends: backends, Host: host(), Log: log, Gateways: r.gateways, Reload: reload,
-		Supervised: r.tie != nil, Journal: kept,
+		Supervised: r.tie != nil, Journal: kept, Counters: r.performance(),
 	}
 	listener, registry, err := r.listenMetrics(ctx, log)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"postern/internal/install"
 	"postern/internal/supervise"
 )
 
@@ -32,3 +33,8 @@ func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
 		}
 	})
 }
+
+// performance names no counters: they are a thing of Windows.
+func (r *runFlags) performance() string { return "" }
+
+func registerCounters(context.Context, install.Host) error { return nil }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 
+	"postern/internal/connector"
 	"postern/internal/daemon"
+	"postern/internal/install"
 	"postern/internal/supervise"
 )
 
@@ -45,4 +47,23 @@ func (r *runFlags) underManager(ctx context.Context, orders <-chan daemon.Order)
 		log.Error("the service ended", "error", err) // nobody reads what main prints
 	}
 	return err
+}
+
+// performance gives what the performance counters of this connector are listed as. Only an installed service has them: install
+// registers them.
+func (r *runFlags) performance() string {
+	if r.tie == nil {
+		return ""
+	}
+	return r.serviceName()
+}
+
+// registerCounters makes the performance counters known to Windows. Their texts are in the installed program.
+func registerCounters(ctx context.Context, host install.Host) error {
+	set := connector.Performance()
+	manifest, err := set.Manifest("postern-connector.exe")
+	if err != nil {
+		return err
+	}
+	return host.RegisterCounters(ctx, set.Provider, manifest)
 }

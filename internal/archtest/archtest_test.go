@@ -19,7 +19,7 @@ const module = "postern"
 // A nested package belongs to its longest listed prefix. Add a room here with its first code.
 var storeys = [][]string{
 	{"fault"}, // below the rest of the ground: it names the kinds of error that match reports
-	{"match", "daemon", "disk", "dial", "field", "sock", "supervise"},
+	{"match", "daemon", "disk", "dial", "field", "sock", "supervise", "counters"},
 	{"install"},
 	{"access", "wire", "api", "web", "fetch", "oauth", "audit"},
 	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "series", "notify", "export",

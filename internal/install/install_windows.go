@@ -120,7 +120,7 @@ func (h Host) Put(name, file string, data []byte) error {
 }
 
 // Remove takes away what Install made. The service must have been stopped.
-func (h Host) Remove(_ context.Context, name string) (Removed, error) {
+func (h Host) Remove(ctx context.Context, name string) (Removed, error) {
 	var r Removed
 	gone := func(what string, err error) error {
 		if err == nil {
@@ -140,6 +140,13 @@ func (h Host) Remove(_ context.Context, name string) (Removed, error) {
 	others, listErr := services(name)
 	if listErr == nil && len(others) == 0 {
 		err = errors.Join(err, gone("the event log's sources "+SourceAdmin+" and "+SourceSession, removeLogs()))
+		there, counters := removeCounters(ctx)
+		switch {
+		case counters != nil:
+			r.Left = append(r.Left, "the performance counters: "+counters.Error())
+		case there:
+			r.Gone = append(r.Gone, "the performance counters")
+		}
 	}
 	switch {
 	case listErr != nil || len(others) > 0:

@@ -49,7 +49,7 @@ type machine struct {
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{t: t, prefix: filepath.Join(t.TempDir(), "wine")}
-	m.env = append(os.Environ(), "WINEPREFIX="+m.prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=;bcryptprimitives=n,b", "DISPLAY=")
+	m.env = append(os.Environ(), "WINEPREFIX="+m.prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=;bcryptprimitives,lodctr.exe,unlodctr.exe=n,b", "DISPLAY=")
 	t.Cleanup(func() {
 		if t.Failed() {
 			m.showLogs()
@@ -58,12 +58,23 @@ func newMachine(t *testing.T) *machine {
 	})
 	m.boot()
 	m.stayOn()
-	dll := m.path(`C:\windows\system32\bcryptprimitives.dll`)
-	if out, err := m.host(nil, compiler, "-shared", "-O2", "-s", "-o", dll, "testdata/bcryptprimitives.c", "-ladvapi32"); err != nil {
-		t.Fatalf("compile: %v\n%s", err, out)
-	}
+	m.compile("bcryptprimitives.dll", "-shared", "testdata/bcryptprimitives.c", "-ladvapi32")
+	m.compile("lodctr.exe", "-municode", "testdata/lodctr.c")
+	m.compile("unlodctr.exe", "-municode", "testdata/lodctr.c")
 	m.build(`C:\downloaded\postern-connector.exe`, "1.0")
 	return m
+}
+
+// compile makes a file of the system.
+func (m *machine) compile(file string, arguments ...string) {
+	m.t.Helper()
+	path := m.path(`C:\windows\system32\` + file)
+	if err := os.RemoveAll(path); err != nil { // Wine's own may be a link to what others use, too
+		m.t.Fatal(err)
+	}
+	if out, err := m.host(nil, compiler, append([]string{"-O2", "-s", "-o", path}, arguments...)...); err != nil {
+		m.t.Fatalf("compile %s: %v\n%s", file, err, out)
+	}
 }
 
 // boot makes the Windows. Wine's first start is not what is tested: it may have another try.

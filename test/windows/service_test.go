@@ -4,14 +4,17 @@ package windows
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"postern/internal/api"
+	"postern/internal/connector"
 	"postern/internal/posterntest"
 )
 
@@ -58,9 +61,13 @@ func TestService(t *testing.T) {
 	if m.exists(state) || m.exists(installed) {
 		t.Error("a refused installation left something")
 	}
-	m.run("install", "--token-file", `C:\token`, "--rules", `C:\rules`, "--name", "office", "--log-level", "debug", "--admin-log", "file,eventlog")
+	out := m.run("install", "--token-file", `C:\token`, "--rules", `C:\rules`, "--name", "office", "--log-level", "debug", "--admin-log", "file,eventlog")
+	if strings.Contains(out, "Warning") {
+		t.Errorf("install warns:\n%s", out)
+	}
 	awaitLabel(s, "office", "active")
 	m.registered()
+	m.counts()
 	carriesTraffic(s)
 
 	m.says(`"state": "ok"`, "status", "-o", "json")
@@ -70,13 +77,13 @@ func TestService(t *testing.T) {
 	m.says("Inbound: nothing", "doctor", "--requirements")
 	m.changes(s)
 
-	out := m.run("uninstall")
+	out = m.run("uninstall")
 	for _, left := range []string{state, installed} {
 		if m.exists(left) {
 			t.Errorf("uninstall left %s:\n%s", left, out)
 		}
 	}
-	for _, key := range []string{serviceKey, eventKey + "PosternConnector", eventKey + "PosternConnectorSession"} {
+	for _, key := range []string{serviceKey, eventKey + "PosternConnector", eventKey + "PosternConnectorSession", countersKey + connector.Performance().Provider} {
 		if m.registry(key) != "" {
 			t.Errorf("uninstall left %s:\n%s", key, out)
 		}
@@ -89,7 +96,42 @@ func TestService(t *testing.T) {
 const (
 	serviceKey = `HKLM\SYSTEM\CurrentControlSet\Services\postern-connector`
 	eventKey   = `HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\`
+
+	countersKey = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Perflib\_V2Providers\`
 )
+
+// counts looks for the performance counters: their texts are in the installed program under the numbers that Windows looks for, and the
+// service publishes values. Wine has nothing that reads them.
+func (m *machine) counts() {
+	m.t.Helper()
+	set := connector.Performance()
+	text := m.registry(countersKey + set.Provider)
+	if !strings.Contains(text, `C:\Program Files\Postern\postern-connector.exe`) {
+		m.t.Errorf("the performance counters are registered for another program:\n%s", text)
+	}
+	for number, words := range set.Strings() {
+		if line := fmt.Sprintf("    %d    REG_SZ    %s\n", number, words); !strings.Contains(text, line) {
+			m.t.Errorf("no text %d, %q:\n%s", number, words, text)
+		}
+	}
+	await(m.t, "the performance counters to be published", func() bool {
+		return strings.Contains(m.read(state+`\logs\program.log`), "performance counters published")
+	})
+}
+
+// TestCounters runs the tests of performance counters that need a Windows.
+func TestCounters(t *testing.T) {
+	m := newMachine(t)
+	program := `C:\counters.exe`
+	cmd := exec.Command("go", "test", "-c", "-o", m.path(program), "postern/internal/counters")
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	if out, err := m.host(nil, wine, program, "-test.v"); err != nil || !strings.Contains(out, "PASS: TestProvider") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
 
 // registered looks at what Windows knows of the service. What Wine has no place for, delayed start and recovery, is not in it.
 func (m *machine) registered() {
