@@ -151,7 +151,7 @@ func (d *doctorFlags) asService(cmd *cobra.Command, cfg doctor.Config) error {
 func (d *doctorFlags) config(cmd *cobra.Command) (doctor.Config, error) {
 	dialer, err := d.dialer()
 	if err != nil {
-		return doctor.Config{}, fmt.Errorf("--proxy: %w", err)
+		return doctor.Config{}, flagged("--proxy", err)
 	}
 	cfg := doctor.Config{State: d.state, Rules: d.rules, Dialer: dialer, Host: host(), Service: d.service}
 	if d.service != "" && !strings.HasPrefix(d.service, "https://") {

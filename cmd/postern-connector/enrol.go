@@ -68,7 +68,7 @@ func (s *settings) oneToken(cmd *cobra.Command, file string, by *signIn, name st
 		}
 		var err error
 		if by.dialer, err = s.dialer(); err != nil {
-			return token, fmt.Errorf("--proxy: %w", err)
+			return token, flagged("--proxy", err)
 		}
 		return by.token(cmd, name)
 	case file == "":
@@ -137,7 +137,7 @@ func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, e en
 	}
 	dialer, err := s.dialer()
 	if err != nil {
-		return fmt.Errorf("--proxy: %w", err)
+		return flagged("--proxy", err)
 	}
 	cred, err := connector.Enrol(cmd.Context(), connector.Enrolment{
 		State: s.state, Token: token, Name: e.name, Dialer: dialer, Host: host(), Log: log, Again: e.again, Ahead: e.ahead,

@@ -28,11 +28,11 @@ func (r *runFlags) keptLog(out io.Writer) (*slog.Logger, *journal.Journal, error
 	}
 	admin, err := journal.Outputs(r.adminLog, r.state, wire.LogAdmin)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, flagged("--admin-log", err)
 	}
 	session, err := journal.Outputs(r.sessionLog, r.state, wire.LogSession)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, flagged("--session-log", err)
 	}
 	kept := journal.New(journal.Config{Admin: admin, Session: session})
 	return slog.New(kept.Handler(log.Handler())), kept, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -61,6 +62,18 @@ func (p *proxyFlags) dialer() (*uplink.Dialer, error) {
 		cfg.User = user
 	}
 	return uplink.New(cfg)
+}
+
+// flagged names the flag in an error about what it was set to.
+func flagged(flag string, err error) error {
+	wrong, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(wrong.Fields) != 1 {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	if !strings.HasPrefix(wrong.Fields[0].Name, "--") { // a flag of its own is named already
+		wrong.Fields[0].Name = flag
+	}
+	return err
 }
 
 // backends gives how to connect to applications; nil: directly.

@@ -101,16 +101,16 @@ func deregisterCommand(s *settings) *cobra.Command {
 
 func (s *settings) deregister(cmd *cobra.Command, force bool) error {
 	if _, err := os.Stat(s.state); err != nil {
-		return notEnrolled(fault.NotFound("%s does not exist", s.state))
+		return nothingHere(s.state)
 	}
 	dialer, err := s.dialer()
 	if err != nil {
-		return fmt.Errorf("--proxy: %w", err)
+		return flagged("--proxy", err)
 	}
 	told, err := connector.Deregister(cmd.Context(), connector.Uninstall{State: s.state, Dialer: dialer, Host: host(), Force: force})
 	switch {
 	case fault.Is(err, fault.KindNotFound):
-		return notEnrolled(err)
+		return nothingHere(s.state)
 	case fault.Is(err, fault.KindConflict):
 		return err // it is running
 	case err != nil && !force:
@@ -119,6 +119,11 @@ func (s *settings) deregister(cmd *cobra.Command, force bool) error {
 		return err
 	}
 	return farewell(cmd, s.state, told)
+}
+
+// nothingHere says that there is nothing to take away.
+func nothingHere(state string) error {
+	return fault.NotFound("there is nothing to uninstall: no such service is installed, and %s holds no credential", state)
 }
 
 // farewell says what was done and what is left.

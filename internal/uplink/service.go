@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/fault"
@@ -28,6 +29,15 @@ const (
 type Service struct {
 	base   string
 	client *http.Client
+	way    *atomic.Pointer[Way] // of the last request
+}
+
+// Way gives how the last request went; the zero value before the first.
+func (s *Service) Way() Way {
+	if way := s.way.Load(); way != nil {
+		return *way
+	}
+	return Way{}
 }
 
 // Service gives the agent face at a service URL. config comes from credential.EnrolTLS or AgentTLS.
@@ -41,19 +51,21 @@ func (d *Dialer) Service(serviceURL string, config *tls.Config) (*Service, error
 		port = "443"
 	}
 	target := secured{address: net.JoinHostPort(u.Hostname(), port), name: u.Hostname(), service: serviceURL, config: config}
+	last := new(atomic.Pointer[Way])
 	transport := &http.Transport{
 		// Requests are rare and may be hours apart: none waits on a connection that died meanwhile.
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHead,
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, _, err := d.secure(ctx, target)
+			conn, way, err := d.secure(ctx, target)
 			if err != nil {
 				return nil, err // not a nil *tls.Conn in an interface
 			}
+			last.Store(&way)
 			return conn, nil
 		},
 	}
-	return &Service{base: "https://" + u.Host, client: &http.Client{
+	return &Service{base: "https://" + u.Host, way: last, client: &http.Client{
 		Transport: transport, Timeout: answerTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil

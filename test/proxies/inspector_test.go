@@ -2,6 +2,7 @@ package proxies
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,12 +18,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"postern/internal/api"
 	"postern/internal/connector"
+	"postern/internal/connector/doctor"
+	"postern/internal/posterntest"
 	"postern/internal/uplink"
 	"postern/internal/wire"
 )
@@ -172,6 +177,11 @@ func TestInterceptionIsGoneAround(t *testing.T) {
 	if len(status.Tunnels) == 0 || !strings.Contains(status.Tunnels[0].Way, issuer) {
 		t.Errorf("the status does not tell who opens TLS: %+v", status.Tunnels)
 	}
+	found := must(w.API.Connectors.Diagnose(t.Context(), string(c.ID)))(t)
+	at := slices.IndexFunc(found.Findings, func(f api.DiagnosisFinding) bool { return f.Code == "opened-on-the-way" })
+	if at < 0 || !strings.Contains(found.Findings[at].Detail, issuer) {
+		t.Errorf("the doctor does not tell who opens TLS: %+v", found.Findings)
+	}
 }
 
 // TestInterceptionWithoutUpgrade: where the proxy lets no Upgrade pass, the error names it and both cures.
@@ -192,6 +202,56 @@ func TestInterceptionWithoutUpgrade(t *testing.T) {
 			t.Errorf("the error does not say %q: %v", part, err)
 		}
 	}
+	found := doctor.Examine(t.Context(), doctor.Config{State: filepath.Join(t.TempDir(), "state"), Token: &token, Dialer: dialer, Within: posterntest.Patience})
+	names := func(f wire.Finding) bool {
+		return f.Code == "intercepted" && f.Severity == wire.SeverityError && strings.Contains(f.Detail, e.Issuer) && f.Cure != ""
+	}
+	if !slices.ContainsFunc(found.Findings, names) {
+		t.Errorf("the doctor of a machine that is not enrolled does not tell who opens TLS: %+v", found.Findings)
+	}
+}
+
+// TestAnInterceptorThatComes: a proxy that begins to open TLS, and lets no Upgrade pass, is named by a connector that was there before:
+// in its log, in what its machine's doctor says and, as soon as it has a way again, in the API.
+func TestAnInterceptorThatComes(t *testing.T) {
+	w := newWorld(t)
+	i := newInspection(t)
+	c, _ := w.enrol("office", uplink.Config{})
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	dialer := must(uplink.New(uplink.Config{Proxy: "http://" + i.proxy(t, false), Timeout: 30 * time.Second}))(t)
+	log := &logBuffer{}
+	inspected := must(connector.New(connector.Config{State: c.State, Dialer: dialer, Log: log.logger(),
+		Host: wire.Host{MachineName: "test", OS: "linux", Arch: "amd64", Program: "test"}}))(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- inspected.Run(ctx) }()
+	stop := sync.OnceValue(func() error { cancel(); return <-ended })
+	defer stop()
+	const issuer = "CN=Corporate Inspection CA"
+	w.Await("the log to name who opens TLS", func() bool {
+		return strings.Contains(log.String(), "connection intercepted") && strings.Contains(log.String(), issuer)
+	})
+	status := must(connector.ReadStatus(t.Context(), c.State))(t)
+	if status.LastError == nil || !strings.Contains(status.LastError.Text, issuer) {
+		t.Errorf("the status does not tell who opens TLS: %+v", status.LastError)
+	}
+	found := must(connector.ReadDiagnosis(t.Context(), c.State))(t)
+	for _, code := range []string{"intercepted", "no-tunnel"} {
+		if !slices.ContainsFunc(found.Findings, func(f wire.Finding) bool {
+			return f.Code == code && f.Severity == wire.SeverityError && (code != "intercepted" || strings.Contains(f.Detail, issuer))
+		}) {
+			t.Errorf("the doctor does not say %s: %+v", code, found.Findings)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	through := must(uplink.New(uplink.Config{Proxy: "http://" + i.proxy(t, true), Timeout: posterntest.Patience}))(t)
+	w.Run(c, func(cc *connector.Config) { cc.Dialer, cc.Log = through, log.logger() })
+	w.way(c.ID, `(certificate issued by "`+issuer+`")`)
+	w.carries()
 }
 
 // TestSquidThatOpensTLS: the same with squid as the one who opens TLS (ssl-bump), which passes our Upgrade on where it is told to.

@@ -64,6 +64,7 @@ func beyond() []kind {
 		{"service-tls", bad, "No TLS with the service.", "Let TLS pass through unchanged, to the service itself."},
 		{"service-answer", bad, "The service answered with an error.", "See the sentence, and the service's own log."},
 		{"intercepted", bad, "Somebody on the way opens TLS and shows a certificate of his own.", "Exempt the service's host from TLS inspection; the detail names the issuer to ask for."},
+		{"opened-on-the-way", note, "Somebody on the way opens TLS. The connector gets through by HTTP Upgrade, with TLS of its own inside that nobody opens.", "If it is an inspecting proxy, exempt the service's host; the detail names the issuer to ask for. A load balancer of the service's own is as it should be."},
 		{"wrong-authority", bad, "A Postern service answers whose authority is not the pinned one.", "If the service exchanged its authority while this machine was away, enrol again with a new token; otherwise the name leads to the wrong service."},
 		{"clock", ok, "The clock agrees with the service's.", ""},
 		{"clock-skewed", bad, "The clock differs from the service's by more than a minute: grants and certificates are refused beyond two.", "Have this machine's clock set by NTP."},

@@ -10,7 +10,6 @@ import (
 
 	"postern/internal/credential"
 	"postern/internal/disk"
-	"postern/internal/fault"
 	"postern/internal/match"
 )
 
@@ -52,7 +51,7 @@ func (s section) state() {
 		x.cred, err = dir.Load()
 	}
 	if err != nil {
-		s.found("state-unusable", x.State, "%s", fault.KindOf(err).String()+": "+err.Error())
+		s.found("state-unusable", x.State, "%s", err)
 		return
 	}
 	s.found("enrolled", x.State, "connector %s of %s, certificate %s", x.cred.Identity.ID, x.cred.Connection.ServiceURL, x.cred.Serial)

@@ -103,6 +103,9 @@ func (s section) hello(ctx context.Context, service *uplink.Service, address str
 	} else {
 		s.found("service", address, "answered in %s", took.Round(time.Millisecond))
 	}
+	if way := service.Way(); way.Upgraded {
+		s.found("opened-on-the-way", address, "the certificate on the outside is issued by %q", way.Issuer)
+	}
 	if old {
 		s.found("service-old", address, "it does not tell its clock")
 		return false

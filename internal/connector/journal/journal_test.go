@@ -269,7 +269,7 @@ func TestSyslog(t *testing.T) {
 
 func TestOutputsAreChecked(t *testing.T) {
 	for text, want := range map[string]string{
-		"paper": "not \"paper\"", "": "must be off", "udp://": "must name a host", "https://logs.example.com": "udp://, tcp:// or unix://", "eventlog": "on Windows only",
+		"paper": "not \"paper\"", "": "must be off", "udp://": "must name a host", "https://logs.example.com": "udp://, tcp:// or unix://", "eventlog": "which only Windows has",
 	} {
 		if _, err := journal.Outputs(text, "/state", wire.LogAdmin); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
