@@ -298,6 +298,17 @@ func (c *Client) Summary(ctx context.Context) (Summary, error) {
 	return s, err
 }
 
+// Rollout says who runs a change of the configuration already; 0 is the last one.
+func (c *Client) Rollout(ctx context.Context, change uint64) (Rollout, error) {
+	var r Rollout
+	q := url.Values{}
+	if change > 0 {
+		q.Set("change", strconv.FormatUint(change, 10))
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"rollout"}, query: q, out: &r})
+	return r, err
+}
+
 // Setup claims a new service.
 func (c *Client) Setup(ctx context.Context, r SetupRequest) (SetupDone, error) {
 	var done SetupDone

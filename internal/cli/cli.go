@@ -35,7 +35,7 @@ func Commands() []*cobra.Command {
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
 		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(),
 	}
-	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), openAPI(), man()}
+	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), rollout(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {
 		strict(c)
 	}
