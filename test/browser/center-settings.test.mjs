@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { choose, demo, open, row, see, until, visit } from './center.mjs'
-import { patience } from './postern.mjs'
+import { patience, look } from './postern.mjs'
 
 let system
 
@@ -173,6 +173,7 @@ test('gateways, and what runs here', async (t) => {
   await see(page, 'settings-gateways')
   await page.getByRole('tab', { name: 'Gateways' }).focus() // and on by keyboard
   await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('ArrowRight')
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/settings\/about/)
   await page.getByRole('list', { name: 'What the service looks at' }).getByRole('listitem').first().waitFor()
@@ -194,6 +195,42 @@ test('who may only read sees the settings, and why nothing can be changed', asyn
   await page.reload()
   await page.getByText('Your roles do not allow this. It needs', { exact: false }).first().waitFor()
   await see(page, 'settings-reader')
+})
+
+test('branding: seen before it is saved, refused where people could not read it, and then on the pages of everybody', async (t) => {
+  const page = await visit(t, system, { statuses: [422] })
+  await open(page, system, '/settings/branding')
+  const field = (name) => page.getByRole('textbox', { name, exact: true })
+  await field('Name').fill('Example & Sons')
+  await field('Colour').fill('#ffcc00')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText('Choose a darker colour, such as #', { exact: false }).waitFor()
+  await field('Colour').fill('#7a1f3d')
+  await page.getByRole('group', { name: 'Logo' }).locator('input[type=file]').setInputFiles({ name: 'logo.svg', mimeType: 'image/svg+xml', buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path fill="#7a1f3d" d="M0 0h40v20z"/></svg>') })
+  const preview = page.getByRole('figure', { name: 'A light page' })
+  await preview.locator('img').waitFor()
+  await preview.getByText('Example & Sons').waitFor()
+  assert.equal(await preview.getByText('Sign in').last().evaluate((e) => getComputedStyle(e).backgroundColor), 'rgb(122, 31, 61)')
+  await see(page, 'branding')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText('The pages look so now.').first().waitFor()
+  t.after(() => system.cli('branding', 'update', '--name', '', '--colour', '', '--logo', ''))
+
+  const context = await system.browser.newContext({ javaScriptEnabled: false }) // they are whole without script
+  t.after(() => context.close())
+  const person = await context.newPage()
+  await until('the pages look so', async () => {
+    await person.goto(`${system.portal}/sign-in`)
+    return await person.getByText('Example & Sons').count() > 0
+  })
+  await person.getByRole('button', { name: 'Sign in' }).waitFor()
+  const seen = await visit(t, system, { statuses: [404] })
+  await seen.goto(`${system.portal}/nothing`)
+  assert.ok(await seen.locator('header img').evaluate((e) => e.complete && e.naturalWidth > 0), 'the logo is drawn, as its policy says')
+  await look(seen, 'branded-error', { ours: true })
+  await seen.goto(`${system.portal}/sign-in`)
+  await look(seen, 'branded-sign-in', { ours: true })
+  assert.equal(await seen.getByRole('button', { name: 'Sign in' }).evaluate((e) => getComputedStyle(e).backgroundColor), 'rgb(122, 31, 61)')
 })
 
 // The last one: the browser does not know the new root.

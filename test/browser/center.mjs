@@ -62,14 +62,14 @@ const looks = [['light', 'light', 1280, {}], ['dark', 'dark', 1280, { runOnly: [
 
 // see takes screenshots of what is shown in light, in dark and on a telephone; in each no rule of accessibility is broken and
 // nothing sticks out.
-export async function see(page, name, { without = [] } = {}) {
+export async function see(page, name, { without = [], shots = true } = {}) {
   mkdirSync(screenshots, { recursive: true })
   for (const [look, colorScheme, width, options] of looks) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await page.setViewportSize({ width, height: 800 })
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
     await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getTiming().iterations === Infinity))
-    await page.screenshot({ path: join(screenshots, `center-${name}-${look}.png`), fullPage: true })
+    if (shots) await page.screenshot({ path: join(screenshots, `center-${name}-${look}.png`), fullPage: true })
     assert.deepEqual(await page.evaluate(wide), [], `${name}, ${look}: sticking out`)
     const rules = { ...options.rules, ...Object.fromEntries(without.map((rule) => [rule, { enabled: false }])) }
     await page.evaluate(axe)

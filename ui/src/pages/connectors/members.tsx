@@ -24,7 +24,7 @@ export function MemberChoice({ groups, chosen, set }: { groups: Schema['Connecto
   return (
     <Choices title={s.members} hint={s.membersHint}>
       {many && <SearchBox aria-label={s.findMembers} placeholder={s.findMembers} value={text} onChange={(_, d) => setText(d.value)} />}
-      <Failure problem={found.error} retry={() => void found.refetch()} title={t.error.unread} />
+      <Failure problem={found.data ? null : found.error} retry={() => void found.refetch()} title={t.error.unread} />
       {found.data && items.length === 0 && (search ? s.nobody : s.noMembers)}
       {items.map((k) => (
         <div key={k.id}>

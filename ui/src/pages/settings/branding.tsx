@@ -23,8 +23,8 @@ const useStyles = makeStyles({
   row: { display: 'flex', flexWrap: 'wrap', gap: '8px', alignItems: 'center' },
   file: { position: 'absolute', width: '1px', height: '1px', opacity: 0 },
   page: { padding: '16px', borderRadius: tokens.borderRadiusLarge, display: 'flex', flexDirection: 'column', alignItems: 'center', gap: '12px', marginBottom: '12px' },
-  head: { display: 'flex', gap: '8px', alignItems: 'center', fontWeight: tokens.fontWeightSemibold, overflowWrap: 'anywhere' },
-  logo: { maxWidth: '160px', maxHeight: '40px' },
+  head: { display: 'flex', gap: '8px', alignItems: 'center', fontWeight: tokens.fontWeightSemibold, overflowWrap: 'break-word' },
+  logo: { height: '40px', maxWidth: '160px', objectFit: 'contain' },
   card: { width: '100%', borderRadius: '8px', padding: '16px', display: 'flex', flexDirection: 'column', gap: '12px', alignItems: 'flex-start' },
   button: { padding: '6px 18px', borderRadius: '4px', fontWeight: tokens.fontWeightSemibold },
 })
@@ -39,9 +39,10 @@ export function BrandingView() {
 function Edit({ branding: b }: { branding: Branding }) {
   const styles = useStyles()
   const { mayNot } = useSession()
-  const [draft, setDraft] = useState(() => draftOf(b))
+  const [draft, setTyped] = useState(() => draftOf(b))
   const [wrong, setWrong] = useState('')
   const saving = useSaving('showBranding', 'updateBranding', { ...b, ...draftOf(b) } as never)
+  const setDraft = (next: typeof draft) => { setTyped(next); saving.reset() } // what was wrong is no longer there
   const toast = useToast()
   const queries = useQueryClient()
   const file = useRef<HTMLInputElement>(null)
