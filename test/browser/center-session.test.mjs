@@ -1,5 +1,4 @@
-// What must not lose anybody's work: a session that ends, a service that goes away, somebody else who was faster. And what must
-// not work: pages of other sites, frames, scripts in names.
+// What must not lose anybody's work: a session that ends, a service that goes away, somebody else who was faster.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { choose, demo, open, row, see, signIn, visit } from './center.mjs'
@@ -71,48 +70,4 @@ test('a service that is away is told of, and what was typed is still there when 
   await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click()
   await row(page, 'Kept').waitFor()
   await page.getByText('The service does not answer.').waitFor({ state: 'detached' })
-})
-
-test('names that look like script are names', async (t) => {
-  const page = await visit(t, system)
-  const name = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>'
-  system.cli('connectors', 'update', 'demo', '--name', name)
-  t.after(() => system.cli('connectors', 'update', system.json('connectors', 'list')[0].id, '--name', 'demo'))
-  await open(page, system, '/connectors')
-  await page.getByText(name, { exact: true }).first().waitFor()
-  await page.getByRole('button', { name: `Details of ${name}` }).click()
-  await choose(page, name, 'History')
-  await page.getByRole('dialog').getByText(name).first().waitFor()
-  assert.equal(await page.evaluate(() => window.hit), undefined)
-})
-
-test('other sites can neither frame the page nor act with its session', async (t) => {
-  const context = await system.browser.newContext({ bypassCSP: true }) // of the attacker's page
-  t.after(() => context.close())
-  const page = await context.newPage()
-  await open(page, system, '/connectors')
-  const { id, version } = system.json('connectors', 'list')[0]
-  // The demo's application is another host of the same site: cookies alone would let it through.
-  await page.goto(system.notes)
-  await page.getByRole('heading', { level: 1, name: 'Notes' }).waitFor()
-  const answers = []
-  page.on('response', (r) => { if (r.url().includes('/api/v1/')) answers.push([r.request().method(), r.status()]) })
-  const outcome = await page.evaluate(async ({ address, version }) => {
-    const tried = []
-    for (const init of [{ mode: 'no-cors' }, { method: 'POST', mode: 'no-cors', headers: { 'Content-Type': 'text/plain' }, body: '{}' }, {}, { method: 'DELETE' },
-      { method: 'PATCH', headers: { 'Content-Type': 'application/merge-patch+json', 'If-Match': `"${version}"` }, body: '{"disabled":true}' }]) {
-      tried.push(await fetch(address, { credentials: 'include', ...init }).then((r) => `${r.type} ${r.status}`, () => 'refused'))
-    }
-    return tried
-  }, { address: `${system.admin}/api/v1/connectors/${id}/approve`, version })
-  assert.deepEqual(outcome.slice(2), ['refused', 'refused', 'refused'])
-  assert.ok(!answers.some(([, status]) => status < 400), JSON.stringify(answers))
-  assert.equal(system.json('connectors', 'list')[0].version, version)
-
-  const other = await system.browser.newContext()
-  t.after(() => other.close())
-  const attacker = await other.newPage()
-  await attacker.goto(`data:text/html,<iframe src="${system.admin}/connectors"></iframe>`)
-  await attacker.locator('iframe').waitFor()
-  assert.match(attacker.frames()[1].url(), /^chrome-error:|^$/)
 })
