@@ -99,6 +99,13 @@ func (r *runFlags) supervise(ctx context.Context, log *slog.Logger, control func
 	return err
 }
 
+// endedForGood tells whether a supervisor ended because the service knows this connector no more: to start it again does not help
+// until it is enrolled again. A manager of services that goes by codes alone is told of an end in order then.
+func endedForGood(err error) bool {
+	over, ok := errors.AsType[*exit](err)
+	return ok && over.code == exitEnded
+}
+
 // ownArguments gives the command line's flags for the worker: without the name of the command and what is not for it.
 func ownArguments(args []string) []string {
 	at := slices.Index(args, "service")

@@ -7,18 +7,20 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"postern/internal/install"
 	"postern/internal/supervise"
 )
 
-// asService runs the supervisor by signals: SIGTERM stops, SIGHUP reads the local rules again, SIGUSR1 hands over.
+// asService runs the supervisor by signals: SIGTERM stops, SIGHUP reads the local rules again, SIGUSR1 hands over. systemd knows which
+// code means that starting again does not help; launchd starts again whatever ends with a code.
 func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)
-	return r.supervise(ctx, log, func(ctx context.Context, sup *supervise.Supervisor) {
+	err := r.supervise(ctx, log, func(ctx context.Context, sup *supervise.Supervisor) {
 		for {
 			select {
 			case <-ctx.Done():
@@ -32,6 +34,11 @@ func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
 			}
 		}
 	})
+	if runtime.GOOS == "darwin" && endedForGood(err) {
+		log.Error("the service ends, and is not started again until postern-connector enrol --again and start")
+		return nil
+	}
+	return err
 }
 
 // performance names no counters: they are a thing of Windows.

@@ -43,6 +43,10 @@ func (r *runFlags) underManager(ctx context.Context, orders <-chan daemon.Order)
 			}
 		}
 	})
+	if endedForGood(err) {
+		log.Error("the service ends, and is not started again until postern-connector enrol --again and start")
+		return nil // Windows starts again whatever ends with a code
+	}
 	if err != nil {
 		log.Error("the service ended", "error", err) // nobody reads what main prints
 	}
