@@ -106,3 +106,36 @@ export async function until(what, ask) {
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
+
+// settled waits until nothing on the page is being loaded any more.
+export const settled = (page) => page.waitForFunction(() => document.querySelector('#content h1') && !document.querySelector('#content .fui-Spinner'))
+
+// everywhere gives the address of every page: what the navigation leads to with its tabs, one object of each list that has
+// pages of its own, and the forms for new ones. A page that is added to the navigation is looked at without anybody's doing.
+export async function everywhere(page, system) {
+  const found = []
+  const add = async () => {
+    const at = await page.evaluate(() => location.pathname + location.search)
+    if (!found.includes(at)) found.push(at)
+  }
+  const withTabs = async (path) => {
+    await page.goto(system.admin + path)
+    await settled(page)
+    await add()
+    for (const tab of await page.locator('#content').getByRole('tab').all()) {
+      await tab.click()
+      await settled(page)
+      await add()
+    }
+  }
+  const links = await page.getByRole('navigation').first().getByRole('link').evaluateAll((list) => list.map((a) => new URL(a.href).pathname))
+  assert.ok(links.length >= 6, 'the navigation has its pages')
+  for (const path of links) {
+    await withTabs(path)
+    await page.goto(system.admin + path)
+    await settled(page)
+    const object = await page.evaluate((path) => document.querySelector(`#content [role=row] a[href^="${path}/"]`)?.getAttribute('href'), path)
+    if (object) await withTabs(object)
+  }
+  return [...found, '/applications/new', '/logs/way?reference=none']
+}
