@@ -31,6 +31,7 @@ func (h *Handler) listAudit() operation {
 		parameter{"action", "Only this action, such as application.create.", ""},
 		parameter{"actor", "Only what this user or API key did.", ""},
 		parameter{"outcome", "Only what was done, or refused.", ""},
+		parameter{"request", "Only what the request with this reference did.", ""},
 		parameter{"search", "Only what happened to an object whose name contains this, whatever its case.", ""},
 		parameter{"since", "Only what happened at or after this time.", "date-time"},
 		parameter{"until", "Only what happened at or before this time.", "date-time"},
@@ -46,7 +47,7 @@ func (h *Handler) listAudit() operation {
 
 func auditFilter(c *call) (control.AuditFilter, error) {
 	var p fault.Problems
-	f := control.AuditFilter{Action: c.query.Get("action")}
+	f := control.AuditFilter{Action: c.query.Get("action"), Request: c.query.Get("request")}
 	var err error
 	f.Page, err = c.page()
 	p.Check("page", err)
@@ -63,6 +64,9 @@ func auditFilter(c *call) (control.AuditFilter, error) {
 	p.Check("until", err)
 	if f.Outcome = c.query.Get("outcome"); f.Outcome != "" && f.Outcome != "done" && f.Outcome != "refused" {
 		p.Add("outcome", "must be done or refused")
+	}
+	if len(f.Request) > 64 {
+		p.Add("request", "must be the reference of a request, as problems and logs have it")
 	}
 	if len(f.Action) > 64 {
 		p.Add("action", "must be an action such as application.create")

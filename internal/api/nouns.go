@@ -233,14 +233,14 @@ func (n Users) SetPassword(ctx context.Context, id, password string) error {
 // AuditOptions asks for a part of the audit log.
 type AuditOptions struct {
 	ListOptions
-	Object, Action, Actor, Outcome string
-	Since, Until                   time.Time
+	Object, Action, Actor, Outcome, Request string
+	Since, Until                            time.Time
 }
 
 // Options turns it into what List and All take.
 func (o AuditOptions) Options() ListOptions {
 	f := url.Values{}
-	for name, value := range map[string]string{"object": o.Object, "action": o.Action, "actor": o.Actor, "outcome": o.Outcome} {
+	for name, value := range map[string]string{"object": o.Object, "action": o.Action, "actor": o.Actor, "outcome": o.Outcome, "request": o.Request} {
 		if value != "" {
 			f.Set(name, value)
 		}

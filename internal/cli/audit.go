@@ -48,6 +48,7 @@ func auditLog() *cobra.Command {
 	sub.Flags().StringVar(&o.Action, "action", "", "only this action, such as application.create")
 	sub.Flags().StringVar(&o.Actor, "actor", "", "only what the user or API key with this id did")
 	sub.Flags().StringVar(&o.Outcome, "outcome", "", "only what was done, or refused")
+	sub.Flags().StringVar(&o.Request, "request", "", "only what the request with this `reference` did")
 	sub.Flags().StringVar(&o.Search, "search", "", "only what happened to an object whose name contains this, whatever its case")
 	completeFlag(sub, "outcome", fixed("done", "refused"))
 	until := sub.Flags().String("until", "", "only what happened until then")

@@ -20,6 +20,7 @@ type AuditFilter struct {
 	Until  time.Time // optional: not newer
 	// Outcome is optional: only what was done, or refused.
 	Outcome string
+	Request string // optional: only what the request with this reference did
 }
 
 // AppendAudit appends an entry to the audit log, at the commit. It is not read in this transaction.
@@ -89,6 +90,9 @@ func (t *Tx) Audits(ctx context.Context, f AuditFilter) ([]access.AuditEntry, st
 	}
 	if f.Outcome != "" {
 		add("outcome = $%d", f.Outcome)
+	}
+	if f.Request != "" {
+		add("request = $%d", f.Request)
 	}
 	if f.Search != "" {
 		add(`name_key LIKE $%d ESCAPE '\'`, "%"+escapeLike(folded(f.Search))+"%")

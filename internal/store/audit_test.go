@@ -27,6 +27,7 @@ func auditIsRead(t *testing.T, k *kit) {
 	var all []access.AuditEntry // the newest first
 	for i := range count {
 		e := auditEntry(i)
+		e.Actor.Request = fmt.Sprintf("req%d", i%4)
 		k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.AppendAudit(ctx, &e) })
 		e.Seq = uint64(i + 1)
 		all = append([]access.AuditEntry{e}, all...)
@@ -54,6 +55,7 @@ func auditIsRead(t *testing.T, k *kit) {
 		{"case counts in actions", store.AuditFilter{Action: "Application."}, func(access.AuditEntry) bool { return false }},
 		{"no pattern in actions", store.AuditFilter{Action: "%."}, func(access.AuditEntry) bool { return false }},
 		{"since", store.AuditFilter{Since: at(3)}, func(e access.AuditEntry) bool { return !e.Time.Before(at(3)) }},
+		{"request", store.AuditFilter{Request: "req2"}, func(e access.AuditEntry) bool { return e.Actor.Request == "req2" }},
 		{"search", store.AuditFilter{Page: access.Page{Search: "NÄME 7%"}}, func(e access.AuditEntry) bool { return e.Name == "Näme 7%" }},
 		{"all at once", store.AuditFilter{Page: access.Page{Search: "näme"}, Object: "app_000", Action: "application.", Actor: "usr_000", Since: at(1)},
 			func(e access.AuditEntry) bool {

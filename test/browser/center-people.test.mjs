@@ -103,6 +103,13 @@ test('a group: made, filled, nested, assigned, seen in what a person may open, d
   await page.getByRole('button', { name: 'Make', exact: true }).click()
   await page.getByRole('heading', { level: 1, name: 'Staff' }).waitFor()
   assert.deepEqual(group('Staff').members, [user('ada').id])
+  const rollout = page.getByRole('button', { name: /^Change \d+ of the configuration: Saved, in force everywhere/ })
+  await rollout.click() // the head of the page tells of what was just saved
+  const [gateways, connectors] = [system.json('gateways', 'list'), system.json('connectors', 'list')]
+  await page.getByText(`${gateways.length} of ${gateways.length} gateways run it.`).waitFor()
+  await page.getByText(`${connectors.length} of ${connectors.length} connectors with a tunnel have what it means for them.`).waitFor()
+  await see(page, 'rollout', { without: ['region'] }) // it lies beside the page
+  await page.keyboard.press('Escape')
   await pick(page, 'Add a user', 'guest')
   await row(page, 'guest').waitFor()
   await page.getByRole('button', { name: 'Take Guest Without Access out' }).click()

@@ -6817,6 +6817,8 @@ export interface operations {
                 actor?: string;
                 /** @description Only what was done, or refused. */
                 outcome?: string;
+                /** @description Only what the request with this reference did. */
+                request?: string;
                 /** @description Only what happened to an object whose name contains this, whatever its case. */
                 search?: string;
                 /** @description Only what happened at or after this time. */

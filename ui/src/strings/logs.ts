@@ -43,7 +43,7 @@ export const logs = {
     open: 'Find by reference', hint: 'The reference of an error page', find: 'Find', title: (reference: string) => `The way of ${reference}`, none: 'No log holds this reference. It may be older than what is kept, of a gateway that does not run, or not one of this service.',
     request: 'The request', hops: { client: 'Client', gateway: 'Gateway', other: 'Gateway of the tunnel', connector: 'Connector', backend: 'Application' } as Record<string, string>, passed: 'Passed', stopped: 'Stopped here', notReached: 'Not reached',
     came: (protocol: string) => `came by ${protocol}`, reached: (ms: string) => `reached in ${ms}`, kept: 'on a kept connection', answered: (ms: string) => `its reply began after ${ms}`, ended: (ms: string) => `over after ${ms}`,
-    signIns: 'In the sign-in log', connectorLog: 'In the connector’s log', connectorNone: 'The connector’s logs hold nothing of it. Its session log records every transaction while it is switched on.', connectorOff: 'The connector cannot be asked now',
+    signIns: 'In the sign-in log', audit: 'In the audit log', connectorLog: 'In the connector’s log', connectorNone: 'The connector’s logs hold nothing of it. Its session log records every transaction while it is switched on.', connectorOff: 'The connector cannot be asked now',
     noTraffic: 'The traffic log has no request with it.', signInsNone: 'Nothing with it.', incomplete: 'Not asked',
   },
   export: {

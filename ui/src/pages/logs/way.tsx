@@ -9,7 +9,7 @@ import { problemOf } from '../../api/client'
 import { useSession } from '../../session'
 import { t } from '../../strings'
 import { TrafficDetail } from './entries'
-import { signIns, traffic } from './kinds'
+import { audit, signIns, traffic } from './kinds'
 import { ask, type Page } from './use'
 
 type Traffic = Schema['Traffic']
@@ -45,12 +45,14 @@ export function Way({ reference }: { reference: string }) {
   const noSignIns = mayNot('listSignIns')
   const requests = useQuery({ queryKey: ['way', 'traffic', reference], enabled: !noTraffic, queryFn: ({ signal }) => every((after) => ask(traffic, { request: reference }, { limit: 100, after, signal })) })
   const proofs = useQuery({ queryKey: ['way', 'sign-ins', reference], enabled: !noSignIns, queryFn: ({ signal }) => every((after) => ask(signIns, { request: reference }, { limit: 100, after, signal })) })
-  const busy = (requests.isPending && !noTraffic) || (proofs.isPending && !noSignIns)
-  const nothing = requests.data?.items.length === 0 && proofs.data?.items.length === 0
-  const again = () => { void requests.refetch(); void proofs.refetch() }
+  const noAudit = mayNot('listAudit')
+  const changes = useQuery({ queryKey: ['way', 'audit', reference], enabled: !noAudit, queryFn: ({ signal }) => every((after) => ask(audit, { request: reference }, { limit: 100, after, signal })) })
+  const busy = (changes.isPending && !noAudit) || (requests.isPending && !noTraffic) || (proofs.isPending && !noSignIns)
+  const nothing = requests.data?.items.length === 0 && proofs.data?.items.length === 0 && (changes.data?.items ?? []).length === 0
+  const again = () => { void requests.refetch(); void proofs.refetch(); void changes.refetch() }
   return (
     <div className={styles.box}>
-      <Failure problem={requests.error ? problemOf(requests.error) : proofs.error ? problemOf(proofs.error) : null} retry={again} title={t.error.unread} />
+      <Failure problem={requests.error ? problemOf(requests.error) : proofs.error ? problemOf(proofs.error) : changes.error ? problemOf(changes.error) : null} retry={again} title={t.error.unread} />
       {(noTraffic || noSignIns) && <MessageBar intent="info" layout="multiline"><MessageBarBody>{noTraffic || noSignIns}</MessageBarBody></MessageBar>}
       {busy && <Spinner label={t.list.loading} />}
       {nothing && <MessageBar intent="warning" layout="multiline" role="status"><MessageBarBody>{s.none}</MessageBarBody></MessageBar>}
@@ -65,6 +67,14 @@ export function Way({ reference }: { reference: string }) {
             {proofs.data.items.map((e) => (
               <li key={e.id} className={styles.line}><time dateTime={e.time}>{when(e.time)}</time> <b>{t.logs.events[e.event] ?? e.event}</b> {t.logs.results[e.result] ?? e.result} {e.reason} {e.userName} {e.message}</li>
             ))}
+          </ul>
+        </section>
+      )}
+      {(changes.data?.items ?? []).length > 0 && (
+        <section className={styles.section} aria-label={s.audit}>
+          <Text as="h2" size={400} weight="semibold" className={styles.h2}>{s.audit}</Text>
+          <ul className={styles.list}>
+            {changes.data!.items.map((e) => <li key={e.id} className={styles.line}><time dateTime={e.time}>{when(e.time)}</time> <b>{e.action}</b> {e.outcome === 'refused' ? t.logs.outcomes.refused : t.logs.outcomes.done} {e.name} {e.actor.name && t.history.by(e.actor.name)}</li>)}
           </ul>
         </section>
       )}
