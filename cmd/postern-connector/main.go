@@ -143,7 +143,7 @@ func (s *settings) fill(cmd *cobra.Command) error {
 		return fault.Invalid("--instance", "must be at most 14 lower-case letters, digits and hyphens")
 	}
 	if s.instance == "" || cmd.Flags().Changed("state") {
-		if info, err := os.Stat(s.state); err == nil && !info.IsDir() {
+		if info, err := os.Stat(s.state); err == nil && !info.IsDir() && cmd.Flags().Changed("state") { // install says more of its own
 			return fault.Invalid("--state", "must be a directory, and %s is none", s.state)
 		}
 		return nil
