@@ -8,6 +8,7 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/fault"
+	"postern/internal/posterntest/fresh"
 	"postern/internal/posterntest/pg"
 	"postern/internal/store"
 )
@@ -28,13 +29,14 @@ type promise struct {
 	keep func(*testing.T, *kit)
 }
 
-// keepOnBoth holds promises on both engines, each on an empty database of its own.
+// keepOnBoth holds promises on both engines, each on a database of its own that has the schema and nothing else. To make the schema took
+// most of the time of all of them; what migrating does has tests of its own.
 func keepOnBoth(t *testing.T, promises []promise) {
 	t.Run("sqlite", func(t *testing.T) {
 		for _, p := range promises {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
-				p.keep(t, open(t, sqliteConfig(t), nil))
+				p.keep(t, open(t, withURL(sqliteConfig(t), fresh.SQLite(t)), nil))
 			})
 		}
 	})
@@ -43,7 +45,7 @@ func keepOnBoth(t *testing.T, promises []promise) {
 		for _, p := range promises {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
-				p.keep(t, open(t, postgresConfig(t, server), server))
+				p.keep(t, open(t, withURL(sqliteConfig(t), fresh.Postgres(t, server)), server))
 			})
 		}
 	})
@@ -56,6 +58,11 @@ func sqliteConfig(t testing.TB) store.Config {
 
 func postgresConfig(t testing.TB, server *pg.Server) store.Config {
 	return store.Config{URL: server.Database(t), KeyFile: filepath.Join(t.TempDir(), "master.key")}
+}
+
+func withURL(cfg store.Config, url string) store.Config {
+	cfg.URL = url
+	return cfg
 }
 
 func open(t testing.TB, cfg store.Config, server *pg.Server) *kit {
