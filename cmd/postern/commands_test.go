@@ -88,7 +88,8 @@ func TestEveryCommandNamesWhatMisses(t *testing.T) {
 			wants([]string{"x", "y", "z"}[:given], places[given]+" is missing")
 		}
 		if !strings.Contains(c.Use, "…") && !strings.Contains(c.Use, "[URL]") {
-			args := append(slices.Repeat([]string{"x"}, len(places)), "one-more")
+			optional := regexp.MustCompile(`\[[A-Z]+\]`).FindAllString(c.Use, -1)
+			args := append(slices.Repeat([]string{"x"}, len(places)+len(optional)), "one-more")
 			for _, f := range flags {
 				args = append(args, strings.Fields(f)[0]+"=x") // --file (-f)
 			}

@@ -17,7 +17,7 @@ var tested = []string{"internalUrl", "externalUrl", "connectorGroup", "hostHeade
 
 // testApplication has connectors try an application that need not exist.
 func testApplication() *cobra.Command {
-	c := &cobra.Command{Use: "test [NAME] [flags]", Short: "Have connectors try an internal URL before it is published or changed", Args: cobra.MaximumNArgs(1),
+	c := &cobra.Command{Use: "test [NAME]", Short: "Have connectors try an internal URL before it is published or changed", Args: cobra.MaximumNArgs(1),
 		Long: "Have the connectors of a group try an internal URL: they look the name up, connect, agree on TLS and ask once for the path, by\n" +
 			"their local rules. Nothing is stored but an entry of the audit log.\n\n" +
 			"What is tried is what the flags say; or an application that there is, changed as the flags say; or each application of a\n" +

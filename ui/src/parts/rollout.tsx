@@ -1,5 +1,5 @@
 // Who runs already what was just saved: gateways and connectors, as the service knows it at this moment.
-import { Button, Popover, PopoverSurface, PopoverTrigger, Spinner, Text, makeStyles } from '@fluentui/react-components'
+import { Button, Popover, PopoverSurface, PopoverTrigger, Text, makeStyles } from '@fluentui/react-components'
 import { CheckmarkCircleRegular, ErrorCircleRegular } from '@fluentui/react-icons'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
@@ -8,6 +8,7 @@ import { often } from '../api/queries'
 import { number } from '../format'
 import { useSession } from '../session'
 import { t } from '../strings'
+import { Busy } from './busy'
 import { Failure } from './feedback'
 
 const s = t.rollout
@@ -40,7 +41,7 @@ function One({ change }: { change: number }) {
     <Popover withArrow trapFocus>
       <PopoverTrigger disableButtonEnhancement>
         <Button appearance="subtle" size="small" data-rollout={done ? 'done' : 'under way'} aria-label={`${s.change(number(change))}: ${said}`}
-          icon={found.error ? <ErrorCircleRegular /> : done ? <CheckmarkCircleRegular /> : <Spinner size="extra-tiny" />}><span className={styles.text}>{said}</span></Button>
+          icon={found.error ? <ErrorCircleRegular /> : done ? <CheckmarkCircleRegular /> : <Busy size="extra-tiny" />}><span className={styles.text}>{said}</span></Button>
       </PopoverTrigger>
       <PopoverSurface>
         <div className={styles.box}>

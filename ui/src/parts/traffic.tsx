@@ -1,5 +1,5 @@
 // What was counted of requests over time: of the whole service, or of one application.
-import { Select, Spinner, Text, makeStyles, tokens } from '@fluentui/react-components'
+import { Select, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useMemo } from 'react'
 import { call, type Problem, type Schema } from '../api/client'
@@ -7,6 +7,7 @@ import { often } from '../api/queries'
 import { milliseconds, number } from '../format'
 import { useFilter } from '../router'
 import { t } from '../strings'
+import { Busy } from './busy'
 import { Failure } from './feedback'
 import type { Line } from './plot'
 
@@ -56,7 +57,7 @@ export function Traffic({ of, id }: { of: Of; id?: string }) {
       <Failure problem={found.error} title={t.error.unread} retry={() => void found.refetch()} />
       {found.data && <Text>{(found.data.points ?? []).length === 0 ? s.nothing : s.sum(number(sum[0]), number(sum[1]))} {s.step(s.minutes(found.data.step / 60))}</Text>}
       {found.data && (
-        <Suspense fallback={<Spinner size="tiny" />}>
+        <Suspense fallback={<Busy />}>
           <div className={styles.plots}>
             {plot(s.requestsOver, requests, `${s.requestsOver}: ${s.sum(number(sum[0]), number(sum[1]))}`)}
             {plot(s.latency, times, s.latency)}

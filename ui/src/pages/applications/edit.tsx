@@ -1,7 +1,8 @@
-import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Spinner, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, makeStyles } from '@fluentui/react-components'
+import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
 import { useQueries } from '@tanstack/react-query'
 import { call, type Schema } from '../../api/client'
+import { Busy } from '../../parts/busy'
 import { Conflict } from '../../parts/conflict'
 import { changes, useSaving } from '../../parts/edit'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
@@ -47,7 +48,7 @@ export function Edit({ application, groups }: { application: Application; groups
       <Trial trial={trial} />
       <Conflict saving={saving} mine={draft} title={(n) => titles[n] ?? n} shownValue={(n, v) => shownOf(groups, n, v)} merged={(next) => { setDraft(next as Draft); void save(next as Draft) }} />
       <div className={styles.foot}>
-        <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Spinner size="tiny" /> : s.form.save}</Guarded>
+        <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Busy /> : s.form.save}</Guarded>
         <Button disabled={changed.length === 0} onClick={() => { setDraft(start); saving.reset() }}>{t.action.undo}</Button>
         <Text size={200} aria-live="polite">{changed.length === 0 ? s.form.nothing : changed.map((n) => titles[n] ?? n).join(', ')}</Text>
       </div>

@@ -1,7 +1,8 @@
-import { Button, Spinner, makeStyles } from '@fluentui/react-components'
+import { Button, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
 import type { Schema } from '../../api/client'
 import { useAll, useObject, useWrite } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
 import { PageHead } from '../../parts/page'
 import { navigate, useAddress, useLeaving } from '../../router'
@@ -48,7 +49,7 @@ export function Create({ groups, start, done, cancel }: { groups: Schema['Connec
       <Trial trial={trial} />
       {!atField && <Failure problem={write.error} retry={create} />}
       <div className={styles.foot}>
-        <Guarded appearance="primary" type="submit" why={mayNot('createApplication')} disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : s.form.create}</Guarded>
+        <Guarded appearance="primary" type="submit" why={mayNot('createApplication')} disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : s.form.create}</Guarded>
         {cancel && <Button onClick={cancel}>{t.action.cancel}</Button>}
       </div>
     </form>

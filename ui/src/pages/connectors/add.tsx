@@ -3,6 +3,7 @@ import { Button, Checkbox, Field, Input, MessageBar, MessageBarActions, MessageB
 import { useState } from 'react'
 import type { Schema } from '../../api/client'
 import { useObject, useWrite } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Ago, CopyLine, Failure, Guarded } from '../../parts/feedback'
 import { Panel } from '../../parts/panel'
 import { useSession } from '../../session'
@@ -46,7 +47,7 @@ export function Enrol({ groups, begun }: { groups: Schema['ConnectorGroup'][]; b
       </Field>
       <Field hint={s.holdHint}><Checkbox label={s.hold} checked={draft.hold} onChange={(_, d) => setDraft({ ...draft, hold: d.checked === true })} /></Field>
       <Failure problem={write.error} />
-      <div><Guarded appearance="primary" type="submit" why={mayNot('createToken')} disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : s.create}</Guarded></div>
+      <div><Guarded appearance="primary" type="submit" why={mayNot('createToken')} disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : s.create}</Guarded></div>
     </form>
   )
 }

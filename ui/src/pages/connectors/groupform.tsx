@@ -1,7 +1,8 @@
-import { Button, Field, Input, Select, Spinner } from '@fluentui/react-components'
+import { Button, Field, Input, Select } from '@fluentui/react-components'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
+import { Busy } from '../../parts/busy'
 import { Conflict } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
 import { Failure, useToast } from '../../parts/feedback'
@@ -55,7 +56,7 @@ function Create({ groups, close }: Props) {
   return (
     <Panel title={s.form.newTitle} close={close} footer={
       <>
-        <Button appearance="primary" type="submit" form="group" disabledFocusable={busy}>{busy ? <Spinner size="tiny" /> : s.form.create}</Button>
+        <Button appearance="primary" type="submit" form="group" disabledFocusable={busy}>{busy ? <Busy /> : s.form.create}</Button>
         <Button onClick={close}>{t.action.cancel}</Button>
       </>
     }>
@@ -83,7 +84,7 @@ function Edit({ groups, group, close }: Props & { group: Group }) {
   return (
     <Panel title={s.form.editTitle(group.name)} close={close} footer={
       <>
-        <Button appearance="primary" type="submit" form="group" disabledFocusable={saving.busy}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Button>
+        <Button appearance="primary" type="submit" form="group" disabledFocusable={saving.busy}>{saving.busy ? <Busy /> : t.action.save}</Button>
         <Button onClick={close}>{t.action.cancel}</Button>
       </>
     }>

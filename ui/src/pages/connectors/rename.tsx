@@ -1,6 +1,7 @@
-import { Button, Field, Input, SpinButton, Spinner } from '@fluentui/react-components'
+import { Button, Field, Input, SpinButton } from '@fluentui/react-components'
 import { useState } from 'react'
 import type { Schema } from '../../api/client'
+import { Busy } from '../../parts/busy'
 import { Conflict, shown } from '../../parts/conflict'
 import { useSaving } from '../../parts/edit'
 import { Failure, useToast } from '../../parts/feedback'
@@ -21,7 +22,7 @@ export function Rename({ connector, close }: { connector: Schema['Connector']; c
   return (
     <Panel title={s.title(connector.name)} size="small" close={close} footer={
       <>
-        <Button appearance="primary" type="submit" form="rename" disabledFocusable={saving.busy}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Button>
+        <Button appearance="primary" type="submit" form="rename" disabledFocusable={saving.busy}>{saving.busy ? <Busy /> : t.action.save}</Button>
         <Button onClick={close}>{t.action.cancel}</Button>
       </>
     }>

@@ -1,10 +1,11 @@
-import { Badge, Button, Checkbox, Field, Input, Select, Spinner, Text, makeStyles, tokens as theme } from '@fluentui/react-components'
+import { Badge, Button, Checkbox, Field, Input, Select, Text, makeStyles, tokens as theme } from '@fluentui/react-components'
 import { AddRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Schema } from '../../api/client'
 import { often, useAll, usePages, useWrite } from '../../api/queries'
 import { when } from '../../format'
+import { Busy } from '../../parts/busy'
 import { Confirm } from '../../parts/confirm'
 import { Fact, Facts } from '../../parts/facts'
 import { Ago, CopyLine, Failure, Guarded, useToast } from '../../parts/feedback'
@@ -94,7 +95,7 @@ function NewToken({ groups, close }: { groups: Schema['ConnectorGroup'][]; close
   const atField = write.error && ['name', 'connectorGroup', 'expires'].some((name) => problemOf(write.error).field(name))
   return (
     <Panel title={f.title} close={close} footer={
-      <><Button appearance="primary" type="submit" form="token" disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="token" disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="token" className={styles.form} onSubmit={(e) => { e.preventDefault(); create() }}>
         <Field label={f.name} required hint={f.nameHint} validationMessage={write.error?.field('name')}><Input value={draft.name} onChange={(_, d) => setDraft({ ...draft, name: d.value })} /></Field>

@@ -3,6 +3,7 @@ import { MessageBar, MessageBarBody, Spinner, Text, makeStyles, tokens } from '@
 import { useQuery } from '@tanstack/react-query'
 import { call, type Schema } from '../../api/client'
 import { atClock, milliseconds, when } from '../../format'
+import { Busy } from '../../parts/busy'
 import { Failure } from '../../parts/feedback'
 import { Label } from '../../parts/status'
 import { problemOf } from '../../api/client'
@@ -143,7 +144,7 @@ function ConnectorLines({ entry: e, connector }: { entry: Traffic; connector: st
     <>
       <Text as="h3" size={300} weight="semibold" className={styles.h2}>{s.connectorLog}</Text>
       {why && <Text>{why}</Text>}
-      {lines.isPending && !why && <Spinner size="tiny" />}
+      {lines.isPending && !why && <Busy />}
       <Failure problem={lines.error ? problemOf(lines.error) : null} title={s.connectorOff} />
       {lines.data?.length === 0 && <Text>{s.connectorNone}</Text>}
       <ul className={styles.list} aria-label={s.connectorLog}>

@@ -5,6 +5,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import { call, problemOf, type Problem } from '../../api/client'
 import { often, useAll, useObject, usePages } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Confirm } from '../../parts/confirm'
 import { Fact, Facts } from '../../parts/facts'
 import { Ago, Failure, Guarded, useToast } from '../../parts/feedback'
@@ -151,7 +152,7 @@ function Uses({ of: u }: { of: Used }) {
   const part = (title: string, none: string, items: { key: string; shown: ReactNode }[] | undefined) => (
     <section aria-label={title}>
       <Text as="h2" size={400} weight="semibold" className={styles.h2} block>{title}</Text>
-      {items === undefined ? <Spinner size="tiny" /> : items.length === 0 ? <p>{none}</p> : <ul className={styles.list}>{items.map((x) => <li key={x.key} className={styles.one}>{x.shown}</li>)}</ul>}
+      {items === undefined ? <Busy /> : items.length === 0 ? <p>{none}</p> : <ul className={styles.list}>{items.map((x) => <li key={x.key} className={styles.one}>{x.shown}</li>)}</ul>}
     </section>
   )
   return (

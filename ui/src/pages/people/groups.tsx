@@ -1,9 +1,10 @@
 // Groups of users.
-import { Button, Field, Input, Spinner, Tag, TagGroup, Text, Textarea, makeStyles, tokens } from '@fluentui/react-components'
+import { Button, Field, Input, Tag, TagGroup, Text, Textarea, makeStyles, tokens } from '@fluentui/react-components'
 import { AddRegular } from '@fluentui/react-icons'
 import { useState } from 'react'
 import type { Problem, Schema } from '../../api/client'
 import { often, usePages, useWrite } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Choices } from '../../parts/choices'
 import { Conflict } from '../../parts/conflict'
 import { useSaving } from '../../parts/edit'
@@ -82,7 +83,7 @@ function NewGroup({ close }: { close: () => void }) {
   const create = () => write.mutate({ body: { ...draft, members: ids('user'), groups: ids('group') } }, { onSuccess: (g) => { toast(s.made(g.name)); close(); navigate(`/people/groups/${g.id}`, { force: true }) } })
   return (
     <Panel title={f.newTitle} close={close} footer={
-      <><Button appearance="primary" type="submit" form="group" disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="group" disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="group" className={styles.form} onSubmit={(e) => { e.preventDefault(); create() }}>
         <Inputs draft={draft} set={setDraft} problem={write.error} />
@@ -111,7 +112,7 @@ export function EditGroup({ group, close }: { group: Group; close: () => void })
   }
   return (
     <Panel title={f.editTitle(group.name)} size="small" close={close} footer={
-      <><Button appearance="primary" type="submit" form="group" disabledFocusable={saving.busy}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="group" disabledFocusable={saving.busy}>{saving.busy ? <Busy /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="group" className={styles.form} onSubmit={(e) => { e.preventDefault(); void save() }}><Inputs draft={draft} set={setDraft} problem={saving.problem} /></form>
       {!atField(saving.problem) && <Failure problem={saving.problem} retry={() => void save()} />}

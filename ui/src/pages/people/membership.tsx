@@ -1,10 +1,11 @@
 // The groups that a user is in, and changing who is in a group.
-import { Spinner, Text, makeStyles, tokens } from '@fluentui/react-components'
+import { Text, makeStyles, tokens } from '@fluentui/react-components'
 import { DismissRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
 import { often, useAll } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
 import { Picker } from '../../parts/picker'
 import { Anchor } from '../../router'
@@ -65,7 +66,7 @@ export function Memberships({ user: u }: { user: User }) {
     <section aria-label={s.title}>
       <Text as="h2" size={400} weight="semibold" className={styles.h2} block>{s.title}</Text>
       <Failure problem={failed ?? groups.error} />
-      {groups.isPending && <Spinner size="tiny" />}
+      {groups.isPending && <Busy />}
       {groups.data && (u.groups ?? []).length === 0 && <p>{s.none}</p>}
       <ul className={styles.list}>
         {mine.map((g) => {

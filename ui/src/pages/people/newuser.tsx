@@ -1,10 +1,11 @@
 // A new user, who sets a password by a link, gets one from the administrator, or comes by an identity provider.
-import { Button, Field, Input, MessageBar, MessageBarBody, Radio, RadioGroup, Select, Spinner, Switch, Text } from '@fluentui/react-components'
+import { Button, Field, Input, MessageBar, MessageBarBody, Radio, RadioGroup, Select, Switch, Text } from '@fluentui/react-components'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
 import { useAll } from '../../api/queries'
 import { when } from '../../format'
+import { Busy } from '../../parts/busy'
 import { CopyLine, Failure, useToast } from '../../parts/feedback'
 import { Panel } from '../../parts/panel'
 import { navigate, useLeaving } from '../../router'
@@ -51,7 +52,7 @@ export function NewUser({ close }: { close: () => void }) {
   const ready = how !== 'upstream' || draft.upstream !== ''
   return (
     <Panel title={f.newTitle} close={close} footer={
-      <><Button appearance="primary" type="submit" form="user" disabledFocusable={busy || !ready}>{busy ? <Spinner size="tiny" /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="user" disabledFocusable={busy || !ready}>{busy ? <Busy /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="user" className={styles.form} onSubmit={(e) => { e.preventDefault(); if (ready) void create() }}>
         <Profile draft={draft} set={setDraft} problem={problem} />
@@ -94,7 +95,7 @@ export function PasswordLink({ user, close, fresh = false }: { user: Pick<Schema
   return (
     <Panel title={l.title(user.displayName || user.name)} close={close} footer={
       <>
-        {link ? <Button appearance="primary" onClick={close}>{t.action.done}</Button> : <Button appearance="primary" disabledFocusable={busy} onClick={() => void make()}>{busy ? <Spinner size="tiny" /> : s.action.link}</Button>}
+        {link ? <Button appearance="primary" onClick={close}>{t.action.done}</Button> : <Button appearance="primary" disabledFocusable={busy} onClick={() => void make()}>{busy ? <Busy /> : s.action.link}</Button>}
         {fresh && <Button onClick={() => { close(); navigate(`/people/users/${user.id}`) }}>{l.open}</Button>}
       </>
     }>

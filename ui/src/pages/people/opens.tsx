@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { call, problemOf, sentence, type Problem, type Schema } from '../../api/client'
 import { often, useAll, useObject } from '../../api/queries'
 import { onDay } from '../../format'
+import { Busy } from '../../parts/busy'
 import { Confirm } from '../../parts/confirm'
 import { Explained } from '../../parts/explanation'
 import { Ago, Failure, Guarded, useToast } from '../../parts/feedback'
@@ -33,7 +34,7 @@ export function Opens({ user: u }: { user: User }) {
     <section aria-label={s.tabs.access}>
       <Text block>{o.lead}</Text>
       <Failure problem={found.error} title={t.error.unread} retry={() => void found.refetch()} />
-      {found.isPending && <Spinner size="tiny" />}
+      {found.isPending && <Busy />}
       {found.data && items.length === 0 && <p>{o.none}</p>}
       <ul className={styles.list}>
         {items.map((a) => (

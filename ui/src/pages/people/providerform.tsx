@@ -5,6 +5,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { call, sentence, type Body, type Problem, type Schema } from '../../api/client'
 import { useAll, useWrite } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Choices } from '../../parts/choices'
 import { Conflict, shown } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
@@ -45,7 +46,7 @@ function Create({ close }: { close: () => void }) {
   const create = () => write.mutate({ body: whole(), patience: 40 }, { onSuccess: (p) => { toast(s.made(p.name)); close() } })
   return (
     <Panel title={f.newTitle} close={close} footer={
-      <><Button appearance="primary" type="submit" form="provider" disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="provider" disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="provider" className={styles.form} onSubmit={(e) => { e.preventDefault(); create() }}>
         <Field label={f.kind}>
@@ -76,7 +77,7 @@ function Edit({ of: p, close }: { of: Provider; close: () => void }) {
   const whole = () => ({ ...sent(kind, draft, true), kind, name: String(draft.name), disabled: p.disabled }) as unknown as Body<'createUpstream'>
   return (
     <Panel title={f.editTitle(p.name)} close={close} footer={
-      <><Button appearance="primary" type="submit" form="provider" disabledFocusable={saving.busy}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="provider" disabledFocusable={saving.busy}>{saving.busy ? <Busy /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="provider" className={styles.form} onSubmit={(e) => { e.preventDefault(); void save() }}>
         <Text size={200}>{s.kinds[kind]}. {p.hasSecret && f.keep}</Text>

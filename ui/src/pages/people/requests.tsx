@@ -1,10 +1,11 @@
 // Access requests: who asks for what since when, what the policies say of it, and the answer.
-import { Button, Field, Select, Spinner, Text, Textarea, makeStyles } from '@fluentui/react-components'
+import { Button, Field, Select, Text, Textarea, makeStyles } from '@fluentui/react-components'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, type Problem, type Schema } from '../../api/client'
 import { often, usePages, useWrite } from '../../api/queries'
 import { when } from '../../format'
+import { Busy } from '../../parts/busy'
 import { Hops } from '../../parts/explanation'
 import { Fact, Facts } from '../../parts/facts'
 import { Ago, Failure, Guarded, useToast } from '../../parts/feedback'
@@ -107,7 +108,7 @@ function Policy({ of: r }: { of: Request }) {
   return (
     <section aria-label={s.policy}>
       <Text weight="semibold">{s.policy}</Text>
-      {found.isPending && <Spinner size="tiny" />}
+      {found.isPending && <Busy />}
       <Failure problem={found.error} title={s.policyNone} />
       {found.data && <Hops of={hops} />}
     </section>

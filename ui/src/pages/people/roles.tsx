@@ -1,10 +1,11 @@
 // The roles: who administers what.
-import { MessageBar, MessageBarBody, Spinner, Text, makeStyles, tokens } from '@fluentui/react-components'
+import { MessageBar, MessageBarBody, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { DismissRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Problem } from '../../api/client'
 import { often, useAll } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Confirm } from '../../parts/confirm'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
 import { Picker } from '../../parts/picker'
@@ -62,7 +63,7 @@ function One({ role, why }: { role: string; why: string }) {
       <Text as="h2" size={400} weight="semibold" className={lists.h2} block>{title}</Text>
       <Text>{s.about[role]}</Text>
       <Failure problem={failed ?? users.error} />
-      {users.isPending && <Spinner size="tiny" />}
+      {users.isPending && <Busy />}
       {users.data?.length === 0 && <p>{s.none}</p>}
       <ul className={lists.list}>
         {users.data?.map((u) => (

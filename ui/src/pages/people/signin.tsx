@@ -1,10 +1,11 @@
 // How a user signs in, and where the user is signed in.
-import { MessageBar, MessageBarBody, Spinner, Text } from '@fluentui/react-components'
+import { MessageBar, MessageBarBody, Text } from '@fluentui/react-components'
 import { KeyRegular, PersonKeyRegular, PhoneRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, type Schema } from '../../api/client'
 import { often, useObject } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Confirm } from '../../parts/confirm'
 import { Ago, Failure, Guarded, useToast } from '../../parts/feedback'
 import { useSession } from '../../session'
@@ -62,7 +63,7 @@ export function Sessions({ user: u }: { user: User }) {
       <Text as="h2" size={400} weight="semibold" className={styles.h2} block>{c.title}</Text>
       {why && <MessageBar intent="info" layout="multiline"><MessageBarBody>{why}</MessageBarBody></MessageBar>}
       <Failure problem={found.error} title={t.error.unread} retry={() => void found.refetch()} />
-      {why === '' && found.isPending && <Spinner size="tiny" />}
+      {why === '' && found.isPending && <Busy />}
       {found.data && items.length === 0 && <p>{c.none}</p>}
       <ul className={styles.list}>
         {items.map((x) => (

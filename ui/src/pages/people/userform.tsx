@@ -1,8 +1,9 @@
 // What is written of a user.
-import { Button, Checkbox, Field, Input, Select, Spinner, Switch, Text, makeStyles } from '@fluentui/react-components'
+import { Button, Checkbox, Field, Input, Select, Switch, Text, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
 import type { Problem, Schema } from '../../api/client'
 import { useAll } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Choices } from '../../parts/choices'
 import { Conflict, shown } from '../../parts/conflict'
 import { useSaving } from '../../parts/edit'
@@ -81,7 +82,7 @@ export function EditUser({ user, close }: { user: User; close: () => void }) {
   const owner = (me.roles ?? []).includes('owner')
   return (
     <Panel title={f.editTitle(user.displayName || user.name)} close={close} footer={
-      <><Button appearance="primary" type="submit" form="user" disabledFocusable={saving.busy}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="user" disabledFocusable={saving.busy}>{saving.busy ? <Busy /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="user" className={styles.form} onSubmit={(e) => { e.preventDefault(); void save() }}>
         <Profile draft={draft} set={setDraft} problem={saving.problem} />

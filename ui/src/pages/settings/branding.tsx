@@ -1,9 +1,10 @@
 // How the pages look that people see, with a preview in the colours that they would really have.
-import { Button, Field, Input, Spinner, Text, makeStyles, tokens } from '@fluentui/react-components'
+import { Button, Field, Input, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import { type Problem, type Schema } from '../../api/client'
 import { useObject } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Conflict } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
@@ -79,7 +80,7 @@ function Edit({ branding: b }: { branding: Branding }) {
         <Conflict saving={saving} mine={draft} title={(n) => ({ name: s.name, colour: s.colour, darkColour: s.darkColour, logo: s.logo })[n] ?? n} shownValue={(n, v) => (n === 'logo' && v ? s.aLogo : String(v || t.history.nothing))}
           merged={(next: Fields) => { setDraft(next as typeof draft); void save(next as typeof draft) }} />
         <div className={styles.row}>
-          <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || !changed}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Guarded>
+          <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || !changed}>{saving.busy ? <Busy /> : t.action.save}</Guarded>
           <Button disabled={!changed} onClick={() => { setDraft(draftOf(b)); saving.reset() }}>{t.action.undo}</Button>
         </div>
       </form>

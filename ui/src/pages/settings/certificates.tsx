@@ -1,11 +1,12 @@
 // Certificates that gateways show for hosts.
-import { Button, Field, Input, Menu, MenuDivider, MenuItem, MenuList, MenuPopover, MenuTrigger, Spinner, Text, Textarea, makeStyles } from '@fluentui/react-components'
+import { Button, Field, Input, Menu, MenuDivider, MenuItem, MenuList, MenuPopover, MenuTrigger, Text, Textarea, makeStyles } from '@fluentui/react-components'
 import { AddRegular, MoreHorizontalRegular } from '@fluentui/react-icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import { call, type Schema } from '../../api/client'
 import { often, useAll, useWrite } from '../../api/queries'
 import { useNow, when } from '../../format'
+import { Busy } from '../../parts/busy'
 import { Confirm } from '../../parts/confirm'
 import { Fact, Facts } from '../../parts/facts'
 import { Ago, Failure, Guarded, useToast } from '../../parts/feedback'
@@ -94,7 +95,7 @@ function Form({ certificate: c, close }: { certificate?: Certificate; close: () 
   const atField = write.error && ['domain', 'chain', 'key'].some((name) => write.error.field(name))
   return (
     <Panel title={c ? f.replaceTitle(c.domain) : f.newTitle} close={close} footer={
-      <><Button appearance="primary" type="submit" form="certificate" disabledFocusable={write.isPending || domain.trim() === ''}>{write.isPending ? <Spinner size="tiny" /> : c ? f.replace : f.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="certificate" disabledFocusable={write.isPending || domain.trim() === ''}>{write.isPending ? <Busy /> : c ? f.replace : f.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="certificate" className={styles.form} onSubmit={(event) => { event.preventDefault(); if (domain.trim()) save() }}>
         {!c && <Field label={f.domain} required hint={f.domainHint} validationMessage={write.error?.field('domain')}><Input value={domain} spellCheck={false} onChange={(_, d) => setDomain(d.value)} /></Field>}

@@ -1,8 +1,9 @@
 // A destination of logs, new or changed.
-import { Button, Checkbox, Field, Input, Select, Spinner, Textarea, makeStyles } from '@fluentui/react-components'
+import { Button, Checkbox, Field, Input, Select, Textarea, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
 import type { Body, Problem, Schema } from '../../api/client'
 import { useWrite } from '../../api/queries'
+import { Busy } from '../../parts/busy'
 import { Choices } from '../../parts/choices'
 import { Conflict } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
@@ -49,7 +50,7 @@ function Create({ close }: { close: () => void }) {
   }
   return (
     <Panel title={f.newTitle} close={close} footer={
-      <><Button appearance="primary" type="submit" form="export" disabledFocusable={write.isPending}>{write.isPending ? <Spinner size="tiny" /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="export" disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : f.create}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="export" className={styles.form} onSubmit={(event) => { event.preventDefault(); create() }}>
         <Field label={f.kind} validationMessage={write.error?.field('kind')}><Select value={kind} onChange={(_, d) => choose(d.value as Kind)}>{Object.entries(s.kinds).map(([value, title]) => <option key={value} value={value}>{title}</option>)}</Select></Field>
@@ -75,7 +76,7 @@ function Edit({ of: e, close }: { of: Export; close: () => void }) {
   }
   return (
     <Panel title={f.editTitle(e.name)} close={close} footer={
-      <><Button appearance="primary" type="submit" form="export" disabledFocusable={saving.busy}>{saving.busy ? <Spinner size="tiny" /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
+      <><Button appearance="primary" type="submit" form="export" disabledFocusable={saving.busy}>{saving.busy ? <Busy /> : t.action.save}</Button><Button onClick={close}>{t.action.cancel}</Button></>
     }>
       <form noValidate id="export" className={styles.form} onSubmit={(event) => { event.preventDefault(); void save() }}>
         <Inputs kind={e.kind} draft={draft} set={setDraft} problem={saving.problem} />
