@@ -59,14 +59,14 @@ test('settings are looked at before they are saved, and go back', async (t) => {
   const review = page.getByRole('dialog', { name: 'Save these changes?' })
   assert.deepEqual(await review.getByRole('row').last().getByRole('cell').allTextContents(), ['Name', 'Wiki', 'Handbook'])
   await see(page, 'application-review')
-  await review.getByRole('button', { name: 'Save' }).click()
+  await review.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByRole('heading', { level: 1, name: 'Handbook' }).waitFor()
   await see(page, 'application-settings')
 
   await name.fill('Mine') // while somebody else saves another name and another setting
   system.cli('applications', 'update', 'Handbook', '--name', 'Theirs', '--requestable')
   await page.getByRole('button', { name: 'Review changes' }).click()
-  await review.getByRole('button', { name: 'Save' }).click()
+  await review.getByRole('button', { name: 'Save', exact: true }).click()
   const conflict = page.getByRole('group', { name: 'Somebody else changed this meanwhile' })
   await conflict.getByRole('radio', { name: 'Now, by somebody else: Theirs' }).check()
   await see(page, 'application-conflict')

@@ -71,11 +71,11 @@ test('what the menu does with a connector', async (t) => {
   await choose(page, 'demo', 'Rename')
   await see(page, 'connector-rename')
   await page.getByRole('textbox', { name: 'Name' }).fill('')
-  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByRole('dialog').getByText('must', { exact: false }).first().waitFor() // the API's words, at the field
   assert.equal(await page.getByRole('textbox', { name: 'Name' }).getAttribute('aria-invalid'), 'true')
   await page.getByRole('textbox', { name: 'Name' }).fill('site-1')
-  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
   await row(page, 'site-1').waitFor()
   assert.ok(connector('site-1'))
 
@@ -102,7 +102,7 @@ test('what the menu does with a connector', async (t) => {
   await page.keyboard.press('Escape')
   await choose(page, 'site-1', 'Rename')
   await page.getByRole('textbox', { name: 'Name' }).fill('demo')
-  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
   await row(page, 'demo').waitFor()
 })
 

@@ -291,7 +291,7 @@ test('an identity provider is tested before it is saved, told about, changed by 
   await act(page, 'Corp', 'Edit') // while somebody else changes another field and the same one
   await form.getByRole('textbox', { name: 'Name', exact: true }).fill('Mine')
   system.cli('upstreams', 'update', 'Corp', '--name', 'Theirs', '--only-known')
-  await form.getByRole('button', { name: 'Save' }).click()
+  await form.getByRole('button', { name: 'Save', exact: true }).click()
   const conflict = form.getByRole('group', { name: 'Somebody else changed this meanwhile' })
   await conflict.getByRole('radio', { name: 'Yours: Mine' }).check()
   await conflict.getByRole('button', { name: 'Save the merged version' }).click()
@@ -314,7 +314,7 @@ test('a user is edited, disabled and deleted with what goes; who may only read s
   await page.getByRole('dialog').getByRole('textbox', { name: 'E-mail address' }).fill('ada@example.com')
   await page.getByRole('dialog').getByRole('switch', { name: 'Ask for a second factor' }).check()
   await see(page, 'user-edit')
-  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText('ada@example.com').waitFor()
   assert.equal(user('ada').requireSecondFactor, true)
   await act(page, 'Ada Lovelace', 'History')

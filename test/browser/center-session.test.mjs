@@ -36,7 +36,7 @@ test('two administrators change the same connector: both versions are shown, not
   const name = page.getByRole('textbox', { name: 'Name' })
   await name.fill('mine')
   system.cli('connectors', 'update', 'demo', '--name', 'theirs', '--priority', '7')
-  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
   const conflict = page.getByRole('group', { name: 'Somebody else changed this meanwhile' })
   await conflict.getByText('Now, by somebody else: theirs').waitFor()
   await conflict.getByText('Yours: mine').waitFor()
@@ -50,7 +50,7 @@ test('two administrators change the same connector: both versions are shown, not
   await choose(page, 'mine', 'Rename') // what does not touch is put together without a question
   await name.fill('demo')
   system.cli('connectors', 'update', 'mine', '--priority', '9')
-  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
   await row(page, 'demo').waitFor()
   assert.deepEqual(system.json('connectors', 'list').map((k) => [k.name, k.priority]), [['demo', 9]])
 })

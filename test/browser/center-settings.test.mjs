@@ -76,7 +76,7 @@ test('an export: made, tested, what arrives, and a destination that is away', as
 
   await choose(page, 'SIEM', 'Edit')
   await page.getByRole('dialog').getByRole('checkbox', { name: 'Sign-ins' }).check()
-  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   assert.deepEqual(system.json('exports', 'list')[0].streams, ['audit', 'sign-ins'])
   await choose(page, 'SIEM', 'Switch off')
