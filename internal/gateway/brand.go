@@ -8,9 +8,8 @@ func (g *Gateway) brand() web.Brand {
 	if v == nil {
 		return web.Brand{}
 	}
-	b := &v.snap.Branding
-	brand := web.Brand{Name: b.Name, Logo: web.ImageURL(b.LogoType, b.Logo)}
-	brand.Light.Colour, brand.Light.Deep, brand.Light.Tint = b.Shades(false)
-	brand.Dark.Colour, brand.Dark.Deep, brand.Dark.Tint = b.Shades(true)
-	return brand
+	return g.brands.Of(v.snap.Version, func() web.Brand {
+		b := &v.snap.Branding
+		return web.NewBrand(b.Name, web.Image(b.LogoType, b.Logo), b.Shades)
+	})
 }

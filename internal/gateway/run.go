@@ -41,6 +41,7 @@ type Gateway struct {
 	windows2   *h2.Budget
 	census     *census
 	admission  *admission
+	brands     web.Brands
 	kernel     int64 // bytes that the kernel has for TCP
 	conns      atomic.Uint64
 	started    time.Time

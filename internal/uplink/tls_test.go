@@ -430,7 +430,7 @@ func TestPost(t *testing.T) {
 }
 
 // TestABusyServiceIsNotAskedMore: a gateway that turns machines away is neither asked who it is nor dialled by Upgrade, since that would
-// add to what it has too much of. One that goes on for long may be somebody else.
+// add to what it has too much of. One that goes on for long may be somebody else, who is looked for now and then.
 func TestABusyServiceIsNotAskedMore(t *testing.T) {
 	s := newService(t, nil)
 	config, err := s.agent(t).TunnelTLS()
@@ -453,5 +453,9 @@ func TestABusyServiceIsNotAskedMore(t *testing.T) {
 	d.BusyFor(address, time.Hour)
 	if _, err = d.Tunnel(t.Context(), uplink.Tunnel{Gateway: wire.Gateway{Address: address}, TLS: config}); !strings.Contains(err.Error(), "refused the TLS handshake") || dials.Load() < before+2 {
 		t.Errorf("an hour later: %v; %d connections more", err, dials.Load()-before)
+	}
+	before = dials.Load()
+	if _, err = d.Tunnel(t.Context(), uplink.Tunnel{Gateway: wire.Gateway{Address: address}, TLS: config}); !strings.Contains(err.Error(), "turned this machine away") || dials.Load() != before+1 {
+		t.Errorf("right after that look: %v; %d connections more", err, dials.Load()-before)
 	}
 }

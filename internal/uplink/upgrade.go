@@ -20,7 +20,7 @@ import (
 const (
 	upgradedFor = 10 * time.Minute // that an address is dialled by Upgrade at once; then it is seen whether that is still needed
 	maxUpgrades = 64               // addresses that are remembered
-	busyFor     = 15 * time.Second // that an address may turn us away before somebody else than a busy service is looked for
+	busyFor     = 15 * time.Second // that an address may turn us away between two looks for somebody else than a busy service
 )
 
 // upgrades remembers the addresses that are reached by HTTP's Upgrade only.
@@ -59,19 +59,20 @@ type busy struct {
 
 func newBusy() *busy { return &busy{since: map[string]time.Time{}} }
 
-// still notes that an address turned us away, and reports whether it has for so short a time that it may be busy.
+// still notes that an address turned us away, and reports whether that is to be taken for a busy service. Once in busyFor it is not: ten
+// thousand that come back at once take longer than that, and each look costs such a service what a connector more would.
 func (b *busy) still(address string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	since, known := b.since[address]
-	if !known {
-		if len(b.since) >= maxUpgrades {
-			clear(b.since)
-		}
-		since = time.Now()
-		b.since[address] = since
+	if known && time.Since(since) < busyFor {
+		return true
 	}
-	return time.Since(since) < busyFor
+	if len(b.since) >= maxUpgrades {
+		clear(b.since)
+	}
+	b.since[address] = time.Now()
+	return !known
 }
 
 func (b *busy) over(address string) {

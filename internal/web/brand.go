@@ -6,31 +6,56 @@ import (
 	"encoding/base64"
 	"html/template"
 	"strings"
+	"sync"
 )
 
 // Brand is how the pages of an organisation look: its name, its logo, its colours. The zero value is our own look.
 type Brand struct {
 	Name   string
-	Logo   template.URL // with the image in it, so that a page is whole without a second request
-	Light  Shades
-	Dark   Shades
+	Logo   template.HTML // an element with the image in it, so that a page is whole without a second request; see Image
 	styled template.CSS
 }
 
-// Shades are the colours of one kind of page, as #rrggbb; empty: ours.
-type Shades struct{ Colour, Deep, Tint string }
+// NewBrand makes a brand of a name, a logo, and the colours of light and of dark pages, as #rrggbb; empty: ours.
+func NewBrand(name string, logo template.HTML, colours func(dark bool) (colour, deep, tint string)) Brand {
+	var light, dark shades
+	light.colour, light.deep, light.tint = colours(false)
+	dark.colour, dark.deep, dark.tint = colours(true)
+	return Brand{name, logo, template.CSS(light.style("") + dark.style("@media (prefers-color-scheme:dark)"))}
+}
 
-// ImageURL makes an address of an image that has it in it.
-func ImageURL(kind string, image []byte) template.URL {
+// Brands keeps the brand of a version of the configuration: strangers can ask for pages, and to make a brand takes longer than the
+// rest of one. The zero value is ready.
+type Brands struct {
+	mu      sync.Mutex // guards the fields below
+	version uint64
+	brand   Brand
+}
+
+// Of gives the brand of a version, which is not 0, and has it made if that is another one than the last time.
+func (b *Brands) Of(version uint64, make func() Brand) Brand {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.version != version {
+		b.version, b.brand = version, make()
+	}
+	return b.brand
+}
+
+type shades struct{ colour, deep, tint string }
+
+// Image makes an element that has an image in it. The kind is one of ours and base64 has no markup, so that no template need look at
+// each byte: that took twenty times as long as the rest of a page, which strangers can ask for.
+func Image(kind string, image []byte) template.HTML {
 	if len(image) == 0 {
 		return ""
 	}
-	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(image)) // of a known kind; nothing of it is markup
+	return template.HTML(`<img src="data:` + template.HTMLEscapeString(kind) + `;base64,` + base64.StdEncoding.EncodeToString(image) + `" alt="">`)
 }
 
 type brandKey struct{}
 
-// WithBrand has pages look like a brand, which is made when a page is.
+// WithBrand has pages look like a brand, which is asked for when a page is made.
 func WithBrand(ctx context.Context, brand func() Brand) context.Context {
 	return context.WithValue(ctx, brandKey{}, brand)
 }
@@ -43,18 +68,17 @@ func brandOf(ctx context.Context) Brand {
 	if b.Name == "" {
 		b.Name = "Postern"
 	}
-	b.styled = template.CSS(b.Light.style("") + b.Dark.style("@media (prefers-color-scheme:dark)"))
 	return b
 }
 
 // style gives the text that puts the colours in force. What is no colour is left out.
-func (s Shades) style(media string) string {
-	for _, c := range []string{s.Colour, s.Deep, s.Tint} {
+func (s shades) style(media string) string {
+	for _, c := range []string{s.colour, s.deep, s.tint} {
 		if len(c) != 7 || c[0] != '#' || strings.Trim(c[1:], "0123456789abcdef") != "" {
 			return ""
 		}
 	}
-	text := ":root{--brand:" + s.Colour + ";--deep:" + s.Deep + ";--tint:" + s.Tint + "}"
+	text := ":root{--brand:" + s.colour + ";--deep:" + s.deep + ";--tint:" + s.tint + "}"
 	if media != "" {
 		return media + "{" + text + "}"
 	}

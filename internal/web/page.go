@@ -42,6 +42,7 @@ type Page struct {
 func (p Page) Write(w http.ResponseWriter, r *http.Request) {
 	var out bytes.Buffer
 	brand := brandOf(r.Context())
+	out.Grow(len(style) + len(brand.Logo) + len(p.Body) + 4<<10)
 	err := layout.Execute(&out, struct {
 		Page
 		Style, Colours template.CSS
