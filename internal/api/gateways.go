@@ -23,7 +23,7 @@ type Rollout struct {
 	Newest     uint64         `json:"newest" doc:"The last change that was made."`
 	Gateways   RolloutParties `json:"gateways" doc:"The gateways that run."`
 	Connectors RolloutParties `json:"connectors" doc:"The connectors that have a tunnel. Of each only what is meant for it counts."`
-	Unknown    int            `json:"unknown" doc:"How many of these connectors speak with another service, which alone knows."`
+	Unknown    int            `json:"unknown" doc:"How many of these connectors have not said it, neither to this service nor to another one that answers."`
 	Away       int            `json:"away" doc:"How many connectors have no tunnel: they get what is in force when they come."`
 }
 

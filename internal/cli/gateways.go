@@ -110,7 +110,7 @@ func printRollout(c *cobra.Command, how string, found api.Rollout) error {
 		return table(c.OutOrStdout(), nil, [][]string{rows[0][:1], rows[1][:1]})
 	}
 	if found.Unknown > 0 {
-		rows = append(rows, []string{"connectors of other services", fmt.Sprint(found.Unknown), "not known here"})
+		rows = append(rows, []string{"connectors that did not say", fmt.Sprint(found.Unknown), "not known"})
 	}
 	return table(c.OutOrStdout(), []string{"WHAT", "RUN IT", "NOT YET"}, rows)
 }

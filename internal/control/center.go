@@ -79,17 +79,8 @@ func (c *Control) SwapCenter(ctx context.Context, in access.CodeShown) (cookie, 
 			refusal = errCenterCode // and the code stays spent
 			return nil
 		}
-		parent, err := tx.SessionByID(ctx, spent.Parent)
-		if err != nil {
-			return orElse(err, fault.KindNotFound, errCenterCode)
-		}
-		child.Parent, child.User = parent.ID, parent.User
-		child.Authenticated, child.Methods, child.Expires = parent.Authenticated, parent.Methods, parent.Expires
-		child.Address, child.UserAgent = parent.Address, parent.UserAgent
-		if done.Upstream, done.UpstreamName, err = tx.UpstreamOf(ctx, parent.ID); err != nil {
-			return err
-		}
-		return tx.InsertSession(ctx, &child)
+		done.Upstream, done.UpstreamName, err = descend(ctx, tx, &child, spent.Parent)
+		return orElse(err, fault.KindNotFound, errCenterCode)
 	})
 	if err = orNil(err, refusal); err != nil {
 		return "", returnTo, err

@@ -176,17 +176,8 @@ func (c *Control) Swap(ctx context.Context, in access.CodeShown) (cookie, return
 			return nil
 		}
 		returnTo = spent.Return
-		parent, err := tx.SessionByID(ctx, spent.Parent)
-		if err != nil {
-			return orElse(err, fault.KindNotFound, errCode)
-		}
-		child.Parent, child.User = parent.ID, parent.User
-		child.Authenticated, child.Methods, child.Expires = parent.Authenticated, parent.Methods, parent.Expires
-		child.Address, child.UserAgent = parent.Address, parent.UserAgent
-		if done.Upstream, done.UpstreamName, err = tx.UpstreamOf(ctx, parent.ID); err != nil {
-			return err
-		}
-		return tx.InsertSession(ctx, &child)
+		done.Upstream, done.UpstreamName, err = descend(ctx, tx, &child, spent.Parent)
+		return orElse(err, fault.KindNotFound, errCode)
 	})
 	if err == nil && refusal != nil {
 		return "", returnTo, refusal
@@ -196,6 +187,21 @@ func (c *Control) Swap(ctx context.Context, in access.CodeShown) (cookie, return
 	}
 	c.signIns.note(handedOver(done, &child))
 	return c.instance.macs.Cookie(session.Of(&child), child.ID, secret), returnTo, nil
+}
+
+// descend stores a session as a child of a portal session, which proves for it who it is and ends it, and gives the upstream that vouched.
+func descend(ctx context.Context, tx *store.Tx, child *access.Session, of access.ID) (upstream access.ID, name string, err error) {
+	parent, err := tx.SessionByID(ctx, of)
+	if err != nil {
+		return "", "", err
+	}
+	child.Parent, child.User = parent.ID, parent.User
+	child.Authenticated, child.Methods, child.Expires = parent.Authenticated, parent.Methods, parent.Expires
+	child.Address, child.UserAgent = parent.Address, parent.UserAgent
+	if upstream, name, err = tx.UpstreamOf(ctx, parent.ID); err != nil {
+		return "", "", err
+	}
+	return upstream, name, tx.InsertSession(ctx, child)
 }
 
 // handedOver completes the entry of a new session on an application's host.

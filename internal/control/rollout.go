@@ -3,10 +3,13 @@ package control
 import (
 	"context"
 	"sync"
+	"time"
 
 	"postern/internal/access"
 	"postern/internal/agentview"
+	"postern/internal/fault"
 	"postern/internal/store"
+	"postern/internal/wire"
 )
 
 // noted is where act leaves which change it made, for who wants to tell.
@@ -59,6 +62,17 @@ func (h *having) of(id access.ID) string {
 	return h.hash[id]
 }
 
+// all gives what every connector said.
+func (h *having) all() map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make(map[string]string, len(h.hash))
+	for id, hash := range h.hash {
+		all[string(id)] = hash
+	}
+	return all
+}
+
 // Rollout says who runs a change of the configuration already.
 type Rollout struct {
 	Newest            uint64 // change that is stored
@@ -66,7 +80,7 @@ type Rollout struct {
 	LateGateways      []access.Gateway
 	Connectors        int // that have a tunnel
 	LateConnectors    []*access.Connector
-	UnknownConnectors int // that have one, and talk to the service of another process
+	UnknownConnectors int // that have one, and of which neither this service nor another one that can be asked knows it
 	AwayConnectors    int // that have none: they get what is in force when they come
 }
 
@@ -80,9 +94,13 @@ func (c *Control) Rollout(ctx context.Context, by access.Actor, change uint64) (
 	if err != nil {
 		return r, err
 	}
+	if change > r.Newest {
+		return r, fault.NotFound("there is no change %d; the last is %d", change, r.Newest)
+	}
 	if change == 0 {
 		change = r.Newest
 	}
+	var open []silent
 	snap := c.newest(ctx)
 	c.having.keep(snap)
 	for _, g := range snap.Gateways {
@@ -100,14 +118,70 @@ func (c *Control) Rollout(ctx context.Context, by access.Actor, change uint64) (
 			continue
 		}
 		r.Connectors++
-		wants, _ := agentview.Configuration(snap, k.ID)
-		switch c.having.of(k.ID) {
-		case wants.Hash:
-		case "":
-			r.UnknownConnectors++
-		default:
-			r.LateConnectors = append(r.LateConnectors, k)
+		if wants, _ := agentview.Configuration(snap, k.ID); c.having.of(k.ID) != wants.Hash {
+			open = append(open, silent{k, wants.Hash})
 		}
 	}
+	c.sort(ctx, &r, open)
 	return r, nil
+}
+
+// silent is a connector that did not say to this service that it has what is meant for it.
+type silent struct {
+	connector *access.Connector
+	wants     string
+}
+
+// sort finds out from the other services which of those have it: a connector speaks with one of them.
+func (c *Control) sort(ctx context.Context, r *Rollout, open []silent) {
+	var others []map[string]string
+	if len(open) > 0 {
+		others = c.askHaving(ctx)
+	}
+	for _, w := range open {
+		known := c.having.of(w.connector.ID) != ""
+		has := false
+		for _, said := range others {
+			hash, there := said[string(w.connector.ID)]
+			known, has = known || there, has || hash == w.wants
+		}
+		switch {
+		case has:
+		case known:
+			r.LateConnectors = append(r.LateConnectors, w.connector)
+		default:
+			r.UnknownConnectors++
+		}
+	}
+}
+
+// havingWithin is how long another gateway may take to say what its connectors have.
+const havingWithin = 2 * time.Second
+
+// askHaving asks the other gateways what their connectors have. Who does not answer, or is too old to, is left out.
+func (c *Control) askHaving(ctx context.Context) []map[string]string {
+	if c.cfg.AskGateway == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, havingWithin)
+	defer cancel()
+	gateways := c.current().Gateways
+	answers := make([]map[string]string, len(gateways))
+	var asking sync.WaitGroup
+	for i, g := range gateways {
+		if g.ID == c.cfg.Gateway.ID {
+			continue
+		}
+		asking.Go(func() {
+			answer, err := c.cfg.AskGateway(ctx, string(g.ID), wire.QuestionHaving, []byte("{}"))
+			if err != nil {
+				return
+			}
+			if said, err := wire.Decode[wire.Having](answer); err == nil {
+				answers[i] = said.Hashes
+			}
+		})
+	}
+	asking.Wait()
+	return answers
 }

@@ -178,9 +178,17 @@ func (c *Control) searchTraffic(ctx context.Context, ask wire.AskTraffic) (wire.
 
 // AnswerGateway answers a question of another gateway, which is proven.
 func (c *Control) AnswerGateway(ctx context.Context, question string, body []byte) ([]byte, error) {
-	if question != wire.QuestionTraffic {
+	switch question {
+	case wire.QuestionTraffic:
+		return c.answerTraffic(ctx, body)
+	case wire.QuestionHaving:
+		return wire.Encode(wire.Having{Hashes: c.having.all()}), nil
+	default:
 		return nil, fault.NotFound("this gateway does not know the question %q", short(question, 64))
 	}
+}
+
+func (c *Control) answerTraffic(ctx context.Context, body []byte) ([]byte, error) {
 	ask, err := wire.Decode[wire.AskTraffic](body)
 	if err != nil {
 		return nil, fault.Invalid("question", "cannot be read")
