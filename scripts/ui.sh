@@ -12,6 +12,12 @@ command -v node >/dev/null && command -v npm >/dev/null || {
 sum=$(git ls-files -co --exclude-standard -- ui | LC_ALL=C sort | while read -r file; do [ ! -f "$file" ] || sha256sum "$file"; done | sha256sum)
 [ "${1:-}" = install ] || [ "$(cat "$out/.built" 2>/dev/null)" != "$sum" ] || exit 0
 
+# One at a time: two would install into the same directory, or replace what the other builds.
+mkdir -p .cache
+exec 9>.cache/ui.lock
+flock 9
+[ "${1:-}" = install ] || [ "$(cat "$out/.built" 2>/dev/null)" != "$sum" ] || exit 0 # somebody else built it meanwhile
+
 cd ui
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent
 [ "${1:-}" != install ] || exit 0
