@@ -57,10 +57,10 @@ Every flag may be given as an environment variable instead: --admin-url is POSTE
 	f.DurationVar(&cfg.ArchiveAfter, "archive-after", 10*24*time.Hour, "how long a connector is absent before it is archived: gone from lists, without traffic, until it returns")
 	f.StringVar(&cfg.Region, "region", "", "where this service is, in a `word`: connectors of groups with the same region hold their tunnels here first")
 	f.StringSliceVar(&cfg.ProxyProtocol, "proxy-protocol-from", nil, "`networks` of load balancers that say whose connection it is (PROXY protocol v2), such as 10.0.0.0/24")
-	f.DurationVar(&cfg.AuditRetention, "audit-retention", 400*24*time.Hour, "how long audit entries are kept")
-	f.DurationVar(&cfg.SignInRetention, "sign-in-retention", 90*24*time.Hour, "how long entries of the sign-in log are kept")
-	f.DurationVar(&cfg.TrafficAge, "traffic-retention", 30*24*time.Hour, "how long records of the traffic log are kept")
-	f.Var((*byteSize)(&cfg.TrafficBytes), "traffic-log-size", "how large this service's traffic log may become, such as 500MiB, or off for none")
+	f.DurationVar(&cfg.AuditRetention, "audit-retention", 0, "how long audit entries are kept, whatever the settings say (default: what they say, 400 days at first)")
+	f.DurationVar(&cfg.SignInRetention, "sign-in-retention", 0, "how long entries of the sign-in log are kept, whatever the settings say (default: what they say, 90 days at first)")
+	f.DurationVar(&cfg.TrafficAge, "traffic-retention", 0, "how long records of the traffic log are kept, whatever the settings say (default: what they say, 30 days at first)")
+	f.Var((*byteSize)(&cfg.TrafficBytes), "traffic-log-size", "how large this service's traffic log may become, such as 500MiB, whatever the settings say, or off for none (default: what they say, 10GiB at first)")
 	f.BoolVar(&cfg.SecondFactor, "require-second-factor", false, "let nobody in without a second factor; who has none adds one at the next sign-in")
 	f.StringVar(&cfg.BreachedPasswords, "breached-passwords", "", "file or https URL with passwords that nobody may choose, in the form of Have I Been Pwned")
 	f.DurationVar(&cfg.Drain, "drain", 0, "how long open requests may take when stopping (default 30s)")
@@ -102,10 +102,8 @@ func serve(ctx context.Context, cfg service.Config, out io.Writer) error {
 	})
 }
 
-// byteSize is a number of bytes as a flag: 500MiB, 10GiB, or off, which is negative. Zero is the default.
+// byteSize is a number of bytes as a flag: 500MiB, 10GiB, or off, which is negative. Zero: what the settings say.
 type byteSize int64
-
-const defaultTrafficLog = 10 << 30
 
 var byteUnits = []struct {
 	name  string
@@ -118,7 +116,7 @@ func (b *byteSize) String() string {
 		return "off"
 	}
 	if n == 0 {
-		n = defaultTrafficLog
+		return ""
 	}
 	for _, unit := range byteUnits {
 		if n%unit.bytes == 0 {

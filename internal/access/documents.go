@@ -2,7 +2,7 @@ package access
 
 // Document describes a whole configuration, or the part of it that somebody keeps in a file. What
 // refers to another object does so by name: a GroupID, a member or an assignment's user holds a
-// name here and not an ID. A nil list is a part that the document does not speak of; an empty one
+// name here and not an ID. A nil list or value is a part that the document does not speak of; an empty one
 // says that there are none. Secrets (passwords, keys, tokens) are never in it.
 type Document struct {
 	ConnectorGroups []ConnectorGroup
@@ -13,4 +13,6 @@ type Document struct {
 	Policies        []Policy
 	Assignments     []Assignment
 	Exports         []Export
+	Branding        *Branding
+	Retention       *Retention
 }

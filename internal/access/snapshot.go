@@ -39,6 +39,7 @@ type Content struct {
 	Assignments  []*Assignment
 	Policies     []*Policy
 	Branding     Branding
+	Retention    Retention
 }
 
 // Snapshot is the configuration at one version, on which all traffic is decided. It never changes

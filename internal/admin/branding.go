@@ -2,9 +2,11 @@ package admin
 
 import (
 	"encoding/base64"
+	"errors"
 
 	"postern/internal/access"
 	"postern/internal/api"
+	"postern/internal/control"
 	"postern/internal/fault"
 )
 
@@ -17,6 +19,47 @@ func showBranding(b access.Branding) api.Branding {
 
 func inputBranding(b access.Branding) api.BrandingInput {
 	return api.BrandingInput{Name: b.Name, Logo: base64.StdEncoding.EncodeToString(b.Logo), Colour: b.Colour, DarkColour: b.DarkColour}
+}
+
+// brandingTold is a branding where it is compared: of a logo, which one it is.
+type brandingTold struct {
+	Name       string `json:"name"`
+	Logo       string `json:"logo"`
+	Colour     string `json:"colour"`
+	DarkColour string `json:"darkColour"`
+}
+
+func tellBranding(b control.BrandingTold) brandingTold {
+	return brandingTold{Name: b.Name, Logo: b.Logo, Colour: b.Colour, DarkColour: b.DarkColour}
+}
+
+// brandingOf gives a branding without its Meta.
+func brandingOf(in api.BrandingInput) (access.Branding, error) {
+	logo, err := base64.StdEncoding.DecodeString(in.Logo)
+	if err != nil {
+		return access.Branding{}, fault.Invalid("logo", "must be an image in base64")
+	}
+	return access.Branding{Name: in.Name, Logo: logo, Colour: in.Colour, DarkColour: in.DarkColour}, nil
+}
+
+// applySettings reads those parts of a document that are one value each; nil stays nil.
+func applySettings(p *fault.Problems, in api.Document) (*access.Branding, *access.Retention) {
+	var branding *access.Branding
+	var retention *access.Retention
+	if in.Branding != nil {
+		b, err := brandingOf(*in.Branding)
+		if e, ok := errors.AsType[*fault.Error](err); ok {
+			for _, f := range e.Fields {
+				p.Add("document.branding."+f.Name, "%s", f.Message)
+			}
+		}
+		branding = &b
+	}
+	if in.Retention != nil {
+		r := retentionOf(*in.Retention)
+		retention = &r
+	}
+	return branding, retention
 }
 
 func (h *Handler) showBranding() operation {
@@ -42,11 +85,12 @@ func (h *Handler) updateBranding() operation {
 		if err != nil {
 			return reply{}, err
 		}
-		b.Name, b.Colour, b.DarkColour = in.Name, in.Colour, in.DarkColour
-		if b.Logo, err = base64.StdEncoding.DecodeString(in.Logo); err != nil {
-			return reply{}, fault.Invalid("logo", "must be an image in base64")
+		wanted, err := brandingOf(in)
+		if err != nil {
+			return reply{}, err
 		}
-		if b, err = h.cfg.Control.UpdateBranding(c, c.by, b); err != nil {
+		wanted.Meta = b.Meta
+		if b, err = h.cfg.Control.UpdateBranding(c, c.by, wanted); err != nil {
 			return reply{}, err
 		}
 		return tagged(showBranding(b)), nil

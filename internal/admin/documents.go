@@ -98,6 +98,7 @@ func readDocument(in api.Document) (access.Document, error) {
 		}),
 		Exports: each(in.Exports, func(_ int, e api.ExportInput) access.Export { return exportOf(e) }),
 	}
+	doc.Branding, doc.Retention = applySettings(&p, in)
 	doc.Upstreams = placed(&p, "upstreams", in.Upstreams, applyUpstream)
 	doc.Users = placed(&p, "users", in.Users, applyUser)
 	doc.Groups = placed(&p, "groups", in.Groups, applyGroup)
@@ -132,7 +133,7 @@ func placed[I, D any](p *fault.Problems, list string, from []I, apply func(*D, I
 }
 
 func showDocument(doc access.Document) api.Document {
-	return api.Document{
+	shown := api.Document{
 		ConnectorGroups: orNone(each(doc.ConnectorGroups, func(_ int, g access.ConnectorGroup) api.DocumentConnectorGroup { return describeGroup(g) })),
 		Upstreams:       orNone(each(doc.Upstreams, func(_ int, u access.Upstream) api.UpstreamInput { return inputUpstream(u) })),
 		Users:           orNone(each(doc.Users, func(_ int, u access.User) api.UserInput { return inputUser(u) })),
@@ -142,6 +143,11 @@ func showDocument(doc access.Document) api.Document {
 		Assignments:     orNone(each(doc.Assignments, func(_ int, a access.Assignment) api.AssignmentInput { return inputAssignment(a) })),
 		Exports:         each(doc.Exports, func(_ int, e access.Export) api.ExportInput { return inputExport(e) }), // nil for who may not see them
 	}
+	if doc.Branding != nil && doc.Retention != nil {
+		b, r := inputBranding(*doc.Branding), inputRetention(*doc.Retention)
+		shown.Branding, shown.Retention = &b, &r
+	}
+	return shown
 }
 
 // orNone gives an empty list for nil: an export says that there are none.
@@ -185,6 +191,12 @@ func written(object any) any {
 		return inputAssignment(o)
 	case access.Export:
 		return inputExport(o)
+	case access.Branding:
+		return tellBranding(control.ToldBranding(&o))
+	case control.BrandingTold:
+		return tellBranding(o)
+	case access.Retention:
+		return inputRetention(o)
 	}
 	return struct{}{}
 }

@@ -101,6 +101,9 @@ func (rt *route) describe(registry huma.Registry) *huma.Operation {
 	if rt.out != nil {
 		good.Content = map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(rt.out, true, "")}}
 	}
+	if rt.file != "" {
+		good.Content = map[string]*huma.MediaType{rt.file: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+	}
 	op.Responses[strconv.Itoa(rt.status)] = good
 	if rt.match == "replace" {
 		op.Responses["201"] = &huma.Response{Description: http.StatusText(http.StatusCreated), Headers: good.Headers, Content: good.Content}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -25,6 +26,7 @@ type operation struct {
 	in     reflect.Type // of the request body; nil without one
 	out    reflect.Type // of the answer; nil without one
 	status int
+	file   string // media type of the answer, if it is a file and not out
 	query  []parameter
 	path   string // prefix of the ids in the path; empty if there is none
 	patch  bool   // the body is a merge patch of in
@@ -57,6 +59,8 @@ type reply struct {
 	version  int64
 	location string
 	next     string
+	file     *spooled // instead of a body
+	name     string   // of the file
 }
 
 // serve answers one request. The order matters: nothing of the body is read before it is known who
@@ -78,6 +82,10 @@ func (h *Handler) serve(rt *route, w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	if answer.file != nil {
+		h.send(rt, w, r, answer)
+		return
+	}
 	h.write(rt, w, r, answer)
 }
 
@@ -87,6 +95,10 @@ func (h *Handler) run(c *call, w http.ResponseWriter, r *http.Request) (reply, e
 	}
 	if err := c.readHead(r); err != nil {
 		return reply{}, err
+	}
+	if c.route.file != "" { // it may take longer to make than answers do
+		patient := http.NewResponseController(w)
+		_ = errors.Join(patient.SetReadDeadline(time.Time{}), patient.SetWriteDeadline(time.Time{})) // send sets its own
 	}
 	if c.route.in != nil {
 		if err := c.readBody(w, r); err != nil {

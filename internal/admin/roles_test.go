@@ -14,6 +14,9 @@ import (
 var bodies = map[string]string{
 	"createApplication":    `{"name":"{new}","externalUrl":"https://{new}.example.com/","internalUrl":"http://x/","connectorGroup":"{cgr}"}`,
 	"updateBranding":       `{"name":"Example"}`,
+	"undoBranding":         `{"to":1}`,
+	"updateRetention":      `{"signInDays":7}`,
+	"undoRetention":        `{"to":1}`,
 	"testApplication":      `{"internalUrl":"http://x/"}`,
 	"updateApplication":    `{"disabled":true}`,
 	"createConnectorGroup": `{"name":"{new}"}`,

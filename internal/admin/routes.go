@@ -60,8 +60,6 @@ func (h *Handler) table() []route {
 		{get, "/connectors/{id}/log", "showConnectorLog", "connectors", "Show a part of a connector's log; the session log needs a role that may read traffic", connectorLogs, false, h.connectorLog()},
 		{get, "/connectors/{id}/diagnosis", "showConnectorDiagnosis", "connectors", "Show what a connector found when it last examined itself of its own accord", viewers, false, diagnosis(c.LastDiagnosis)},
 		{get, "/summary", "showSummary", "service", "Count connectors, groups, applications, assignments and gateways", viewers, false, h.summary()},
-		{get, "/branding", "showBranding", "service", "Show how the pages look that people see", viewers, false, h.showBranding()},
-		{patch, "/branding", "updateBranding", "service", "Change how the pages look that people see", owner, false, h.updateBranding()},
 		{get, "/gateways", "listGateways", "gateways", "List the gateways that run and whether they reach each other", viewers, false, listing(paging, c.Gateways, showGateway, nil)},
 		{get, "/rollout", "showRollout", "gateways", "Say which gateways and connectors run a change of the configuration already", viewers, false, h.rollout()},
 		{get, "/users", "listUsers", "users", "List users", viewers, false, list(c.Users, showUser, ofDisabled, ofRole, ofGroup, ofUpstream, ofLocal, ofBreakGlass, ofSecondFactor)},
@@ -87,7 +85,7 @@ func (h *Handler) table() []route {
 		{get, "/health", "showHealth", "service", "Say how the service is", nil, false, h.health()},
 		{post, "/setup", "setUp", "service", "Claim a new service with the code of its set-up link", nil, true, h.setUp()},
 	}
-	rows = slices.Concat(rows, h.groups(), h.configuration(), h.past(), h.accounts(), h.accessKeys(), h.logs(), h.traffic(), h.upstreams(), h.policies(), h.requests(), h.authority(), h.deleted(), h.alerts(), h.series())
+	rows = slices.Concat(rows, h.groups(), h.configuration(), h.past(), h.accounts(), h.accessKeys(), h.logs(), h.traffic(), h.upstreams(), h.policies(), h.requests(), h.authority(), h.deleted(), h.alerts(), h.series(), h.settings())
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern
 	}

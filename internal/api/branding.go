@@ -42,3 +42,17 @@ func (c *Client) UpdateBranding(ctx context.Context, version int64, patch Patch)
 	err := c.do(ctx, call{method: http.MethodPatch, path: []string{"branding"}, version: version, in: patch, out: &b})
 	return b, err
 }
+
+// BrandingHistory gives the versions of the branding, the newest first; of a logo, which one it was.
+func (c *Client) BrandingHistory(ctx context.Context) ([]HistoryEntry, error) {
+	var list List[HistoryEntry]
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"branding", "history"}, out: &list})
+	return list.Items, err
+}
+
+// UndoBranding brings an earlier version back; 0 stands for the one before.
+func (c *Client) UndoBranding(ctx context.Context, version, to int64) (Branding, error) {
+	var b Branding
+	err := c.do(ctx, call{method: http.MethodPost, path: []string{"branding", "undo"}, version: version, in: UndoInput{To: to}, out: &b})
+	return b, err
+}

@@ -14,6 +14,8 @@ type Document struct {
 	Policies        []PolicyInput            `json:"policies,omitzero" doc:"Policies; what they name by name."`
 	Assignments     []AssignmentInput        `json:"assignments,omitzero" doc:"Who may use which application, all by name."`
 	Exports         []ExportInput            `json:"exports,omitzero" doc:"Where logs are sent, without secrets: those that are there stay. Only for those who may see them."`
+	Branding        *BrandingInput           `json:"branding,omitempty" doc:"How the pages look that people see; the logo in base64."`
+	Retention       *RetentionInput          `json:"retention,omitempty" doc:"How long logs are kept."`
 }
 
 // DocumentConnectorGroup is a connector group of a document.

@@ -8,7 +8,7 @@ import (
 // HistoryEntry tells of one version of an object: who made it when, and what was different before.
 type HistoryEntry struct {
 	Version int64         `json:"version" doc:"The object's version that this made."`
-	Time    Time          `json:"time" doc:"When it was."`
+	Time    Time          `json:"time,omitzero" doc:"When it was; absent of what was so from the beginning."`
 	Actor   AuditActor    `json:"actor" doc:"Who did it."`
 	Action  string        `json:"action" doc:"What was done." example:"application.update"`
 	Fields  []FieldChange `json:"fields" doc:"The fields that changed; of the oldest version that is known, all."`
@@ -16,7 +16,7 @@ type HistoryEntry struct {
 
 // UndoInput says which version is to come back.
 type UndoInput struct {
-	To int64 `json:"to" required:"false" minimum:"1" doc:"The version; the one before the current if left out."`
+	To int64 `json:"to,omitempty" required:"false" minimum:"1" doc:"The version; the one before the current if left out."`
 }
 
 // pasts is what can be done with a noun that has versions.

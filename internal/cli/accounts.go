@@ -48,14 +48,8 @@ func userSessions() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			switch how {
-			case "json", "yaml":
-				return encode(c.OutOrStdout(), how, found.Items)
-			case "name":
-				for _, s := range found.Items {
-					fmt.Fprintln(c.OutOrStdout(), s.ID)
-				}
-				return nil
+			if done, err := plainly(c, how, found.Items, namesOf(found.Items, func(s api.Session) string { return s.ID })); done {
+				return err
 			}
 			if len(found.Items) == 0 {
 				fmt.Fprintf(c.ErrOrStderr(), "%s is not signed in anywhere.\n", cell(user.Name))
@@ -126,14 +120,8 @@ func userFactors() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			switch how {
-			case "json", "yaml":
-				return encode(c.OutOrStdout(), how, found)
-			case "name":
-				for _, f := range found.Factors {
-					fmt.Fprintln(c.OutOrStdout(), f.ID)
-				}
-				return nil
+			if done, err := plainly(c, how, found, namesOf(found.Factors, func(f api.UserFactor) string { return f.ID })); done {
+				return err
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "%s has %d recovery codes left.\n", cell(user.Name), found.RecoveryCodes)
 			v := newView(c, client)
@@ -152,14 +140,8 @@ func userApplications() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			switch how {
-			case "json", "yaml":
-				return encode(c.OutOrStdout(), how, found.Items)
-			case "name":
-				for _, a := range found.Items {
-					fmt.Fprintln(c.OutOrStdout(), cell(a.Name))
-				}
-				return nil
+			if done, err := plainly(c, how, found.Items, namesOf(found.Items, func(a api.UserApplication) string { return a.Name })); done {
+				return err
 			}
 			if len(found.Items) == 0 {
 				fmt.Fprintf(c.ErrOrStderr(), "Nothing is assigned to %s.\n", cell(user.Name))

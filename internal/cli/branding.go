@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/base64"
 	"os"
 
@@ -35,6 +36,14 @@ func branding() *cobra.Command {
 	connectFlags(c)
 	outputFlag(c)
 	c.AddCommand(show, change)
+	c.AddCommand(only[api.Branding]{
+		single: "branding", use: "branding",
+		now: func(ctx context.Context, client *api.Client) (int64, error) {
+			b, err := client.Branding(ctx)
+			return b.Version, err
+		},
+		history: (*api.Client).BrandingHistory, undo: (*api.Client).UndoBranding, print: printBranding,
+	}.past()...)
 	return c
 }
 

@@ -33,9 +33,9 @@ func Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(), alerts(), serviceSeries(),
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
-		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(),
+		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(), retention(), settings(),
 	}
-	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), rollout(), openAPI(), man()}
+	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), rollout(), backup(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {
 		strict(c)
 	}

@@ -44,7 +44,7 @@ var nouns = map[string]map[string]string{
 }
 
 // notNouns are paths of the admin API that are of the service as a whole.
-var notNouns = []string{"me", "health", "setup", "export", "plan", "apply", "explain", "authority", "signing-keys", "series", "summary", "branding", "rollout"}
+var notNouns = []string{"me", "health", "setup", "export", "plan", "apply", "explain", "authority", "signing-keys", "series", "summary", "branding", "retention", "settings", "backup", "rollout"}
 
 type operation struct {
 	Parameters []struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ type source struct {
 // A reader puts files together to one document and remembers where everything stands.
 type reader struct {
 	lists    map[string][]any
+	values   map[string]any    // parts that are one value each
 	places   map[string]string // file:line:column of each JSON path
 	problems []string
 	file     string
@@ -76,7 +78,7 @@ func readSources(c *cobra.Command, path string) ([]source, error) {
 
 // readDocument reads the files strictly. What is wrong is told with its file, line and column.
 func readDocument(sources []source) (*reader, error) {
-	r := &reader{lists: map[string][]any{}, places: map[string]string{}}
+	r := &reader{lists: map[string][]any{}, values: map[string]any{}, places: map[string]string{}}
 	for _, s := range sources {
 		r.file = s.name
 		r.read(s.text)
@@ -135,7 +137,7 @@ func syntax(err error) string {
 // top reads the lists of a document. Several files may have the same list; they come together.
 func (r *reader) top(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
-		r.wrong(n, "must be lists with their names: connectorGroups, upstreams, users, groups, applications, policies, assignments, exports")
+		r.wrong(n, "must be lists with their names: connectorGroups, upstreams, users, groups, applications, policies, assignments, exports; or branding, retention")
 		return
 	}
 	seen := map[string]*yaml.Node{}
@@ -146,6 +148,10 @@ func (r *reader) top(n *yaml.Node) {
 		}
 		r.places[name] = r.at(n.Content[i])
 		list := n.Content[i+1]
+		if name == "branding" || name == "retention" {
+			r.one(name, list)
+			continue
+		}
 		if list.Kind != yaml.SequenceNode {
 			r.wrong(n.Content[i], "%s must be a list; write [] for none, or leave it out", name)
 			continue
@@ -158,6 +164,18 @@ func (r *reader) top(n *yaml.Node) {
 			path := fmt.Sprintf("%s[%d]", name, len(r.lists[name]))
 			r.lists[name] = append(r.lists[name], r.value(item, path))
 		}
+	}
+}
+
+// one reads a part that is one value. Two files may not both have it: neither would be whole.
+func (r *reader) one(name string, n *yaml.Node) {
+	switch _, twice := r.values[name]; {
+	case n.Kind != yaml.MappingNode:
+		r.wrong(n, "%s must have members; write {} for what is usual, or leave it out", name)
+	case twice:
+		r.wrong(n, "%s is given in another file already", name)
+	default:
+		r.values[name] = r.value(n, name)
 	}
 }
 
@@ -208,13 +226,13 @@ func (r *reader) value(n *yaml.Node, path string) any {
 		}
 		return array
 	case yaml.ScalarNode:
-		return r.scalar(n)
+		return r.scalar(n, path)
 	}
 	r.wrong(n, "aliases are not understood here; write it out")
 	return nil
 }
 
-func (r *reader) scalar(n *yaml.Node) any {
+func (r *reader) scalar(n *yaml.Node, path string) any {
 	switch n.ShortTag() {
 	case "!!str", "!!timestamp":
 		return n.Value
@@ -223,6 +241,10 @@ func (r *reader) scalar(n *yaml.Node) any {
 	case "!!null":
 		return nil
 	case "!!int", "!!float":
+		var number int64
+		if strings.HasPrefix(path, "retention.") && n.Decode(&number) == nil { // all else is text
+			return number
+		}
 		r.wrong(n, "%s is a number; if it is meant as text, write \"%s\"", n.Value, n.Value)
 		return nil
 	}
@@ -259,12 +281,13 @@ func (r *reader) document() map[string]any {
 	for name, list := range r.lists {
 		doc[name] = list
 	}
+	maps.Copy(doc, r.values)
 	return doc
 }
 
 // size refuses what the service would not take, before it is sent.
 func (r *reader) size() error {
-	data, err := json.Marshal(r.lists)
+	data, err := json.Marshal(r.document())
 	if err != nil {
 		return fmt.Errorf("put the request together: %w", err)
 	}

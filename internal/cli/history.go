@@ -32,16 +32,24 @@ func (n noun[T]) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if how == "json" || how == "yaml" {
-				return encode(c.OutOrStdout(), how, versions)
-			}
-			v := newView(c, client)
-			for _, e := range versions {
-				fmt.Fprintf(c.OutOrStdout(), "version %d, %s by %s %s\n", e.Version, v.ago(e.Time), cell(e.Actor.Kind), cell(e.Actor.Name))
-				printFields(c.OutOrStdout(), v.named(e.Fields))
-			}
-			return nil
+			return printHistory(c, how, client, versions)
 		}}
+}
+
+func printHistory(c *cobra.Command, how string, client *api.Client, versions []api.HistoryEntry) error {
+	if how == "json" || how == "yaml" {
+		return encode(c.OutOrStdout(), how, versions)
+	}
+	v := newView(c, client)
+	for _, e := range versions {
+		if e.Time.IsZero() {
+			fmt.Fprintf(c.OutOrStdout(), "version %d, from the beginning\n", e.Version)
+		} else {
+			fmt.Fprintf(c.OutOrStdout(), "version %d, %s by %s %s\n", e.Version, v.ago(e.Time), cell(e.Actor.Kind), cell(e.Actor.Name))
+		}
+		printFields(c.OutOrStdout(), v.named(e.Fields))
+	}
+	return nil
 }
 
 func (n noun[T]) undoCommand() *cobra.Command {

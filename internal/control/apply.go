@@ -108,7 +108,7 @@ func (a *applier) run() error {
 		a.leaveGroups, a.deletePolicies, a.deleteAssignments, a.deleteApplications,
 		a.writeConnectorGroups, a.writeUpstreams, a.writeUsers, a.writeGroups, a.writeApplications, a.writePolicies,
 		a.deleteGroups, a.deleteUsers, a.deleteUpstreams, a.finishUpstreams, a.deleteConnectorGroups,
-		a.createAssignments, a.deleteExports, a.writeExports, a.endUsers,
+		a.createAssignments, a.deleteExports, a.writeExports, a.writeSettings, a.endUsers,
 	} {
 		if err := do(); err != nil {
 			return err

@@ -43,6 +43,7 @@ type Config struct {
 	AskGateway GatewayAsker              // optional; how other gateways are
 	Traffic    *trafficlog.Log           // optional; of the gateway of this process
 	Counts     Counter                   // optional; what that gateway counts
+	Flags      []Flag                    // optional; what the service was started with
 }
 
 // Settings are the lifetimes that somebody may want otherwise. A zero field means the number in
@@ -54,8 +55,10 @@ type Settings struct {
 	SessionIdle       time.Duration // an unused session ends [12 h]
 	SessionLife       time.Duration // every session ends [24 h]
 	SessionAway       time.Duration // remembered sessions are honoured without the database [60 min]
-	AuditRetention    time.Duration // [400 days]
-	SignInRetention   time.Duration // of the sign-in log [90 days]
+	AuditRetention    time.Duration // of the audit log, whatever the configuration says [what it says]
+	SignInRetention   time.Duration // of the sign-in log, the same
+	TrafficRetention  time.Duration // of the traffic log, the same
+	TrafficBytes      int64         // how large that becomes, the same; negative: there is none
 	ConfigurationWait time.Duration // the longest wait of AgentConfiguration [2 min]
 	ArchiveAfter      time.Duration // of absence a connector is archived [10 days]
 	ArchiveKeep       time.Duration // of absence after that it is deleted [180 days]
@@ -82,8 +85,6 @@ func (s *Settings) complete() {
 	fill(&s.SessionAway, time.Hour)
 	fill(&s.ProgramLife, 30*day)
 	fill(&s.ProgramIdle, 7*day)
-	fill(&s.AuditRetention, 400*day)
-	fill(&s.SignInRetention, 90*day)
 	fill(&s.ConfigurationWait, 2*time.Minute)
 	fill(&s.ArchiveAfter, 10*day)
 	fill(&s.ArchiveKeep, 180*day)
@@ -137,7 +138,8 @@ type Control struct {
 	accessKeysUsed keysUsed
 	keyUsers       keyUsers
 	accessKeysGood goodKeys
-	erasedUpto     uint64 // of eraseTraffic: up to which entry of the audit log it looked
+	backingUp      sync.Mutex // held while a backup is taken
+	erasedUpto     uint64     // of eraseTraffic: up to which entry of the audit log it looked
 }
 
 // awayError is why the store could not be read the last time.

@@ -38,6 +38,8 @@ type world struct {
 	policies        map[access.ID]access.Policy
 	assignments     map[access.ID]access.Assignment
 	exports         map[access.ID]access.Export
+	branding        access.Branding
+	retention       access.Retention
 }
 
 func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
@@ -50,7 +52,9 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	upstreams, err7 := tx.AllUpstreams(ctx)
 	policies, err8 := tx.AllPolicies(ctx)
 	exports, err9 := tx.AllExports(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil { // not joined: its kind counts
+	branding, err10 := tx.Branding(ctx)
+	retention, err11 := tx.Retention(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	w := &world{ids: map[string]access.ID{}, connectors: connectors}
@@ -63,6 +67,7 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	w.assignments = byID(assignments, func(a *access.Assignment) access.ID { return a.ID })
 	w.exports = byID(exports, func(e *access.Export) access.ID { return e.ID })
 	w.doc = access.Document{ConnectorGroups: connectorGroups, Upstreams: upstreams, Users: users, Groups: groups, Applications: applications, Policies: policies, Assignments: assignments, Exports: exports}
+	w.nameSettings(branding, retention)
 	w.name()
 	w.sort()
 	return w, nil

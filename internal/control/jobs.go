@@ -52,6 +52,7 @@ type cleanJob struct {
 }
 
 func (c *Control) overdue(now time.Time) []cleanJob {
+	kept := c.Kept()
 	return []cleanJob{
 		{"sessions", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteExpiredSessions(ctx, now, cleanBatch)
@@ -96,10 +97,10 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 			return tx.AdoptAudit(ctx, cleanBatch)
 		}},
 		{"audit", func(ctx context.Context, tx *store.Tx) (int64, error) {
-			return tx.TrimAudit(ctx, now.Add(-c.cfg.Settings.AuditRetention), cleanBatch)
+			return tx.TrimAudit(ctx, now.Add(-kept.Audit.For), cleanBatch)
 		}},
 		{"sign-ins", func(ctx context.Context, tx *store.Tx) (int64, error) {
-			return tx.TrimSignIns(ctx, now.Add(-c.cfg.Settings.SignInRetention), cleanBatch)
+			return tx.TrimSignIns(ctx, now.Add(-kept.SignIns.For), cleanBatch)
 		}},
 		{"alerts", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimAlerts(ctx, now.Add(-alertsFor), cleanBatch)

@@ -43,6 +43,13 @@ const (
 	readBranding   permission = "branding.read"
 	updateBranding permission = "branding.update"
 
+	readRetention   permission = "retention.read"
+	updateRetention permission = "retention.update"
+
+	takeBackup permission = "backup.take"
+
+	readSettings permission = "settings.read"
+
 	readAssignment   permission = "assignment.read"
 	createAssignment permission = "assignment.create"
 	updateAssignment permission = "assignment.update"
@@ -163,7 +170,7 @@ func table() map[permission]who {
 		readConnectorGroup: roles(apps, people, reader), createConnectorGroup: roles(apps),
 		updateConnectorGroup: roles(apps), deleteConnectorGroup: roles(apps),
 
-		readGateway: roles(apps, people, reader), readSummary: roles(apps, people, reader), readBranding: roles(apps, people, reader), updateBranding: roles(),
+		readGateway: roles(apps, people, reader), readSummary: roles(apps, people, reader), readBranding: roles(apps, people, reader), updateBranding: roles(), readSettings: roles(apps, people, reader), readRetention: roles(apps, people, reader), updateRetention: roles(), takeBackup: roles(),
 		readConnector: roles(apps, people, reader), updateConnector: roles(apps), deleteConnector: roles(apps), approveConnector: roles(apps), rejectConnector: roles(apps), diagnoseConnector: roles(apps, reader), readConnectorLog: roles(apps, reader, logs),
 		enrolConnector: kinds(access.ActorAnyone), renewConnector: kinds(access.ActorConnector), deregisterConnector: kinds(access.ActorConnector),
 		readAlert:        roles(apps, people, reader),

@@ -26,6 +26,8 @@ type Plan struct {
 	policies        []step[access.Policy]
 	assignments     []step[access.Assignment]
 	exports         []step[access.Export]
+	branding        []step[access.Branding]
+	retention       []step[access.Retention]
 }
 
 // Step is one change of a plan. Before and After are values of package access with names for
@@ -60,7 +62,7 @@ func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	p := &planner{c: c, w: w, prune: r.Prune, names: map[string]string{}, doc: access.Document{
 		ConnectorGroups: slices.Clone(r.Document.ConnectorGroups), Upstreams: slices.Clone(r.Document.Upstreams), Users: slices.Clone(r.Document.Users), Groups: slices.Clone(r.Document.Groups),
 		Applications: slices.Clone(r.Document.Applications), Policies: slices.Clone(r.Document.Policies), Assignments: slices.Clone(r.Document.Assignments),
-		Exports: slices.Clone(r.Document.Exports)}}
+		Exports: slices.Clone(r.Document.Exports), Branding: r.Document.Branding, Retention: r.Document.Retention}}
 	final(p, part[access.ConnectorGroup]{"connectorGroups", access.PrefixConnectorGroup, func(g *access.ConnectorGroup) string { return g.Name }}, w.doc.ConnectorGroups, p.doc.ConnectorGroups)
 	final(p, part[access.Upstream]{"upstreams", access.PrefixUpstream, func(u *access.Upstream) string { return u.Name }}, w.doc.Upstreams, p.doc.Upstreams)
 	final(p, part[access.User]{"users", access.PrefixUser, func(u *access.User) string { return u.Name }}, w.doc.Users, p.doc.Users)
@@ -77,6 +79,7 @@ func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	p.checkPolicies()
 	p.checkAssignments()
 	p.checkExports()
+	p.checkSettings()
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -380,6 +383,7 @@ func (p *planner) compare() *Plan {
 	list(plan, plan.policies, shown[access.Policy]{func(p *access.Policy) string { return p.Name }, createPolicy, updatePolicy, deletePolicy})
 	list(plan, plan.assignments, shown[access.Assignment]{assignmentName, createAssignment, updateAssignment, deleteAssignment})
 	list(plan, plan.exports, shown[access.Export]{func(e *access.Export) string { return e.Name }, createExport, updateExport, deleteExport})
+	p.compareSettings(plan)
 	text, _ := json.Marshal(plan.Steps) // values of our own: cannot fail
 	sum := sha256.Sum256(text)
 	plan.Digest = hex.EncodeToString(sum[:])

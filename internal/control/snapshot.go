@@ -115,7 +115,8 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 	assignments, err4 := tx.AllAssignments(ctx)
 	policies, err5 := tx.AllPolicies(ctx)
 	branding, err6 := tx.Branding(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5, err6); err != nil { // not joined: its kind counts
+	retention, err7 := tx.Retention(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	out.Applications = pointers(applications)
@@ -123,7 +124,7 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 	out.Connectors = pointers(connectors)
 	out.Assignments = pointers(assignments)
 	out.Policies = pointers(policies)
-	out.Branding = branding
+	out.Branding, out.Retention = branding, retention
 	return out, nil
 }
 

@@ -37,10 +37,10 @@ type Config struct {
 	GatewayAddress  string        // host:port that connectors dial; host and port of URL if empty
 	Region          string        // where this gateway is, in a word; optional
 	ArchiveAfter    time.Duration // of absence a connector is archived [10 days]
-	AuditRetention  time.Duration // of the audit log [400 days]
-	SignInRetention time.Duration // of the sign-in log [90 days]
-	TrafficAge      time.Duration // how long the traffic log keeps records [30 days]
-	TrafficBytes    int64         // how large the traffic log becomes [10 GiB]; negative: there is none
+	AuditRetention  time.Duration // of the audit log [what the configuration says]
+	SignInRetention time.Duration // of the sign-in log [what the configuration says]
+	TrafficAge      time.Duration // how long the traffic log keeps records [what the configuration says]
+	TrafficBytes    int64         // how large the traffic log becomes [what the configuration says]; negative: there is none
 	SecondFactor    bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
 	Drain           time.Duration // how long open requests may take when stopping; 30 s if zero
 
@@ -78,8 +78,10 @@ func (c Config) complete() (Config, error) {
 	if err := c.completeProxyProtocol(); err != nil {
 		return c, err
 	}
-	if c.TrafficAge < 0 {
-		return c, fault.Invalid("traffic-retention", "must not be negative")
+	for flag, kept := range map[string]time.Duration{"audit-retention": c.AuditRetention, "sign-in-retention": c.SignInRetention, "traffic-retention": c.TrafficAge} {
+		if kept < 0 {
+			return c, fault.Invalid(flag, "must not be negative")
+		}
 	}
 	if c.Drain < 0 {
 		return c, fault.Invalid("drain", "must not be negative")

@@ -35,6 +35,7 @@ import (
 // Service is a whole service in one process.
 type Service struct {
 	cfg       Config
+	flags     []control.Flag // what the service was started with
 	log       *slog.Logger
 	listeners gateway.Listeners
 	ops       net.Listener
@@ -51,11 +52,12 @@ type Service struct {
 // New opens the listeners, then the store, and wires everything. It starts nothing. What it opened
 // is closed again when it fails; otherwise by Run.
 func New(ctx context.Context, cfg Config) (*Service, error) {
+	given := cfg
 	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: cfg.Log, registry: prometheus.NewRegistry()}
+	s := &Service{cfg: cfg, flags: flagsOf(given, cfg), log: cfg.Log, registry: prometheus.NewRegistry()}
 	s.sessionLogs = newSessionLogs(s)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -121,7 +123,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
 		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Region: s.cfg.Region, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Breached:   s.breached,
-		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor, ArchiveAfter: s.cfg.ArchiveAfter, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention},
+		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor, ArchiveAfter: s.cfg.ArchiveAfter, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention, TrafficRetention: s.cfg.TrafficAge, TrafficBytes: s.cfg.TrafficBytes}, Flags: s.flags,
 		Now:        s.cfg.Now,
 		Data:       s.cfg.Data,
 		Own:        fetch.Listeners(s.addresses()...),
@@ -239,6 +241,7 @@ func (s *Service) Run(ctx context.Context) error {
 		func(context.Context) error { return s.runTraffic(background) },
 		func(context.Context) error { return s.serveOps(background) },
 		func(context.Context) error { s.followRoots(background); return nil },
+		func(context.Context) error { s.followRetention(background); return nil },
 		func(context.Context) error { s.sessionLogs.run(background); return nil },
 	)
 	return errors.Join(err, s.close())

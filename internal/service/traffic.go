@@ -22,7 +22,7 @@ func (s *Service) openTraffic() (err error) {
 	s.traffic, err = trafficlog.New(trafficlog.Config{
 		Dir: filepath.Join(s.cfg.Data, TrafficDir), Log: s.log, Now: s.cfg.Now, Registerer: s.registry,
 		Describe: func(r *wire.Record) { names.Name(r) },
-		Limits:   trafficlog.Limits{Bytes: s.cfg.TrafficBytes, Age: s.cfg.TrafficAge},
+		Limits:   trafficlog.Limits{Bytes: s.cfg.TrafficBytes, Age: s.cfg.TrafficAge}, // until followRetention knows what is set
 	})
 	return err
 }
@@ -34,6 +34,22 @@ func (s *Service) snapshot() *access.Snapshot {
 		return nil
 	}
 	return snap
+}
+
+// followRetention has the traffic log keep as much as the configuration says, until ctx ends.
+func (s *Service) followRetention(ctx context.Context) {
+	if s.traffic == nil {
+		return
+	}
+	for after := uint64(0); ; {
+		snap, err := s.control.Snapshot(ctx, after)
+		if err != nil {
+			return // ctx has ended
+		}
+		after = snap.Version
+		kept := s.control.Kept()
+		s.traffic.Keep(trafficlog.Keep{Bytes: kept.TrafficSize.Bytes, Age: kept.Traffic.For})
+	}
 }
 
 func (s *Service) runTraffic(ctx context.Context) error {

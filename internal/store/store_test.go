@@ -20,6 +20,8 @@ func TestStore(t *testing.T) {
 		{"connectors are seen", connectorsAreSeen},
 		{"series are kept", seriesAreKept},
 		{"branding is kept", brandingIsKept},
+		{"retention is kept", retentionIsKept},
+		{"logos are kept", logosAreKept},
 		{"what connectors tell is kept", connectorStatesAreKept},
 		{"active users are counted", activeUsersAreCounted},
 		{"backups hold no measurements", backupsHoldNoMeasurements},

@@ -230,3 +230,41 @@ func TestTornWrite(t *testing.T) {
 		t.Errorf("%d records after a restart", len(found))
 	}
 }
+
+// TestKeepChanges: what is kept of a log that runs becomes less and more without a restart.
+func TestKeepChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l := start(t, dir, func(c *Config) { c.Limits.Block, c.Limits.Segment = 2_000, 4_000 })
+		for n := range 48 { // hours
+			r := record(n)
+			r.Time = time.Now()
+			l.Record(r)
+			time.Sleep(time.Hour)
+		}
+		synctest.Wait()
+		if found := l.all(wire.TrafficFilter{}, 1000); len(found) != 48 {
+			t.Fatalf("%d records", len(found))
+		}
+		l.Keep(Keep{Age: 24 * time.Hour})
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if found := l.all(wire.TrafficFilter{}, 1000); len(found) > 36 || len(found) < 20 {
+			t.Errorf("%d records of a day", len(found))
+		}
+		l.Keep(Keep{})
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		kept := len(l.all(wire.TrafficFilter{}, 1000))
+		if kept < 20 {
+			t.Errorf("%d records, and 30 days are kept again", kept)
+		}
+		l.Keep(Keep{Bytes: 1})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if found := l.all(wire.TrafficFilter{}, 1000); len(found) != 0 {
+			t.Errorf("%d records in one byte", len(found))
+		}
+		l.stop()
+	})
+}

@@ -60,6 +60,7 @@ func (l *Log) writeState(st state) error {
 // retain removes the oldest segments while there are too many bytes, and those that are too old.
 func (l *Log) retain() error {
 	now, sure := l.clock.trusted(l.now())
+	keep := l.keep.Load()
 	for {
 		l.mu.RLock()
 		list := l.segments
@@ -70,14 +71,14 @@ func (l *Log) retain() error {
 		oldest := list[0]
 		reason := ""
 		// One that is too old makes all before it too old, whatever a clock that was wrong wrote into them.
-		if limit := now.Add(-l.limits.Age).UnixMicro(); sure {
+		if limit := now.Add(-keep.Age).UnixMicro(); sure {
 			for i := range list {
 				if list[i].count > 0 && list[i].end < limit {
 					reason = "age"
 				}
 			}
 		}
-		if l.bytes() > l.limits.Bytes {
+		if l.bytes() > keep.Bytes {
 			reason = "bytes"
 		}
 		if reason == "" || oldest.count == 0 {

@@ -63,6 +63,24 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// Keep is how much of the log is kept. A zero field means the number in brackets.
+type Keep struct {
+	Bytes int64         // of all segments [10 GiB]
+	Age   time.Duration // of a record [30 days]
+}
+
+// Keep changes how much is kept, from the next write on.
+func (l *Log) Keep(k Keep) {
+	limits := Limits{Bytes: k.Bytes, Age: k.Age}.withDefaults()
+	l.keep.Store(&Keep{Bytes: limits.Bytes, Age: limits.Age})
+}
+
+// Kept gives how much is kept.
+func (l *Log) Kept() Keep { return *l.keep.Load() }
+
+// segment is after how many bytes the next segment is begun: of a log that became smaller, earlier.
+func (l *Log) segment() int64 { return min(l.limits.Segment, max(l.keep.Load().Bytes/16, 64<<10)) }
+
 func fill[T int | int64 | time.Duration](v *T, value T) {
 	if *v <= 0 {
 		*v = value
@@ -72,7 +90,8 @@ func fill[T int | int64 | time.Duration](v *T, value T) {
 // Log is the traffic log of one gateway.
 type Log struct {
 	cfg     Config
-	limits  Limits
+	limits  Limits // of what may change, keep holds what is in force
+	keep    atomic.Pointer[Keep]
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *metrics
@@ -113,6 +132,7 @@ func New(cfg Config) (*Log, error) {
 		cfg.Now = time.Now
 	}
 	l := &Log{cfg: cfg, limits: cfg.Limits.withDefaults(), log: cfg.Log, now: cfg.Now, asked: make(chan func()), news: make(chan struct{})}
+	l.keep.Store(&Keep{Bytes: l.limits.Bytes, Age: l.limits.Age})
 	l.queue.init(l.limits)
 	l.crowds.init(l.limits)
 	var err error

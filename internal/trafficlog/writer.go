@@ -129,7 +129,7 @@ func (l *Log) work(due bool) error {
 		w.unsaved = false
 	}
 	l.saved()
-	if w.file != nil && time.Since(w.begun) > min(rollMost, max(l.limits.Age/30, time.Minute)) {
+	if w.file != nil && time.Since(w.begun) > min(rollMost, max(l.keep.Load().Age/30, time.Minute)) {
 		return l.roll()
 	}
 	return nil
@@ -223,7 +223,7 @@ func (l *Log) write() error {
 	l.head = next.last
 	l.mu.Unlock()
 	w.block, w.unsaved = nil, true
-	if next.size >= l.limits.Segment {
+	if next.size >= l.segment() {
 		return l.roll()
 	}
 	return nil

@@ -528,6 +528,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give everything that the database holds, for postern db restore; the master key is not in it
+         * @description For the roles owner.
+         */
+        post: operations["takeBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/branding": {
         parameters: {
             query?: never;
@@ -550,6 +570,46 @@ export interface paths {
          * @description For the roles owner.
          */
         patch: operations["updateBranding"];
+        trace?: never;
+    };
+    "/api/v1/branding/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show who changed what of the branding
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["listBrandingHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/branding/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the pages the look of an earlier version
+         * @description For the roles owner.
+         */
+        post: operations["undoBranding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/certificates": {
@@ -1548,6 +1608,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how long logs are kept
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how long logs are kept
+         * @description For the roles owner.
+         */
+        patch: operations["updateRetention"];
+        trace?: never;
+    };
+    "/api/v1/retention/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show who changed how long logs are kept
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["listRetentionHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep logs as long as an earlier version said
+         * @description For the roles owner.
+         */
+        post: operations["undoRetention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollout": {
         parameters: {
             query?: never;
@@ -1580,6 +1704,26 @@ export interface paths {
          * @description For the roles owner, application-administrator, policy-administrator, reader.
          */
         get: operations["showSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the flags of the service that answers
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showSettings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3527,6 +3671,8 @@ export interface components {
             applications?: components["schemas"]["ApplicationInput"][] | null;
             /** @description Who may use which application, all by name. */
             assignments?: components["schemas"]["AssignmentInput"][] | null;
+            /** @description How the pages look that people see; the logo in base64. */
+            branding?: components["schemas"]["BrandingInput"];
             /** @description Connector groups. */
             connectorGroups?: components["schemas"]["DocumentConnectorGroup"][] | null;
             /** @description Where logs are sent, without secrets: those that are there stay. Only for those who may see them. */
@@ -3535,6 +3681,8 @@ export interface components {
             groups?: components["schemas"]["GroupInput"][] | null;
             /** @description Policies; what they name by name. */
             policies?: components["schemas"]["PolicyInput"][] | null;
+            /** @description How long logs are kept. */
+            retention?: components["schemas"]["RetentionInput"];
             /** @description Upstreams, without their secrets: those that are there stay; the groups of their mappings by name. */
             upstreams?: components["schemas"]["UpstreamInput"][] | null;
             /** @description Local users, without passwords. */
@@ -4046,9 +4194,9 @@ export interface components {
             fields: components["schemas"]["FieldChange"][] | null;
             /**
              * Format: date-time
-             * @description When it was.
+             * @description When it was; absent of what was so from the beginning.
              */
-            time: string;
+            time?: string;
             /**
              * Format: int64
              * @description The object's version that this made.
@@ -4060,6 +4208,30 @@ export interface components {
             items: components["schemas"]["HistoryEntry"][] | null;
             /** @description Cursor of the next page, for the parameter after; absent on the last page. */
             next?: string;
+        };
+        Kept: {
+            /**
+             * @description What says so: a flag at the start of the service, what is set here, or nothing.
+             * @enum {string}
+             */
+            by: "flag" | "setting" | "usual";
+            /**
+             * Format: int64
+             * @description Up to which size.
+             */
+            bytes?: number;
+            /**
+             * @description Which flag of postern serve.
+             * @example audit-retention
+             */
+            flag?: string;
+            /** @description There is no such log. */
+            off?: boolean;
+            /**
+             * Format: int64
+             * @description How long.
+             */
+            seconds?: number;
         };
         Key: {
             /**
@@ -4438,6 +4610,116 @@ export interface components {
              */
             used: number;
         };
+        Retention: {
+            /**
+             * Format: int64
+             * @description How many days the audit log is kept, from 30 to 3650; 400 is usual.
+             * @example 400
+             */
+            auditDays?: number;
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created: string;
+            /**
+             * @description Names the object for ever.
+             * @example app_0069vq3p7ykh4v0yqn6e6b1z2c
+             */
+            id: string;
+            /** @description What is in force at the service that answers: a flag given at its start wins over what is set here. */
+            inForce: components["schemas"]["RetentionInForce"];
+            /**
+             * Format: int64
+             * @description How many days the sign-in log is kept, from 1 to 3650; 90 is usual.
+             * @example 90
+             */
+            signInDays?: number;
+            /**
+             * Format: int64
+             * @description How many bytes each gateway's traffic log may have, from 1 MiB to 1 PiB; 10 GiB is usual. The oldest goes first.
+             * @example 10737418240
+             */
+            trafficBytes?: number;
+            /**
+             * Format: int64
+             * @description How many days each gateway keeps its traffic log, from 1 to 3650; 30 is usual.
+             * @example 30
+             */
+            trafficDays?: number;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated: string;
+            /**
+             * Format: int64
+             * @description Counts the changes of this object from 1; also its ETag. A change states the version it saw in If-Match.
+             */
+            version: number;
+        };
+        RetentionInForce: {
+            /** @description The audit log. */
+            audit: components["schemas"]["Kept"];
+            /** @description The sign-in log. */
+            signIns: components["schemas"]["Kept"];
+            /** @description The traffic log. */
+            traffic: components["schemas"]["Kept"];
+            /** @description The size of the traffic log. */
+            trafficSize: components["schemas"]["Kept"];
+        };
+        RetentionInput: {
+            /**
+             * Format: int64
+             * @description How many days the audit log is kept, from 30 to 3650; 400 is usual.
+             * @example 400
+             */
+            auditDays?: number;
+            /**
+             * Format: int64
+             * @description How many days the sign-in log is kept, from 1 to 3650; 90 is usual.
+             * @example 90
+             */
+            signInDays?: number;
+            /**
+             * Format: int64
+             * @description How many bytes each gateway's traffic log may have, from 1 MiB to 1 PiB; 10 GiB is usual. The oldest goes first.
+             * @example 10737418240
+             */
+            trafficBytes?: number;
+            /**
+             * Format: int64
+             * @description How many days each gateway keeps its traffic log, from 1 to 3650; 30 is usual.
+             * @example 30
+             */
+            trafficDays?: number;
+        };
+        RetentionPatch: {
+            /**
+             * Format: int64
+             * @description How many days the audit log is kept, from 30 to 3650; 400 is usual.
+             * @example 400
+             */
+            auditDays?: number | null;
+            /**
+             * Format: int64
+             * @description How many days the sign-in log is kept, from 1 to 3650; 90 is usual.
+             * @example 90
+             */
+            signInDays?: number | null;
+            /**
+             * Format: int64
+             * @description How many bytes each gateway's traffic log may have, from 1 MiB to 1 PiB; 10 GiB is usual. The oldest goes first.
+             * @example 10737418240
+             */
+            trafficBytes?: number | null;
+            /**
+             * Format: int64
+             * @description How many days each gateway keeps its traffic log, from 1 to 3650; 30 is usual.
+             * @example 30
+             */
+            trafficDays?: number | null;
+        };
         Rollout: {
             /**
              * Format: int64
@@ -4455,7 +4737,7 @@ export interface components {
             newest: number;
             /**
              * Format: int64
-             * @description How many of these connectors speak with another service, which alone knows.
+             * @description How many of these connectors have not said it, neither to this service nor to another one that answers.
              */
             unknown: number;
         };
@@ -4731,6 +5013,24 @@ export interface components {
             items: components["schemas"]["Session"][] | null;
             /** @description Cursor of the next page, for the parameter after; absent on the last page. */
             next?: string;
+        };
+        Setting: {
+            /**
+             * @description The flag.
+             * @example url
+             */
+            name: string;
+            /** @description It was given at the start, by the flag or its environment variable; else it is what is usual. */
+            set: boolean;
+            /**
+             * @description What is in force; empty for none.
+             * @example https://postern.example.com
+             */
+            value: string;
+        };
+        Settings: {
+            /** @description The flags of postern serve, in the order of its help. */
+            items: components["schemas"]["Setting"][] | null;
         };
         SetupDone: {
             /** @description The secret of the first API key. It is shown once and kept nowhere. */
@@ -7057,6 +7357,33 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    takeBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     showBranding: {
         parameters: {
             query?: never;
@@ -7099,6 +7426,71 @@ export interface operations {
         requestBody: {
             content: {
                 "application/merge-patch+json": components["schemas"]["BrandingPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    listBrandingHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryEntryList"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    undoBranding: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoInput"];
             };
         };
         responses: {
@@ -9425,6 +9817,139 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    showRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    updateRetention: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A JSON merge patch (RFC 7386): only the members that change; null resets one to its default. */
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["RetentionPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    listRetentionHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryEntryList"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    undoRetention: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     showRollout: {
         parameters: {
             query?: {
@@ -9481,6 +10006,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
                 };
             };
             401: components["responses"]["unauthenticated"];
