@@ -58,9 +58,10 @@ export async function open(page, system, path, name = 'admin', password = system
 }
 
 // What can only be otherwise in a look is looked at there: colours in the dark, the rest on a telephone.
-const looks = [['light', 'light', 1280, {}], ['dark', 'dark', 1280, { runOnly: ['color-contrast', 'link-in-text-block'] }], ['narrow', 'light', 360, { rules: { 'color-contrast': { enabled: false } } }]]
+const inTheDark = { runOnly: ['color-contrast', 'link-in-text-block'] }
+const looks = [['light', 'light', 1280, {}], ['dark', 'dark', 1280, inTheDark], ['narrow-dark', 'dark', 360, inTheDark], ['narrow', 'light', 360, { rules: { 'color-contrast': { enabled: false } } }]]
 
-// see takes screenshots of what is shown in light, in dark and on a telephone; in each no rule of accessibility is broken and
+// see takes screenshots of what is shown in light, in dark and on a telephone in both; in each no rule of accessibility is broken and
 // nothing sticks out.
 export async function see(page, name, { without = [], shots = true } = {}) {
   mkdirSync(screenshots, { recursive: true })

@@ -16,6 +16,18 @@ export const percent = (n: number) => share.format(n)
 export const number = (n: number) => plain.format(n)
 export const milliseconds = (n: number) => `${one.format(n)} ms`
 
+// The size of a file or of a log, in the unit that tells it shortest.
+const short = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+export function bytes(n: number): string {
+  const at = Math.min(short.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, n)) / 10)))
+  return `${one.format(n / 2 ** (10 * at))} ${short[at]}`
+}
+
+// A span of time in days, or in hours where it is not whole days.
+const dayCount = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'day', unitDisplay: 'long' })
+const hourCount = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'hour', unitDisplay: 'long', maximumFractionDigits: 1 })
+export const days = (seconds: number) => (seconds % 86_400 === 0 ? dayCount.format(seconds / 86_400) : hourCount.format(seconds / 3600))
+
 const units: [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]]
 
 export function ago(time: string | number, now: number): string {

@@ -98,6 +98,26 @@ export async function call<O extends Operation>(operation: O, ask: Ask<O> = {}):
   throw problem
 }
 
+// download takes an answer that is a file, whose name the service gives.
+export async function download(operation: Operation, signal: AbortSignal): Promise<{ name: string; content: Blob }> {
+  const [method, address] = table[operation]
+  try {
+    const response = await fetch(address, { method, cache: 'no-store', signal })
+    if (!response.ok) {
+      const problem = read(response, await response.text())
+      tell(problem.expired ? 'expired' : 'answered')
+      throw problem
+    }
+    const content = await response.blob() // whole, or this fails: the service tells the length first
+    tell('answered')
+    return { name: /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'postern.backup', content }
+  } catch (error) {
+    if (error instanceof Problem || signal.aborted) throw error
+    tell('lost')
+    throw new Problem(0, 'lost', 'The service cannot be reached, or the file did not come to its end.', '', [])
+  }
+}
+
 function read(response: Response, text: string): Problem {
   const reference = response.headers.get('Postern-Reference') ?? ''
   try {

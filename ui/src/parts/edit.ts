@@ -26,6 +26,13 @@ export function clashes(base: Fields, theirs: Fields, mine: Fields): Clash[] {
 // differing lists what the other side changed.
 export const differing = (base: Fields, theirs: Fields, names: string[]) => names.filter((name) => !same(base[name], theirs[name]))
 
+// useHeld keeps the version of an object that a form was filled from as long as something is typed in it: what is read anew meanwhile
+// must not take that away. The form says whether something is, and lets go when it was saved.
+export function useHeld<T>(read: T | undefined): { object: T | undefined; hold: (object: T | null) => void } {
+  const [held, hold] = useState<T | null>(null)
+  return { object: held ?? read, hold }
+}
+
 export interface Saving {
   busy: boolean
   problem: Problem | null

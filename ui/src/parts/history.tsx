@@ -44,8 +44,8 @@ export function History({ title, id, list, undo, version, close, shownValue }: P
       {found.data !== undefined && entries.length === 0 && <Text>{t.history.empty}</Text>}
       {entries.map((e, i) => (
         <div key={e.version} className={styles.entry}>
-          <Text weight="semibold">{t.history.version(e.version)} · {e.action}</Text>
-          <Text size={200}><Ago time={e.time} /> {t.history.by(e.actor.name || e.actor.kind)}</Text>
+          <Text weight="semibold">{t.history.version(e.version)} {e.time && ` · ${e.action}`}</Text>
+          <Text size={200}>{e.time ? <><Ago time={e.time} /> {t.history.by(e.actor.name || e.actor.kind)}</> : t.history.beginning}</Text>
           {(e.fields ?? []).length > 0 && (
             <table className={styles.table}>
               <thead><tr><th>{t.conflict.field}</th><th>{t.history.was}</th><th>{t.history.is}</th></tr></thead>

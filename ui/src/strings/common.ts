@@ -63,7 +63,7 @@ export const common = {
     merge: 'Save the merged version',
     gone: 'It was deleted meanwhile.',
   },
-  history: {
+  history: { beginning: 'From the beginning',
     title: 'History', empty: 'Nothing was changed.', by: (who: string) => `by ${who}`, version: (n: number) => `Version ${n}`,
     undo: (n: number) => `Go back to version ${n}`, undone: (n: number) => `Went back to version ${n}.`, was: 'Before', is: 'After', nothing: 'nothing',
   },

@@ -1,10 +1,47 @@
 export const settings = {
   title: 'Settings', lead: 'What the service as a whole has: where its logs go, its certificates and keys, its gateways.',
-  views: { exports: 'Exports', certificates: 'Certificates of hosts', authority: 'Authority and keys', gateways: 'Gateways', branding: 'Branding', about: 'About' } as Record<string, string>,
+  views: { exports: 'Exports', retention: 'Retention', certificates: 'Certificates of hosts', authority: 'Authority and keys', gateways: 'Gateways', service: 'Service', branding: 'Branding', backup: 'Backup', about: 'About' } as Record<string, string>,
   branding: {
     lead: 'How the pages look that people see: sign-in, their applications, errors, signed out, questions. Colours that people cannot read are refused.', name: 'Name', nameHint: 'In the head of each page, such as your organisation’s.',
     colour: 'Colour', colourHint: 'Of buttons and links, such as #0f6cbd. Empty: our own.', darkColour: 'Colour on dark pages', darkColourHint: 'Empty: made of the other one.', logo: 'Logo', chooseLogo: 'Choose a logo', otherLogo: 'Choose another logo', noLogo: 'No logo',
+    logoSum: (sum: string) => sum.replace(/^image\/(\w+)\S* sha256:(.{12}).*$/, (_, kind: string, start: string) => `${kind.toUpperCase()} ${start}…`),
     logoHint: 'PNG, or SVG without scripts and links; at most 32 KiB.', large: 'It is larger than 32 KiB.', aLogo: 'a logo', saved: 'The pages look so now.', preview: 'Preview', previews: { light: 'A light page', dark: 'A dark page' }, signIn: 'Sign in', link: 'Your account',
+  },
+  retention: {
+    lead: 'How long logs are kept. Changes are in force at once, without a restart; what is over goes within a minute, for good.',
+    fields: { auditDays: 'Audit log', signInDays: 'Sign-in log', trafficDays: 'Traffic log', trafficBytes: 'Size of the traffic log' },
+    hints: { auditDays: 'At least 30 days, and no less than the traffic log.', signInDays: 'At least one day.', trafficDays: 'At least one day; on the disk of each gateway.', trafficBytes: 'Of each gateway; the oldest goes first.' },
+    days: 'days', mebibytes: 'MiB', usual: 'What is usual', off: 'off', dayCount: (n: number) => (n === 1 ? 'one day' : `${n} days`),
+    inForce: (amount: string, why: string) => `In force: ${amount}, ${why}.`, byFlag: (flag: string) => `set at start by --${flag}`, bySetting: 'set here', byNothing: 'what is usual',
+    flagged: 'The service that answers was started with flags that say how long some logs are kept. There they win over what is set here; start it without them to set it here.',
+    saved: 'Logs are kept so from now on.', ask: 'Keep less?', askText: 'What is older, or more, than you want to keep is removed within a minute and cannot be brought back.', askAction: 'Keep less',
+  },
+  service: {
+    lead: 'What the service that answers was started with, without secrets. It is changed where the service is started; with several services, each has its own.',
+    url: 'Service URL', urlText: 'Where people sign in and connectors enrol and come back to; passkeys belong to its host. To change it, have the new name lead here too, start the service with another --url, and keep the old name until every connector has the new one.',
+    allKnow: 'Every connector with a tunnel has said that it has the configuration with this URL.', nobodyKnows: 'No connector has a tunnel.', lateKnow: 'These connectors have not said yet that they have the configuration with this URL:',
+    away: (n: string) => (n === '1' ? 'One connector has no tunnel: it dials the URL that it was told last.' : `${n} connectors have no tunnel: they dial the URL that they were told last.`),
+    adminUrl: 'Admin URL', adminUrlText: 'Where this page and the admin API are. With another one (--admin-url), whoever is signed in here signs in again, and command lines and programs need the new address.',
+    all: 'All flags', column: { name: 'Setting', value: 'In force', set: 'Why', flag: 'Flag' }, given: 'Given at start', usual: 'What is usual',
+    names: {
+      url: 'Service URL', 'admin-url': 'Admin URL', listen: 'Address for TLS', 'listen-plain': 'Address for redirects', 'admin-listen': 'Own address of this page', 'metrics-listen': 'Address for metrics and health', 'proxy-protocol-from': 'Load balancers that are trusted', 'gateway-address': 'Address that connectors dial',
+      region: 'Region', database: 'Database', data: 'Data directory', 'archive-after': 'Absence before a connector is archived', 'audit-retention': 'Retention of the audit log', 'sign-in-retention': 'Retention of the sign-in log', 'traffic-retention': 'Retention of the traffic log', 'traffic-log-size': 'Size of the traffic log',
+      'require-second-factor': 'Everybody needs a second factor', 'breached-passwords': 'List of breached passwords', drain: 'Time for open requests at the end',
+    } as Record<string, string>,
+    meaning: {
+      'proxy-protocol-from': 'Networks of load balancers whose connections begin by saying whose they are (PROXY protocol, version 2). From nobody else such a beginning is understood.',
+      'audit-retention': 'If it is given it wins over what is set under Retention.', 'sign-in-retention': 'If it is given it wins over what is set under Retention.', 'traffic-retention': 'If it is given it wins over what is set under Retention.', 'traffic-log-size': 'If it is given it wins over what is set under Retention; off for no traffic log.',
+      region: 'Connectors of groups with the same region hold their tunnels here first.', 'gateway-address': 'What connectors and other gateways dial. Each of several services has its own.', 'require-second-factor': 'Whoever has none adds one at the next sign-in.',
+      database: 'SQLite for one service; PostgreSQL for several that share it.', 'metrics-listen': 'Only for the machine itself and who collects metrics.', 'listen-plain': 'Redirects to HTTPS and the revocation list of the authority.', 'admin-listen': 'If it is given, this page is served there alone.',
+    } as Record<string, string>,
+    empty: { 'audit-retention': 'As set under Retention', 'sign-in-retention': 'As set under Retention', 'traffic-retention': 'As set under Retention', 'traffic-log-size': 'As set under Retention', 'admin-listen': 'The address for TLS' } as Record<string, string>,
+  },
+  backup: {
+    lead: 'Downloads everything that the database holds, as it is at one moment. The service goes on running and writing.',
+    points: ['It holds the configuration, users with hashes of their passwords, sessions, the logs in the database, and sealed secrets. Traffic logs are not in the database and not in it.', 'It can be restored into SQLite and into PostgreSQL, whichever it came from. A file that was damaged, cut or changed is refused.', 'It stands in the audit log who took one, and when.'],
+    keyTitle: 'The master key is not in it.', key: 'Without that key nobody can restore the backup. Keep a copy of the key somewhere else than the backups.',
+    take: 'Download a backup', busy: 'Taking a backup …', done: (name: string, size: string) => `${name} (${size}) was handed to the browser.`, failed: 'There is no backup.',
+    restore: 'To check and to restore it, on the machine of the service:', restoreLabel: 'Commands that check and restore a backup', commands: 'postern db verify postern.backup\npostern db restore postern.backup',
   },
   exports: {
     lead: 'Logs are sent to a syslog server, a webhook or a collector, and alerts by mail, too: at least once and in order. A destination that is away harms nothing.', add: 'Add an export', empty: 'Logs are sent nowhere.',

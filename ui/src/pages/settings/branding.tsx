@@ -1,13 +1,14 @@
 // How the pages look that people see, with a preview in the colours that they would really have.
 import { Button, Field, Input, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { useQueryClient } from '@tanstack/react-query'
-import { useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { type Problem, type Schema } from '../../api/client'
 import { useObject } from '../../api/queries'
 import { Busy } from '../../parts/busy'
 import { Conflict } from '../../parts/conflict'
-import { useSaving, type Fields } from '../../parts/edit'
+import { useHeld, useSaving, type Fields } from '../../parts/edit'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
+import { History } from '../../parts/history'
 import { Section } from '../../parts/section'
 import { useLeaving } from '../../router'
 import { useSession } from '../../session'
@@ -34,14 +35,16 @@ const draftOf = (b: Branding) => ({ name: b.name ?? '', colour: b.colour ?? '', 
 
 export function BrandingView() {
   const read = useObject('showBranding', '')
-  return <Section operation="showBranding" lead={s.lead} read={read}>{read.data && <Edit key={read.data.version} branding={read.data} />}</Section>
+  const { object, hold } = useHeld(read.data)
+  return <Section operation="showBranding" lead={s.lead} read={read}>{object && <Edit key={object.version} branding={object} hold={hold} />}</Section>
 }
 
-function Edit({ branding: b }: { branding: Branding }) {
+function Edit({ branding: b, hold }: { branding: Branding; hold: (b: Branding | null) => void }) {
   const styles = useStyles()
   const { mayNot } = useSession()
   const [draft, setTyped] = useState(() => draftOf(b))
   const [wrong, setWrong] = useState('')
+  const [past, setPast] = useState(false)
   const saving = useSaving('showBranding', 'updateBranding', { ...b, ...draftOf(b) } as never)
   const setDraft = (next: typeof draft) => { setTyped(next); saving.reset() } // what was wrong is no longer there
   const toast = useToast()
@@ -49,11 +52,13 @@ function Edit({ branding: b }: { branding: Branding }) {
   const file = useRef<HTMLInputElement>(null)
   const changed = JSON.stringify(draft) !== JSON.stringify(draftOf(b))
   useLeaving(changed, t.unsaved)
+  useEffect(() => hold(changed ? b : null), [changed, hold, b])
   const field = (name: string) => saving.problem?.field(name)
   const save = async (what = draft) => {
     if (!(await saving.save(what))) return
     toast(s.saved)
     await queries.invalidateQueries({ queryKey: ['showBranding'] })
+    hold(null)
   }
   const choose = async (chosen: File | undefined) => {
     setWrong('')
@@ -82,12 +87,15 @@ function Edit({ branding: b }: { branding: Branding }) {
         <div className={styles.row}>
           <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || !changed}>{saving.busy ? <Busy /> : t.action.save}</Guarded>
           <Button disabled={!changed} onClick={() => { setDraft(draftOf(b)); saving.reset() }}>{t.action.undo}</Button>
+          <Button onClick={() => setPast(true)}>{t.history.title}</Button>
         </div>
       </form>
       <div>
         <Text as="h2" size={400} weight="semibold">{s.preview}</Text>
         {(['light', 'dark'] as const).map((kind) => <Preview key={kind} kind={kind} draft={draft} of={b} />)}
       </div>
+      {past && <History title={t.settings.views.branding!} id="" version={b.version} list="listBrandingHistory" undo="undoBranding" close={() => setPast(false)}
+        shownValue={(name, value) => (value === undefined || value === null ? t.history.nothing : name === 'logo' ? s.logoSum(String(value)) : String(value))} />}
     </div>
   )
 }

@@ -6,13 +6,16 @@ import { navigate, useAddress } from '../../router'
 import { t } from '../../strings'
 import { About } from './about'
 import { Authority } from './authority'
+import { BackupView } from './backup'
 import { BrandingView } from './branding'
 import { Certificates } from './certificates'
 import { Exports } from './exports'
 import { Gateways } from './gateways'
+import { RetentionView } from './retention'
+import { ServiceView } from './service'
 
 const s = t.settings
-const views = { exports: Exports, certificates: Certificates, authority: Authority, gateways: Gateways, branding: BrandingView, about: About }
+const views = { exports: Exports, retention: RetentionView, certificates: Certificates, authority: Authority, gateways: Gateways, service: ServiceView, branding: BrandingView, backup: BackupView, about: About }
 type View = keyof typeof views
 
 export default function Settings() {
