@@ -174,7 +174,7 @@ function Content() {
   if (!at) return <Text as="h1" size={500}>{t.error.notFound}</Text>
   return (
     <Guard at={at.path}>
-      <Suspense fallback={<div className={styles.waiting}><Spinner label={t.session.starting} /></div>}><at.page /></Suspense>
+      <Suspense key={at.path} fallback={<div className={styles.waiting}><Spinner label={t.session.starting} /></div>}><at.page /></Suspense>
     </Guard>
   )
 }

@@ -1,35 +1,49 @@
 // Where the page is: what is shown, and its filters, stand in the address bar.
-import { useCallback, useEffect, useSyncExternalStore, type AnchorHTMLAttributes, type MouseEvent } from 'react'
+import { startTransition, useCallback, useEffect, useState, type AnchorHTMLAttributes, type MouseEvent } from 'react'
 
 const changed = 'postern-navigate'
 
 // leaving holds questions to ask before the page is left, such as of a form that is not saved.
 const leaving = new Set<() => boolean>()
 
-function subscribe(listener: () => void) {
-  window.addEventListener('popstate', listener)
-  window.addEventListener(changed, listener)
-  return () => {
-    window.removeEventListener('popstate', listener)
-    window.removeEventListener(changed, listener)
-  }
-}
-
 const address = () => location.pathname + location.search
 
+// useText is the address. Another page or part of one is drawn when there is time, so that whoever clicked is never kept waiting by it;
+// what an input shows changes at once.
+function useText(): string {
+  const [text, set] = useState(address)
+  useEffect(() => {
+    const listen = (event: Event) => {
+      if (event instanceof CustomEvent && event.detail === 'now') set(address())
+      else startTransition(() => set(address()))
+    }
+    set(address()) // it may have changed before this listened
+    window.addEventListener('popstate', listen)
+    window.addEventListener(changed, listen)
+    return () => {
+      window.removeEventListener('popstate', listen)
+      window.removeEventListener(changed, listen)
+    }
+  }, [])
+  return text
+}
+
 export function useAddress(): { path: string; parts: string[]; query: URLSearchParams } {
-  const text = useSyncExternalStore(subscribe, address)
+  const text = useText()
   const [path = '/', search = ''] = text.split('?')
   return { path, parts: path.split('/').filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(search) }
 }
 
-export function navigate(to: string, { replace = false, force = false } = {}) {
+export function navigate(to: string, { replace = false, force = false, now = false } = {}) {
   if (!force && to.split('?')[0] !== location.pathname && [...leaving].some((stay) => stay())) return
   if (replace) history.replaceState(null, '', to)
   else history.pushState(null, '', to)
-  window.dispatchEvent(new Event(changed))
+  window.dispatchEvent(new CustomEvent(changed, { detail: now ? 'now' : '' }))
   if (!replace) window.scrollTo(0, 0)
 }
+
+// unhurried filters choose a part of a page; all others are what an input shows.
+const unhurried = new Set(['tab', 'view', 'open', 'search', 'period'])
 
 // useFilter is a value in the address bar; empty is not there.
 export function useFilter(name: string): [string, (value: string) => void] {
@@ -38,7 +52,7 @@ export function useFilter(name: string): [string, (value: string) => void] {
     const next = new URLSearchParams(location.search)
     if (value) next.set(name, value)
     else next.delete(name)
-    navigate(location.pathname + (next.size ? `?${next}` : ''), { replace: true })
+    navigate(location.pathname + (next.size ? `?${next}` : ''), { replace: true, now: !unhurried.has(name) })
   }, [name])
   return [query.get(name) ?? '', set]
 }

@@ -11,12 +11,13 @@ const shown = 20
 export function Picker({ pick, users: people = true, groups = true, label, without = [], id }: { pick: (p: Picked) => void; users?: boolean; groups?: boolean; label: string; without?: string[]; id?: string }) {
   const [text, setText] = useState('')
   const [search, setSearch] = useState('')
+  const [open, setOpen] = useState(false)
   useEffect(() => {
     const timer = setTimeout(() => setSearch(text), 200)
     return () => clearTimeout(timer)
   }, [text])
   const found = useQuery({
-    queryKey: ['picker', search, people, groups],
+    queryKey: ['picker', search, people, groups], enabled: open, // nobody is looked for before somebody asks
     queryFn: async ({ signal }) => {
       const query = { search, sort: 'name', limit: shown }
       const [users, teams] = await Promise.all([people ? call('listUsers', { query, signal }) : null, groups ? call('listGroups', { query, signal }) : null])
@@ -27,7 +28,7 @@ export function Picker({ pick, users: people = true, groups = true, label, witho
   const users = (found.data?.users ?? []).filter((u) => !without.includes(u.id))
   const teams = (found.data?.groups ?? []).filter((g) => !without.includes(g.id))
   return (
-    <Combobox id={id} aria-label={label} placeholder={people ? t.applications.people.pickHint : t.people.membership.pickHint} value={text} freeform onChange={(e) => setText(e.target.value)}
+    <Combobox id={id} aria-label={label} placeholder={people ? t.applications.people.pickHint : t.people.membership.pickHint} value={text} freeform open={open} onOpenChange={(_, d) => setOpen(d.open)} onChange={(e) => setText(e.target.value)}
       onOptionSelect={(_, d) => {
         const [kind, key] = (d.optionValue ?? '').split(':')
         if (key) pick({ kind: kind as 'user', id: key, name: d.optionText ?? key })
