@@ -131,6 +131,49 @@ test('the session log shows a request a moment after it was made', async (t) => 
   await panel.getByText('The session log is off.').waitFor()
 })
 
+test('a connector is dragged to another group, from the list and between groups; what follows is said before', async (t) => {
+  system.cli('connector-groups', 'create', 'Annex')
+  t.after(() => {
+    system.cli('connectors', 'update', 'demo', '--connector-group', 'Default')
+    system.cli('connector-groups', 'delete', 'Annex', '--yes')
+  })
+  const inGroup = () => { // by name, of the connector
+    const groups = system.json('connector-groups', 'list')
+    return groups.find((g) => g.id === system.json('connectors', 'show', 'demo').connectorGroup).name
+  }
+  const page = await visit(t, system)
+  await open(page, system, '/connectors')
+  const id = system.json('connectors', 'show', 'demo').id
+  const handle = page.locator(`[data-drag="${id}"]`)
+  const drag = async (from, to) => { // as a hand does: pressed, moved, let go
+    await from.hover()
+    await page.mouse.down()
+    await page.mouse.move(640, 400, { steps: 4 })
+    await to().hover()
+    await to().hover() // Chromium tells of the first place only by a second move
+    await page.mouse.up()
+  }
+  const target = () => page.locator('[data-drop-bar] [data-drop]').filter({ hasText: /^Annex$/ })
+  await drag(handle, target)
+  const dialog = page.getByRole('alertdialog')
+  await dialog.getByText('Move demo to Annex?').waitFor()
+  await dialog.getByText('No active connector is left in Default', { exact: false }).waitFor()
+  await see(page, 'connector-drag')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  assert.equal(inGroup(), 'Default', 'nothing happens before it is said')
+  await drag(handle, target)
+  await dialog.getByRole('button', { name: 'Move', exact: true }).click()
+  await row(page, 'demo').getByText('Annex').waitFor()
+  assert.equal(inGroup(), 'Annex')
+
+  await page.getByRole('tab', { name: 'Groups' }).click()
+  await page.getByRole('button', { name: 'Details of Annex' }).click()
+  await drag(handle, () => row(page, 'Default'))
+  await dialog.getByText('Move demo to Default?').waitFor()
+  await dialog.getByRole('button', { name: 'Move', exact: true }).click()
+  await until('it is back', () => inGroup() === 'Default')
+})
+
 test('a new group with connectors chosen in the same form', async (t) => {
   const page = await visit(t, system, { statuses: [409] })
   await open(page, system, '/connectors?view=groups')

@@ -88,6 +88,18 @@ test('the list is filtered by what stands in the address', async (t) => {
   await page.getByText('Nothing matches these filters.').waitFor()
   await page.reload()
   await page.getByText('Nothing matches these filters.').waitFor()
+  await page.goto(`${system.admin}/people`)
+  system.cli('groups', 'create', 'Pilots')
+  t.after(() => system.cli('groups', 'delete', 'Pilots', '--yes'))
+  system.cli('groups', 'add', 'Pilots', 'guest')
+  const within = page.getByRole('combobox', { name: 'Group' })
+  await within.fill('pil')
+  await page.getByRole('option', { name: 'Pilots', exact: true }).click()
+  await page.waitForURL(/group=grp_/)
+  await row(page, 'admin').waitFor({ state: 'detached' })
+  await row(page, 'guest').waitFor()
+  await page.getByRole('button', { name: 'Clear: Group' }).click()
+  await row(page, 'admin').waitFor()
   await page.goto(`${system.admin}/people?source=local&search=LOVELACE`)
   await row(page, 'Ada Lovelace').waitFor()
   assert.equal(await page.getByRole('row').count(), 2)
@@ -106,7 +118,8 @@ test('a group: made, filled, nested, assigned, seen in what a person may open, d
   const rollout = page.getByRole('button', { name: /^Change \d+ of the configuration: Saved, in force everywhere/ })
   await rollout.click() // the head of the page tells of what was just saved
   const [gateways, connectors] = [system.json('gateways', 'list'), system.json('connectors', 'list')]
-  await page.getByText(`${gateways.length} of ${gateways.length} gateways run it.`).waitFor()
+  assert.equal(gateways.length, 1)
+  await page.getByText('The one gateway runs it.').waitFor()
   await page.getByText(`${connectors.length} of ${connectors.length} connectors with a tunnel have what it means for them.`).waitFor()
   await see(page, 'rollout', { without: ['region'] }) // it lies beside the page
   await page.keyboard.press('Escape')
@@ -255,7 +268,8 @@ test('an identity provider is tested before it is saved, told about, changed by 
   await form.getByRole('switch', { name: 'It may be on the service’s own machine' }).check()
   await form.getByRole('button', { name: 'Who somebody becomes' }).click()
   await form.getByRole('textbox', { name: 'Their group' }).fill('staff')
-  await form.getByRole('combobox', { name: 'Our group' }).selectOption({ label: 'Staff' })
+  await form.getByRole('combobox', { name: 'Our group' }).fill('Sta') // found by the service, of however many there are
+  await page.getByRole('option', { name: 'Staff', exact: true }).click()
   await form.getByRole('region', { name: 'Test before saving' }).waitFor()
   await form.getByRole('button', { name: 'Add', exact: true }).first().click()
   await form.getByRole('textbox', { name: 'Let in only who has' }).fill('tid=1')

@@ -2,7 +2,7 @@
 import { Button, Spinner, Text, makeStyles, mergeClasses, tokens } from '@fluentui/react-components'
 import { ChevronDownRegular, ChevronRightRegular } from '@fluentui/react-icons'
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState, type DragEvent, type ReactNode } from 'react'
 import { t } from '../strings'
 
 export interface Column<T> {
@@ -34,6 +34,7 @@ const useStyles = makeStyles({
   actions: { justifySelf: 'end', '@media (max-width: 899px)': { gridColumn: '3', gridRow: '1' } },
   detail: { padding: '4px 12px 16px 56px', '@media (max-width: 899px)': { padding: '4px 12px 16px' } },
   foot: { padding: '12px' },
+  over: { backgroundColor: tokens.colorBrandBackground2, outline: `2px solid ${tokens.colorBrandStroke1}`, outlineOffset: '-2px' },
   space: { position: 'relative' },
 })
 
@@ -45,6 +46,7 @@ interface Props<T> {
   name: (item: T) => string
   detail?: (item: T) => ReactNode
   actions?: (item: T) => ReactNode
+  drop?: { accepts: (item: T) => boolean; take: (item: T) => void } // of something that is dragged onto a row
   empty: ReactNode
   loading?: boolean
   more?: { has: boolean; busy: boolean; load: () => void }
@@ -56,6 +58,7 @@ export function Rows<T>(props: Props<T>) {
   const { items, columns, id } = props
   const styles = useStyles()
   const box = useRef<HTMLDivElement>(null)
+  const [over, setOver] = useState('') // the row that something is held over
   const [top, setTop] = useState(0)
   useLayoutEffect(() => {
     const measure = () => setTop((box.current?.getBoundingClientRect().top ?? 0) + window.scrollY)
@@ -94,9 +97,14 @@ export function Rows<T>(props: Props<T>) {
           const item = items[v.index]!
           const key = id(item)
           const isOpen = open.has(key)
+          const target = props.drop?.accepts(item) ? {
+            onDragOver: (e: DragEvent) => { e.preventDefault(); e.dataTransfer.dropEffect = 'move'; setOver(key) },
+            onDragLeave: () => setOver(''),
+            onDrop: (e: DragEvent) => { e.preventDefault(); setOver(''); props.drop?.take(item) },
+          } : {}
           return (
             <div key={key} role="presentation" ref={virtual.measureElement} data-index={v.index} className={styles.wrap} style={{ transform: `translateY(${v.start - virtual.options.scrollMargin}px)` }}>
-              <div role="row" aria-rowindex={v.index + 2} className={mergeClasses(styles.row, !props.detail && styles.plain)} style={{ gridTemplateColumns: tracks }}>
+              <div role="row" aria-rowindex={v.index + 2} className={mergeClasses(styles.row, !props.detail && styles.plain, props.drop !== undefined && over === key && styles.over)} style={{ gridTemplateColumns: tracks }} {...target}>
                 {props.detail && (
                   <span role="cell" className={styles.chevron}>
                     <Button appearance="subtle" size="small" icon={isOpen ? <ChevronDownRegular /> : <ChevronRightRegular />} aria-expanded={isOpen} aria-label={t.list.expand(props.name(item))} onClick={() => toggle(key)} />

@@ -54,7 +54,7 @@ export const common = {
     actions: (name: string) => `Actions for ${name}`,
     none: 'Nothing matches these filters.',
   },
-  action: { cancel: 'Cancel', close: 'Close', save: 'Save', done: 'Done', copy: 'Copy', copied: 'Copied', back: 'Back', refresh: 'Refresh', undo: 'Undo', more: 'More' },
+  action: { cancel: 'Cancel', close: 'Close', save: 'Save', done: 'Done', copy: 'Copy', copied: 'Copied', back: 'Back', refresh: 'Refresh', undo: 'Undo', more: 'More', clear: 'Clear' },
   unsaved: 'You have changes that are not saved. Leave them?',
   conflict: {
     title: 'Somebody else changed this meanwhile',

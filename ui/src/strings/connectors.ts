@@ -52,6 +52,13 @@ export const connectors = {
     rejectText: 'It is deleted and its certificate revoked.',
   },
   rename: { title: (name: string) => `Rename ${name}`, name: 'Name', priority: 'Priority', priorityHint: 'Its place in its group for applications that are balanced by priority: the lowest number comes first.' },
+  drag: {
+    handle: 'Drag to another group', dropOn: (name: string) => `Drop ${name} on the group that it moves to:`, ask: (name: string, group: string) => `Move ${name} to ${group}?`, action: 'Move',
+    leaves: (group: string, left: number, applications: number) => (applications === 0 ? `No application is on ${group}, which it leaves.`
+      : left <= 0 ? `No active connector is left in ${group}: nobody carries its ${applications === 1 ? 'application' : `${applications} applications`} then, unless it has a backup group.`
+        : `${group} keeps ${left === 1 ? 'one active connector' : `${left} active connectors`} for its ${applications === 1 ? 'application' : `${applications} applications`}.`),
+    comes: (group: string, applications: number) => (applications === 0 ? `No application is on ${group} yet.` : `It must reach ${applications === 1 ? 'the application' : `the ${applications} applications`} of ${group}; its page says which it does not.`),
+  },
   move: { title: (name: string) => `Move ${name}`, text: 'What it carries goes on; new requests of the new group come within a second.' },
   doctor: {
     title: (name: string) => `Doctor: ${name}`, running: (seconds: number) => `The connector examines itself, its machine and its network: ${seconds} s so far …`,

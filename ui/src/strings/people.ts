@@ -11,7 +11,7 @@ export const people = {
   state: { on: 'Enabled', off: 'Disabled', refused: 'Refused by the provider', invited: 'No password yet' },
   local: 'This service', unknownProvider: 'A provider', breakGlass: 'Break-glass',
   factor: { totp: 'Authenticator app', passkey: 'Passkey' } as Record<string, string>, noFactor: 'None', missingFactor: 'None, and one is asked for', noSignIn: 'not in the log',
-  filter: { state: 'State', anyState: 'Every state', source: 'Known by', anySource: 'Whoever knows them', factors: 'Second factor', anyFactors: 'With or without', with: 'With a second factor', without: 'Without one', roles: 'Role', anyRole: 'Every role', someGroup: 'Group', anyGroup: 'Every group' },
+  filter: { state: 'State', anyState: 'Every state', source: 'Known by', anySource: 'Whoever knows them', factors: 'Second factor', anyFactors: 'With or without', with: 'With a second factor', without: 'Without one', roles: 'Role', anyRole: 'Every role', someGroup: 'Group' },
   action: { edit: 'Edit', link: 'Make a link for a password', password: 'Set a password', disable: 'Disable', enable: 'Enable', reset: 'Remove the second factors', signOut: 'Sign out everywhere', history: 'History', remove: 'Delete' },
   saved: (name: string) => `${name} is saved.`, disabled: (name: string) => `${name} is disabled and signed out.`, enabled: (name: string) => `${name} may sign in again.`, removed: (name: string) => `${name} is deleted.`,
   passwordSet: (name: string) => `${name} has another password and is signed out.`, wasReset: (name: string) => `${name} has no second factor any more.`, signedOut: (name: string) => `${name} is signed out everywhere.`, ended: 'The session is over.',

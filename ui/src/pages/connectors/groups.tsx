@@ -12,6 +12,7 @@ import { Label } from '../../parts/status'
 import { Anchor, useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
+import { AskMove, Handle, useDragging, type Dragging, type Dropped } from './drag'
 import { GroupForm } from './groupform'
 
 type Group = Schema['ConnectorGroup']
@@ -29,6 +30,8 @@ export function GroupList({ groups }: { groups: UseQueryResult<Group[], Problem>
   const s = t.connectors.groups
   const [open, setOpen] = useFilter('open')
   const [task, setTask] = useState<{ what: 'edit' | 'remove' | 'history'; group: Group } | null>(null)
+  const dragging = useDragging()
+  const [dropped, setDropped] = useState<Dropped | null>(null)
   const [failed, setFailed] = useState<Problem | null>(null)
   const summary = useSummary()
   const list = groups.data ?? []
@@ -59,9 +62,11 @@ export function GroupList({ groups }: { groups: UseQueryResult<Group[], Problem>
       <Failure problem={groups.error ?? summary.error} retry={() => { void groups.refetch(); void summary.refetch() }} title={t.error.unread} />
       {groups.data && (
         <Rows label={t.connectors.views.groups} items={list} columns={columns} id={(x) => x.id} name={(x) => x.name} empty={s.empty} open={open} setOpen={setOpen}
-          detail={(x) => <Members group={x} counts={counts.get(x.id)} />}
+          detail={(x) => <Members group={x} counts={counts.get(x.id)} dragging={dragging} />}
+          drop={{ accepts: (x) => dragging.connector !== null && dragging.connector.connectorGroup !== x.id, take: (x) => { if (dragging.connector) setDropped({ connector: dragging.connector, to: x }); dragging.set(null) } }}
           actions={(x) => <GroupMenu group={x} start={(what) => setTask({ what, group: x })} makeDefault={() => void makeDefault(x)} />} />
       )}
+      {dropped && <AskMove dropped={dropped} groups={list} close={() => setDropped(null)} />}
       {g && task.what === 'edit' && <GroupForm groups={list} group={g} close={() => setTask(null)} />}
       {g && task.what === 'history' && <History title={g.name} id={g.id} version={g.version} list="listConnectorGroupHistory" undo="undoConnectorGroup" close={() => setTask(null)} />}
       {g && task.what === 'remove' && <Confirm title={s.askRemove(g.name)} text={s.removeText(counts.get(g.id)?.applications)} action={s.remove} close={() => setTask(null)}
@@ -112,7 +117,7 @@ function GroupMenu({ group: g, start, makeDefault }: { group: Group; start: (wha
 
 const shown = 25 // of a group's connectors and applications; the lists have all of them
 
-function Members({ group, counts }: { group: Group; counts: Counts }) {
+function Members({ group, counts, dragging }: { group: Group; counts: Counts; dragging: Dragging }) {
   const styles = useStyles()
   const s = t.connectors.groups
   const connectors = useFirstOf('listConnectors', shown, { connectorGroup: group.id, sort: 'name' }, { every: often })
@@ -122,7 +127,7 @@ function Members({ group, counts }: { group: Group; counts: Counts }) {
     <div>
       <Failure problem={connectors.error ?? applications.error} retry={() => { void connectors.refetch(); void applications.refetch() }} title={t.error.unread} />
       <Text weight="semibold">{s.inGroup}</Text>
-      {connectors.data?.items.length ? <ul className={styles.list}>{connectors.data.items.map((k) => <li key={k.id}>{k.name} <Label label={k.status.label} /> {k.status.why}</li>)}{rest(connectors.data, counts?.connectors)}</ul> : <p>{connectors.data ? t.none : t.unknown}</p>}
+      {connectors.data?.items.length ? <ul className={styles.list}>{connectors.data.items.map((k) => <li key={k.id}><Handle connector={k} dragging={dragging} />{k.name} <Label label={k.status.label} /> {k.status.why}</li>)}{rest(connectors.data, counts?.connectors)}</ul> : <p>{connectors.data ? t.none : t.unknown}</p>}
       <Text weight="semibold">{s.onGroup}</Text>
       {applications.data?.items.length ? <ul className={styles.list}>{applications.data.items.map((a) => <li key={a.id}>{a.name}</li>)}{rest(applications.data, counts?.applications)}</ul> : <p>{applications.data ? t.none : t.unknown}</p>}
       <Anchor className={styles.link} href={`/connectors?group=${group.id}`}>{s.showConnectors}</Anchor> <Anchor className={styles.link} href={`/applications?group=${group.id}`}>{s.showApplications}</Anchor>

@@ -10,6 +10,7 @@ import { useFilter } from '../../router'
 import { t } from '../../strings'
 import { ConnectorMenu, TaskView, type Task } from './actions'
 import { Detail } from './detail'
+import { AskMove, Handle, Targets, useDragging, type Dropped } from './drag'
 
 type Connector = Schema['Connector']
 
@@ -29,12 +30,14 @@ export function ConnectorList({ groups }: { groups: Schema['ConnectorGroup'][] }
   const [archived, setArchived] = useFilter('archived')
   const [open, setOpen] = useFilter('open')
   const [task, setTask] = useState<Task | null>(null)
+  const dragging = useDragging()
+  const [dropped, setDropped] = useState<Dropped | null>(null)
   const [failed, setFailed] = useState<Problem | null>(null)
   const list = usePages('listConnectors', { sort: 'name', search, connectorGroup: group, status, archived: archived || undefined })
   const names = new Map(groups.map((g) => [g.id, g.name]))
   const filtered = search !== '' || group !== '' || status !== ''
   const columns: Column<Connector>[] = [
-    { key: 'name', title: s.column.name, width: 'minmax(0, 2fr)', show: (k) => <Text weight="semibold" className={styles.name}>{k.name}</Text> },
+    { key: 'name', title: s.column.name, width: 'minmax(0, 2fr)', show: (k) => <Text weight="semibold" className={styles.name}><Handle connector={k} dragging={dragging} />{k.name}</Text> },
     { key: 'status', title: s.column.status, width: 'minmax(0, 3fr)', show: (k) => (
       <><Label label={k.status.label} />{k.status.why && <Text size={200} className={styles.why}>{k.status.why}</Text>}</>
     ) },
@@ -66,6 +69,8 @@ export function ConnectorList({ groups }: { groups: Schema['ConnectorGroup'][] }
           actions={(k) => <ConnectorMenu connector={k} start={setTask} fail={(e) => setFailed(problemOf(e))} />}
           more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
       )}
+      <Targets groups={groups} dragging={dragging} drop={(to) => { if (dragging.connector) setDropped({ connector: dragging.connector, to }); dragging.set(null) }} />
+      {dropped && <AskMove dropped={dropped} groups={groups} close={() => setDropped(null)} />}
       {task && <TaskView task={task} groups={groups} close={() => setTask(null)} />}
     </>
   )

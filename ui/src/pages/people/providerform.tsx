@@ -1,15 +1,16 @@
 // An identity provider, new or changed, and how it works with what is typed before that is saved.
-import { Accordion, AccordionHeader, AccordionItem, AccordionPanel, Button, Field, Input, MessageBar, MessageBarBody, MessageBarTitle, Radio, RadioGroup, Select, Spinner, Switch, Text, Textarea, makeStyles } from '@fluentui/react-components'
+import { Accordion, AccordionHeader, AccordionItem, AccordionPanel, Button, Field, Input, MessageBar, MessageBarBody, MessageBarTitle, Radio, RadioGroup, Spinner, Switch, Text, Textarea, makeStyles } from '@fluentui/react-components'
 import { DismissRegular } from '@fluentui/react-icons'
 import { useMutation } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { call, sentence, type Body, type Problem, type Schema } from '../../api/client'
-import { useAll, useWrite } from '../../api/queries'
+import { useWrite } from '../../api/queries'
 import { Busy } from '../../parts/busy'
 import { Choices } from '../../parts/choices'
 import { Conflict, shown } from '../../parts/conflict'
 import { useSaving, type Fields } from '../../parts/edit'
 import { Failure, useToast } from '../../parts/feedback'
+import { GroupChoice, GroupName } from '../../parts/group'
 import { Panel } from '../../parts/panel'
 import { useLeaving } from '../../router'
 import { t } from '../../strings'
@@ -96,9 +97,8 @@ interface InputsProps { kind: Kind; draft: Draft; set: (d: Draft) => void; probl
 function Inputs({ kind, draft, set, problem, secret, setSecret, secretHint }: InputsProps) {
   const styles = useStyles()
   const [open, setOpen] = useState<string[]>([])
-  const groups = useAll('listGroups', { sort: 'name' })
   const put = (name: string, value: Draft[string]) => set({ ...draft, [name]: value })
-  const field = (x: FieldOf) => <One key={x.name} of={x} value={draft[x.name] ?? ''} put={(v) => put(x.name, v)} problem={problem?.field(x.name)} groups={groups.data ?? []} />
+  const field = (x: FieldOf) => <One key={x.name} of={x} value={draft[x.name] ?? ''} put={(v) => put(x.name, v)} problem={problem?.field(x.name)} />
   const of = (section: FieldOf['section']) => fieldsOf(kind).filter((x) => x.section === section)
   const sections = (['trust', 'mapping', 'advanced'] as const).filter((section) => of(section).length > 0)
   const wrong = sections.filter((section) => of(section).some((x) => problem?.field(x.name)))
@@ -123,34 +123,35 @@ function Inputs({ kind, draft, set, problem, secret, setSecret, secretHint }: In
   )
 }
 
-function One({ of: x, value, put, problem, groups }: { of: FieldOf; value: Draft[string]; put: (v: Draft[string]) => void; problem?: string; groups: Schema['Group'][] }) {
+function One({ of: x, value, put, problem }: { of: FieldOf; value: Draft[string]; put: (v: Draft[string]) => void; problem?: string }) {
   const text = String(value)
   const wrong = problem ?? (x.type === 'required' && badRequired(text) ? f.badRequired : undefined)
   switch (x.type) {
     case 'on': return <Field hint={x.hint} validationMessage={wrong}><Switch label={x.title} checked={value === true} onChange={(_, d) => put(d.checked)} /></Field>
-    case 'groups': return <GroupMappings value={value as Mapping[]} put={put} problem={wrong} groups={groups} />
+    case 'groups': return <GroupMappings value={value as Mapping[]} put={put} problem={wrong} />
     case 'lines': case 'pem': case 'required': return <Field label={x.title} hint={x.hint} required={x.required} validationMessage={wrong}><Textarea rows={x.type === 'pem' ? 4 : 2} spellCheck={false} value={text} onChange={(_, d) => put(d.value)} /></Field>
     default: return <Field label={x.title} hint={x.hint} required={x.required} validationMessage={wrong}><Input type={x.type === 'day' ? 'date' : 'text'} spellCheck={false} autoComplete="off" value={text} onChange={(_, d) => put(d.value)} /></Field>
   }
 }
 
-function GroupMappings({ value, put, problem, groups }: { value: Mapping[]; put: (v: Mapping[]) => void; problem?: string; groups: Schema['Group'][] }) {
+function GroupMappings({ value, put, problem }: { value: Mapping[]; put: (v: Mapping[]) => void; problem?: string }) {
   const styles = useStyles()
   const [from, setFrom] = useState('')
   const [to, setTo] = useState('')
   const add = () => {
     put([...value, { from: from.trim(), to }])
     setFrom('')
+    setTo('')
   }
   return (
     <Choices title={f.groups} hint={f.groupsHint}>
       {value.map((m, i) => (
-        <div key={i} className={styles.row}><Text className={styles.grow}>{s.facts.mapped(m.from, groups.find((g) => g.id === m.to)?.name ?? m.to)}</Text>
+        <div key={i} className={styles.row}><Text className={styles.grow}>{s.facts.mapped(m.from, '')} <GroupName id={m.to} /></Text>
           <Button appearance="subtle" size="small" icon={<DismissRegular />} aria-label={f.removeMapping(m.from)} onClick={() => put(value.filter((_, n) => n !== i))} /></div>
       ))}
       <div className={styles.row}>
         <Input className={styles.grow} aria-label={f.theirs} placeholder={f.theirs} spellCheck={false} value={from} onChange={(_, d) => setFrom(d.value)} />
-        <Select aria-label={f.ours} value={to} onChange={(_, d) => setTo(d.value)}><option value="">{f.ours}</option>{groups.map((g) => <option key={g.id} value={g.id}>{g.name}</option>)}</Select>
+        <GroupChoice label={f.ours} value={to} set={setTo} />
         <Button size="small" disabledFocusable={!from.trim() || !to} onClick={add}>{f.addMapping}</Button>
       </div>
       {problem && <Text role="alert">{problem}</Text>}

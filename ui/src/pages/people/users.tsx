@@ -5,6 +5,7 @@ import { useState } from 'react'
 import type { Schema } from '../../api/client'
 import { often, useAll, usePages } from '../../api/queries'
 import { Ago, Failure, Guarded } from '../../parts/feedback'
+import { GroupChoice } from '../../parts/group'
 import { Rows, type Column } from '../../parts/rows'
 import { Search } from '../../parts/search'
 import { Label } from '../../parts/status'
@@ -50,7 +51,6 @@ export function Users() {
   const [group, setGroup] = useFilter('group')
   const [adding, setAdding] = useState(false)
   const providers = useAll('listUpstreams', { sort: 'name' })
-  const groups = useAll('listGroups', { sort: 'name' })
   const upstream = source && source !== 'local' ? source : ''
   const list = usePages('listUsers', { sort: 'name', search, disabled: state, local: source === 'local' ? 'true' : undefined, upstream, secondFactor: factors, role, group }, { every: 2 * often })
   const columns: Column<User>[] = [
@@ -78,7 +78,7 @@ export function Users() {
         {choice(f.source, source, setSource, [['', f.anySource], ['local', s.local], ...(providers.data ?? []).map((p): [string, string] => [p.id, p.name])])}
         {choice(f.factors, factors, setFactors, [['', f.anyFactors], ['true', f.with], ['false', f.without]])}
         {choice(f.roles, role, setRole, [['', f.anyRole], ...Object.entries(roleNames)])}
-        {(groups.data ?? []).length > 0 && choice(f.someGroup, group, setGroup, [['', f.anyGroup], ...(groups.data ?? []).map((g): [string, string] => [g.id, g.name])])}
+        <GroupChoice label={f.someGroup} value={group} set={setGroup} />
         <Text size={200} aria-live="polite">{list.isSuccess ? t.list.count(list.items.length, list.hasNextPage) : ''}</Text>
       </div>
       <Failure problem={list.problem} retry={() => void list.refetch()} title={list.items.length ? t.error.title : t.error.unread} />
