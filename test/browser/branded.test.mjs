@@ -99,6 +99,8 @@ test('who may not open an application, and who is to prove more', async (t) => {
   await other.locator('input[name=password]').fill(system.adminPassword)
   await press(other, 'Sign in again')
   await heading(other, 'Set up a second factor')
+  assert.equal(await other.getByText('With a passkey').isVisible(), false, 'what cannot be used here is not offered')
+  await other.getByText('Passkeys need JavaScript', { exact: false }).waitFor()
   await seen(other, 'second-factor')
 })
 
