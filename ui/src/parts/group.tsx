@@ -11,6 +11,6 @@ export function GroupName({ id }: { id: string }) {
 
 // GroupChoice is one group or none.
 export function GroupChoice({ label, value, set }: { label: string; value: string; set: (id: string) => void }) {
-  if (!value) return <Picker label={label} users={false} pick={(g) => set(g.id)} />
+  if (!value) return <Picker label={label} hint={label} users={false} pick={(g) => set(g.id)} />
   return <Tag dismissible aria-label={`${t.action.clear}: ${label}`} onClick={() => set('')}><GroupName id={value} /></Tag>
 }

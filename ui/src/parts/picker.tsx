@@ -8,7 +8,7 @@ import { t } from '../strings'
 export interface Picked { kind: 'user' | 'group'; id: string; name: string }
 const shown = 20
 
-export function Picker({ pick, users: people = true, groups = true, label, without = [], id }: { pick: (p: Picked) => void; users?: boolean; groups?: boolean; label: string; without?: string[]; id?: string }) {
+export function Picker({ pick, users: people = true, groups = true, label, without = [], id, hint }: { pick: (p: Picked) => void; users?: boolean; groups?: boolean; label: string; without?: string[]; id?: string; hint?: string }) {
   const [text, setText] = useState('')
   const [search, setSearch] = useState('')
   const [open, setOpen] = useState(false)
@@ -28,7 +28,7 @@ export function Picker({ pick, users: people = true, groups = true, label, witho
   const users = (found.data?.users ?? []).filter((u) => !without.includes(u.id))
   const teams = (found.data?.groups ?? []).filter((g) => !without.includes(g.id))
   return (
-    <Combobox id={id} aria-label={label} placeholder={people ? t.applications.people.pickHint : t.people.membership.pickHint} value={text} freeform open={open} onOpenChange={(_, d) => setOpen(d.open)} onChange={(e) => { setText(e.target.value); setOpen(true) }}
+    <Combobox id={id} aria-label={label} placeholder={hint ?? (people ? t.applications.people.pickHint : t.people.membership.pickHint)} value={text} freeform open={open} onOpenChange={(_, d) => setOpen(d.open)} onChange={(e) => { setText(e.target.value); setOpen(true) }}
       onOptionSelect={(_, d) => {
         const [kind, key] = (d.optionValue ?? '').split(':')
         if (key) pick({ kind: kind as 'user', id: key, name: d.optionText ?? key })

@@ -23,7 +23,7 @@ const looks: Record<string, [BadgeProps['color'], ReactElement]> = {
 }
 
 // A label is as high as its words need where there is little room.
-const useStyles = makeStyles({ label: { height: 'auto', minHeight: '24px', textAlign: 'left', '& svg': { flexShrink: 0 } } })
+const useStyles = makeStyles({ label: { height: 'auto', minHeight: '24px', textAlign: 'left', overflowWrap: 'normal', '& svg': { flexShrink: 0 } } })
 
 export function Label({ label, text }: { label: string; text?: string }) {
   const [color, icon] = looks[label] ?? looks.unknown!

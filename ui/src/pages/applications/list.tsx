@@ -37,7 +37,7 @@ export function ApplicationList() {
   const names = new Map((groups.data ?? []).map((g) => [g.id, g.name]))
   const columns: Column<Application>[] = [
     { key: 'name', title: s.column.name, width: 'minmax(0, 2fr)', show: (a) => <Anchor className={styles.link} href={`/applications/${a.id}`}>{a.name}</Anchor> },
-    { key: 'state', title: s.column.state, width: 'minmax(0, 1fr)', show: (a) => <State application={a} /> },
+    { key: 'state', title: s.column.state, width: 'minmax(128px, 1fr)', show: (a) => <State application={a} /> },
     { key: 'external', title: s.column.external, width: 'minmax(0, 3fr)', show: (a) => a.externalUrl },
     { key: 'internal', title: s.column.internal, width: 'minmax(0, 3fr)', minor: true, show: (a) => a.internalUrl },
     { key: 'group', title: s.column.group, width: 'minmax(0, 2fr)', minor: true, show: (a) => names.get(a.connectorGroup ?? '') ?? t.unknown },

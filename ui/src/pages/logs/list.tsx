@@ -57,7 +57,7 @@ export function Log<T extends { id: string }>({ kind, columns, title, detail, na
   return (
     <>
       {head(log.read)}
-      <Text className={styles.about}>{s.about[kind.name]} <Anchor className={styles.link} href="/settings/exports">{s.streams}</Anchor></Text>
+      <Text className={styles.about}>{s.about[kind.name]} <Anchor className={styles.link} href="/settings/exports">{s.streams}</Anchor>{kind.name !== 'alerts' && <> · <Anchor className={styles.link} href="/settings/retention">{s.retention}</Anchor></>}</Text>
       {children}
       <Filters kind={kind} set={set} change={change} nameOf={nameOf} problem={(name) => (name ? log.problem?.field(name) : undefined)} />
       <div className={styles.bar}>
