@@ -173,7 +173,7 @@ test('gateways, and what runs here', async (t) => {
   await see(page, 'settings-gateways')
   await page.getByRole('tab', { name: 'Gateways' }).focus() // and on by keyboard
   await page.keyboard.press('ArrowRight')
-  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('End')
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/settings\/about/)
   await page.getByRole('list', { name: 'What the service looks at' }).getByRole('listitem').first().waitFor()
