@@ -17,6 +17,16 @@ import (
 	"postern/internal/fault"
 )
 
+// ApplicationKind says what an application is.
+type ApplicationKind string
+
+// The kinds of application.
+const (
+	KindWeb         ApplicationKind = "web"          // an external URL that the gateway answers, for browsers
+	KindPrivate     ApplicationKind = "private"      // segments that devices with a client reach, whatever is spoken there
+	KindQuickAccess ApplicationKind = "quick-access" // the one private application that comes after all others
+)
+
 // PreAuthentication says what happens before a byte reaches the private network.
 type PreAuthentication string
 
@@ -72,12 +82,14 @@ const (
 	DefaultIdleTimeout    = 5 * time.Minute  // without a byte either way in a body or a WebSocket
 )
 
-// Application is a published web application: an external URL that the gateway answers and the
-// internal URL that its connectors reach.
+// Application is what is published: a web application, with an external URL that the gateway answers and the internal URL that its
+// connectors reach, or a private one, with segments that its connectors dial for devices.
 type Application struct {
 	Meta
 	Name              string
-	GroupID           ID // the connector group that serves it
+	Kind              ApplicationKind // KindWeb if empty
+	GroupID           ID              // the connector group that serves it
+	Segments          []Segment       // of a private application
 	ExternalURL       string
 	InternalURL       string
 	PreAuthentication PreAuthentication
@@ -254,8 +266,14 @@ func CheckName(name string) error {
 
 func unprintable(r rune) bool { return !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) }
 
+// Private reports whether the application is for devices with a client, and not a web application.
+func (a *Application) Private() bool { return a.Kind == KindPrivate || a.Kind == KindQuickAccess }
+
 // Defaults fills what was left empty with the product's defaults.
 func (a *Application) Defaults() {
+	if a.Kind == "" {
+		a.Kind = KindWeb
+	}
 	if a.PreAuthentication == "" {
 		a.PreAuthentication = SignIn
 	}
@@ -268,6 +286,7 @@ func (a *Application) Defaults() {
 	if a.Balancing == "" {
 		a.Balancing = LeastLoaded
 	}
+	a.Segments = normal(a.Segments)
 }
 
 // Validate says everything that is wrong with the application itself; what depends on other
@@ -278,6 +297,29 @@ func (a *Application) Validate() error {
 	p.Check("name", CheckName(a.Name))
 	if !a.GroupID.Valid(PrefixConnectorGroup) {
 		p.Add("connectorGroup", "must be the id of a connector group")
+	}
+	switch a.Kind {
+	case KindWeb:
+		a.checkWeb(&p)
+	case KindPrivate, KindQuickAccess:
+		a.checkPrivate(&p)
+	default:
+		p.Add("kind", "must be %q, %q or %q", KindWeb, KindPrivate, KindQuickAccess)
+	}
+	checkIDs(&p, "ownerUsers", PrefixUser, a.OwnerUsers)
+	checkIDs(&p, "ownerGroups", PrefixGroup, a.OwnerGroups)
+	if !slices.Contains(Balancings(), a.Balancing) {
+		p.Add("balancing", "must be %q, %q, %q or %q", LeastLoaded, StickyUser, StickyAddress, ByPriority)
+	}
+	checkTimeout(&p, "backendTimeout", a.BackendTimeout)
+	checkTimeout(&p, "idleTimeout", a.IdleTimeout)
+	return p.Err()
+}
+
+// checkWeb says what is wrong with what only a web application has.
+func (a *Application) checkWeb(p *fault.Problems) {
+	if len(a.Segments) > 0 {
+		p.Add("segments", "must be empty for a web application; kind %q has them", KindPrivate)
 	}
 	external, err := ParseEndpoint(a.ExternalURL)
 	p.Check("externalUrl", err)
@@ -290,18 +332,10 @@ func (a *Application) Validate() error {
 	if strings.HasPrefix(external.Path, ReservedPath) {
 		p.Add("externalUrl", "must not lie under %s, which Postern keeps for itself", ReservedPath)
 	}
-	a.checkTarget(&p)
+	a.checkTarget(p)
 	if a.PreAuthentication != SignIn && a.PreAuthentication != Passthrough {
 		p.Add("preAuthentication", "must be %q or %q", SignIn, Passthrough)
 	}
-	checkIDs(&p, "ownerUsers", PrefixUser, a.OwnerUsers)
-	checkIDs(&p, "ownerGroups", PrefixGroup, a.OwnerGroups)
-	if !slices.Contains(Balancings(), a.Balancing) {
-		p.Add("balancing", "must be %q, %q, %q or %q", LeastLoaded, StickyUser, StickyAddress, ByPriority)
-	}
-	checkTimeout(&p, "backendTimeout", a.BackendTimeout)
-	checkTimeout(&p, "idleTimeout", a.IdleTimeout)
-	return p.Err()
 }
 
 // ValidateTarget says everything that is wrong with what its connectors reach, which can be tried before there is an application.

@@ -89,6 +89,9 @@ func NewSnapshot(c Content) *Snapshot {
 	}
 	for _, a := range c.Applications {
 		s.applications[a.ID] = a
+		if a.Private() {
+			continue
+		}
 		e := a.External()
 		s.routes[e.Host] = append(s.routes[e.Host], route{e.Path, a})
 	}

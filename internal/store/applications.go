@@ -13,33 +13,43 @@ var applications = table[access.Application]{
 	columns: []string{
 		"name", "name_key", "group_id", "external_url", "external_host", "external_path", "internal_url", "pre_authentication",
 		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths", "requestable", "access_keys",
-		"backend_protocol", "balancing",
+		"backend_protocol", "balancing", "kind", "segments",
 	},
-	filters: map[string]condition{"connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable"), "preAuthentication": equal("pre_authentication")},
+	filters: map[string]condition{"kind": equal("kind"), "connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable"), "preAuthentication": equal("pre_authentication")},
 	search:  "name_key",
 	sorted:  "name_key",
 	meta:    func(a *access.Application) *access.Meta { return &a.Meta },
 	values: func(a *access.Application) []any {
-		external := a.External()
+		host, path := place(a)
 		return []any{
-			a.Name, folded(a.Name), string(a.GroupID), a.ExternalURL, external.Host, external.Path, a.InternalURL, string(a.PreAuthentication),
+			a.Name, folded(a.Name), string(a.GroupID), a.ExternalURL, host, path, a.InternalURL, string(a.PreAuthentication),
 			string(a.HostHeader), flag(a.Disabled), flag(a.SkipVerify), a.BackendCA, a.BackendTimeout.Microseconds(), a.IdleTimeout.Microseconds(),
 			flag(a.AllowRawPaths), flag(a.Requestable), flag(a.AccessKeys), string(a.BackendProtocol), string(a.Balancing),
+			string(a.Kind), jsonList(a.Segments),
 		}
 	},
 	into: func(a *access.Application) ([]any, func() error) {
 		var backend, idle int64
-		var unused string
+		var unused, segments string
 		ptrs := []any{
 			&a.Name, &unused, &a.GroupID, &a.ExternalURL, &unused, &unused, &a.InternalURL, &a.PreAuthentication,
 			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths, &a.Requestable, &a.AccessKeys,
-			&a.BackendProtocol, &a.Balancing,
+			&a.BackendProtocol, &a.Balancing, &a.Kind, &segments,
 		}
 		return ptrs, func() error {
 			a.BackendTimeout, a.IdleTimeout = time.Duration(backend)*time.Microsecond, time.Duration(idle)*time.Microsecond
-			return nil
+			return readList(segments, &a.Segments)
 		}
 	},
+}
+
+// place gives the host and path that no other application may have. A private one has none, which its id stands for.
+func place(a *access.Application) (host, path string) {
+	if a.Private() {
+		return string(a.ID), ""
+	}
+	external := a.External()
+	return external.Host, external.Path
 }
 
 // Application gives an application.

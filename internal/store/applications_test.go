@@ -22,6 +22,7 @@ var applicationNoun = noun[access.Application]{
 			PreAuthentication: access.Passthrough, HostHeader: access.HostExternal, Disabled: true, SkipVerify: true, BackendCA: "PEM",
 			BackendProtocol: access.BackendHTTP2, Balancing: access.ByPriority, BackendTimeout: 3*time.Hour + time.Microsecond, IdleTimeout: time.Millisecond, AllowRawPaths: true, AccessKeys: true,
 			Requestable: true, OwnerUsers: []access.ID{"usr_w"}, OwnerGroups: []access.ID{"grp_w"},
+			Kind: access.KindWeb, Segments: []access.Segment{{Destination: "*.corp.example", Ports: "22,80-90", Protocol: "both"}},
 		}
 	},
 	change: func(a *access.Application) {
@@ -29,6 +30,7 @@ var applicationNoun = noun[access.Application]{
 		*a = access.Application{
 			Meta: m, Name: "Other", GroupID: "cgr_second", ExternalURL: "https://other.example.com/docs/", InternalURL: "https://other/",
 			PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendAuto, Balancing: access.StickyUser,
+			Kind: access.KindQuickAccess,
 		}
 		a.Updated = at(9)
 	},

@@ -1,0 +1,93 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+
+	"postern/internal/fault"
+	"postern/internal/match"
+)
+
+// Segment is a set of destinations of a private application, as an administrator writes it: see match.ParseSegment.
+type Segment struct {
+	Destination string `json:"destination"`
+	Ports       string `json:"ports"`
+	Protocol    string `json:"protocol"`
+}
+
+// MaxSegments bounds the segments of one application.
+const MaxSegments = 10_000
+
+// Parse gives what is meant, which is valid for a valid application.
+func (s Segment) Parse() (match.Segment, error) {
+	parsed, _, err := match.ParseSegment(s.Destination, s.Ports, s.Protocol)
+	return parsed, err
+}
+
+// normal writes segments in normal form, as far as they can be read.
+func normal(list []Segment) []Segment {
+	list = slices.Clone(list)
+	for i, s := range list {
+		if s.Protocol == "" {
+			s.Protocol = match.TCP.String()
+		}
+		if parsed, err := s.Parse(); err == nil {
+			s = Segment{parsed.Destination(), parsed.Ports(), parsed.Protocol().String()}
+		}
+		list[i] = s
+	}
+	return list
+}
+
+// checkPrivate says what is wrong with what only a private application has, and with what it must not have.
+func (a *Application) checkPrivate(p *fault.Problems) {
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"externalUrl", a.ExternalURL != ""}, {"internalUrl", a.InternalURL != ""}, {"preAuthentication", a.PreAuthentication != SignIn},
+		{"hostHeader", a.HostHeader != HostInternal}, {"backendProtocol", a.BackendProtocol != BackendHTTP1}, {"skipVerify", a.SkipVerify},
+		{"backendCa", a.BackendCA != ""}, {"backendTimeout", a.BackendTimeout != 0}, {"accessKeys", a.AccessKeys}, {"allowRawPaths", a.AllowRawPaths},
+	} {
+		if f.set {
+			p.Add(f.name, "must be left out of a private application: only web applications have it")
+		}
+	}
+	if len(a.Segments) == 0 {
+		p.Add("segments", "must be at least one destination")
+	}
+	if len(a.Segments) > MaxSegments {
+		p.Add("segments", "are %d; at most %d are allowed", len(a.Segments), MaxSegments)
+		return
+	}
+	seen := make(map[string]int, len(a.Segments))
+	for i, s := range a.Segments {
+		parsed, field, err := match.ParseSegment(s.Destination, s.Ports, s.Protocol)
+		if err != nil {
+			p.Add(fmt.Sprintf("segments[%d].%s", i, field), "%s", err)
+			continue
+		}
+		if first, twice := seen[parsed.String()]; twice {
+			p.Add(fmt.Sprintf("segments[%d]", i), "is the same as segments[%d]", first)
+			continue
+		}
+		seen[parsed.String()] = i
+	}
+}
+
+// Segments gives the table of all private applications: whose a destination is. One that is disabled keeps its own, so that they do not
+// fall to Quick Access meanwhile.
+func Segments(list []*Application) *match.Table {
+	var entries []match.Entry
+	for _, a := range list {
+		if !a.Private() {
+			continue
+		}
+		for _, s := range a.Segments {
+			if parsed, err := s.Parse(); err == nil { // it is a valid application
+				entries = append(entries, match.Entry{Segment: parsed, Owner: string(a.ID), Broad: a.Kind == KindQuickAccess})
+			}
+		}
+	}
+	return match.NewTable(entries)
+}
