@@ -72,6 +72,10 @@ func targets(snap *access.Snapshot, group access.ID) []wire.Target {
 		if app.Disabled || !snap.Serves(group, app) {
 			continue
 		}
+		if app.Private() {
+			list = append(list, private(app))
+			continue
+		}
 		internal := app.Internal()
 		if internal.Host == "" {
 			continue // not a valid application: nothing to dial
@@ -95,6 +99,14 @@ func targets(snap *access.Snapshot, group access.ID) []wire.Target {
 	}
 	slices.SortFunc(list, func(a, b wire.Target) int { return strings.Compare(a.Application, b.Application) })
 	return list
+}
+
+func private(app *access.Application) wire.Target {
+	t := wire.Target{Application: string(app.ID), Name: app.Name, Version: app.Version, Segments: make([]wire.Segment, len(app.Segments))}
+	for i, s := range app.Segments {
+		t.Segments[i] = wire.Segment(s)
+	}
+	return t
 }
 
 // hash covers everything but Version and Hash. JSON of a struct keeps its order and sorts the keys

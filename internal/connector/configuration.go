@@ -28,6 +28,8 @@ type target struct {
 	wire.Target
 	host match.Host
 	tls  *tls.Config // nil: plain TCP; it offers what the target's protocol says
+
+	segments *match.Table // of a private application, which has no host of its own
 }
 
 // newSettings checks a configuration. One that could cut this connector off from its service is refused as a
@@ -69,6 +71,10 @@ func (s *settings) addTarget(w wire.Target) {
 		return
 	}
 	s.targets[w.Application] = nil
+	if len(w.Segments) > 0 {
+		s.addPrivate(w)
+		return
+	}
 	host, err := match.ParseHost(w.Host)
 	if err != nil {
 		s.warn(w, fmt.Sprintf("has host %q, which %v", w.Host, err))

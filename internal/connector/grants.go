@@ -60,36 +60,36 @@ func (g *grants) add(seen *seenGrant) {
 
 // check verifies the grant of an Open against the keys of s. Expiry, application and key are looked at for every
 // Open; only the signature of a grant that this tunnel knows is not computed again.
-func (g *grants) check(open wire.Open, s *settings, now time.Time) *wire.Refusal {
+func (g *grants) check(open wire.Open, s *settings, now time.Time) (wire.Grant, *wire.Refusal) {
 	if open.Grant == "" {
 		return g.checkSeen(open, s, now)
 	}
 	grant, err := s.verifier.Verify(open.Grant, open.Application, now)
 	if err != nil {
-		return refuse(wire.PhaseGrant, grantCode(open.Grant, s, now), "%s", err)
+		return wire.Grant{}, refuse(wire.PhaseGrant, grantCode(open.Grant, s, now), "%s", err)
 	}
 	g.add(&seenGrant{wire.GrantHash(open.Grant), grant, s.verifier.Keys[grant.KeyID]})
-	return nil
+	return grant, nil
 }
 
-func (g *grants) checkSeen(open wire.Open, s *settings, now time.Time) *wire.Refusal {
+func (g *grants) checkSeen(open wire.Open, s *settings, now time.Time) (wire.Grant, *wire.Refusal) {
 	if open.GrantHash == "" {
-		return refuse(wire.PhaseGrant, "grant-missing", "no grant was shown")
+		return wire.Grant{}, refuse(wire.PhaseGrant, "grant-missing", "no grant was shown")
 	}
 	seen, ok := g.find(open.GrantHash)
 	switch {
 	case !ok:
 		r := refuse(wire.PhaseGrant, codeGrantUnknown, "this grant was not shown in full on this tunnel, or is forgotten")
 		r.UnknownGrant = true
-		return r
+		return wire.Grant{}, r
 	case seen.grant.Application != open.Application:
-		return refuse(wire.PhaseGrant, "grant-refused", "the grant is for another application")
+		return wire.Grant{}, refuse(wire.PhaseGrant, "grant-refused", "the grant is for another application")
 	case !bytes.Equal(s.verifier.Keys[seen.grant.KeyID], seen.key):
-		return refuse(wire.PhaseGrant, codeKeyUnknown, "the grant is signed by a key that this connector does not know")
+		return wire.Grant{}, refuse(wire.PhaseGrant, codeKeyUnknown, "the grant is signed by a key that this connector does not know")
 	case !now.Add(-wire.GrantSkew).Before(seen.grant.Expires):
-		return refuse(wire.PhaseGrant, codeGrantExpired, "the grant has expired")
+		return wire.Grant{}, refuse(wire.PhaseGrant, codeGrantExpired, "the grant has expired")
 	}
-	return nil
+	return seen.grant, nil
 }
 
 // The codes of refused grants that the other side acts upon.

@@ -136,6 +136,10 @@ func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
 		c.refuse(l, st, open, refusal)
 		return
 	}
+	if open.Network == networkUDP {
+		c.serveDatagrams(flow, st, open, t)
+		return
+	}
 	b, refusal := c.dialInTurn(ctx, t.speaking(open.ALPN))
 	if refusal != nil {
 		c.refuse(l, st, open, refusal)
@@ -197,10 +201,15 @@ func (c *Connector) decideBy(s *settings, l *link, open wire.Open) (*target, *wi
 	if s == nil {
 		return nil, refuse(wire.PhaseTarget, codeConfigBehind, "the connector has no configuration yet")
 	}
-	if refusal := l.grants.check(open, s, c.cfg.Now()); refusal != nil {
+	grant, refusal := l.grants.check(open, s, c.cfg.Now())
+	if refusal != nil {
 		return nil, refusal
 	}
-	return targetOf(s, open.Application, open.Version)
+	t, refusal := targetOf(s, open.Application, open.Version)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return t.toward(open, grant)
 }
 
 // targetOf finds an application's target in our own configuration.

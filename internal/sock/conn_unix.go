@@ -159,3 +159,38 @@ func gone(conn net.Conn) bool {
 	})
 	return is || err != nil // closed on this side
 }
+
+func readDatagrams(conn *net.UDPConn, use func([]byte) error) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	for {
+		var used error
+		err := raw.Read(func(fd uintptr) bool {
+			buffer := datagramBuffers.Get().(*[MaxDatagram]byte)
+			defer datagramBuffers.Put(buffer)
+			for {
+				n, err := syscall.Read(int(fd), buffer[:])
+				switch {
+				case err == syscall.EINTR:
+					continue
+				case err == syscall.EAGAIN:
+					return false // wait without the buffer
+				case err != nil:
+					used = os.NewSyscallError("read", err)
+					return true
+				}
+				if used = use(buffer[:n]); used != nil {
+					return true
+				}
+			}
+		})
+		if used != nil {
+			return used
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -9,6 +9,7 @@ package sock
 import (
 	"io"
 	"net"
+	"sync"
 )
 
 // Wrap gives the connection with reads and writes that the scheduler is not told of, if it is a socket and that can be had, or the
@@ -23,3 +24,13 @@ func WriteBuffers(w io.Writer, buffers net.Buffers) (int64, error) {
 // Gone reports whether the other side has closed a connection on which it has nothing to say just now: what it may have said before the
 // end hides it. What is no socket, or cannot be looked at here, is not gone.
 func Gone(conn net.Conn) bool { return gone(conn) }
+
+// MaxDatagram is the largest payload of a UDP datagram over IPv4, in bytes.
+const MaxDatagram = 65507
+
+// ReadDatagrams gives each datagram of a connected socket to use, until that or reading fails. What use is given is gone when it returns.
+// A socket that waits holds no buffer, where the system allows it.
+func ReadDatagrams(conn *net.UDPConn, use func([]byte) error) error { return readDatagrams(conn, use) }
+
+// datagramBuffers has buffers for the largest datagram.
+var datagramBuffers = sync.Pool{New: func() any { return new([MaxDatagram]byte) }}

@@ -28,6 +28,11 @@ type Open struct {
 	// ALPN lists what the opener can speak to a backend with TLS, best first: "h2", "http/1.1". The connector offers these. A
 	// list of one is a condition: a backend that does not agree to it is refused. Absent: HTTP/1.1 is offered.
 	ALPN []string `json:"alpn,omitempty"`
+	// Host, Port and Network say where the flow of a private application goes: a name or an address, and "tcp" or "udp". They are absent
+	// for a web application, which has one target.
+	Host    string `json:"host,omitempty"`
+	Port    uint16 `json:"port,omitempty"`
+	Network string `json:"network,omitempty"`
 	// Forward is there when a gateway passes the stream, of KindDial or KindAsk, on to another one.
 	Forward *Forward `json:"forward,omitempty"`
 }

@@ -180,6 +180,16 @@ type Target struct {
 	Roots       []byte `json:"roots,omitempty"` // PEM, beside the system's
 	// Protocol is what is tried where nobody says with Open.ALPN what they speak: "http2", "auto", or HTTP/1.1.
 	Protocol string `json:"protocol,omitempty"`
+	// Segments are what a private application may be dialled at, in place of Host and Port: each stream names its own destination. A
+	// connector that is older than these finds no host and refuses all streams.
+	Segments []Segment `json:"segments,omitempty"`
+}
+
+// Segment is a set of destinations of a private application, in the normal form of match.ParseSegment.
+type Segment struct {
+	Destination string `json:"destination"`
+	Ports       string `json:"ports"`
+	Protocol    string `json:"protocol"`
 }
 
 // AskConfiguration is the question for the configuration. The service answers at once when the
