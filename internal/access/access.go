@@ -122,6 +122,8 @@ type Principal struct {
 	// Reprove is from when a browser is to be sent to the upstream that vouches for them, to ask it once more, and
 	// Ends from when nothing is known of them until that has happened. Zero: never.
 	Reprove, Ends time.Time
+	// Device is what they use it from, if that is an enrolled one.
+	Device DeviceFacts
 	// Address is the client's, where a gateway asks for a grant on behalf of a request. It is no part of a session.
 	Address netip.Addr
 }

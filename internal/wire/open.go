@@ -84,6 +84,8 @@ type Refusal struct {
 	Sent    bool   `json:"sent"` // whether a byte of the stream reached the backend; if not, trying elsewhere is safe
 	// UnknownGrant says that GrantHash is not known here: open again with the full grant.
 	UnknownGrant bool `json:"unknownGrant,omitempty"`
+	// Request is the reference id under which a gateway logged the refused flow of a device.
+	Request string `json:"request,omitempty"`
 }
 
 // Error gives the sentence with its phase.

@@ -46,6 +46,7 @@ type Role string
 const (
 	RoleConnector Role = "connector"
 	RoleGateway   Role = "gateway"
+	RoleClient    Role = "client" // a device with postern-client
 )
 
 // Identity is what a certificate of our CA says of its holder, in its one SPIFFE URI
@@ -71,7 +72,7 @@ func ParseIdentity(u *url.URL) (Identity, error) {
 		return Identity{}, fault.New(fault.KindUnauthenticated, "%q is not an identity of Postern", u.Redacted())
 	}
 	id := Identity{TrustDomain: u.Host, Role: Role(parts[0]), ID: parts[1]}
-	if id.Role != RoleConnector && id.Role != RoleGateway || id.String() != u.String() {
+	if id.Role != RoleConnector && id.Role != RoleGateway && id.Role != RoleClient || id.String() != u.String() {
 		return Identity{}, fault.New(fault.KindUnauthenticated, "%q is not an identity of Postern", u.Redacted())
 	}
 	return id, nil
@@ -98,7 +99,7 @@ type EnrolRequest struct {
 // Credential is what enrolment and renewal answer: a certificate and what is needed to use it.
 // Asked again with the same key, the service answers the same.
 type Credential struct {
-	Connector   string    `json:"connector"`
+	Connector   string    `json:"connector"` // its id; of a device, that
 	TrustDomain string    `json:"trustDomain"`
 	Certificate []byte    `json:"certificate"` // DER of the leaf
 	Roots       []byte    `json:"roots"`       // PEM of the roots to pin from now on
