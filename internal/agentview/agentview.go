@@ -102,11 +102,15 @@ func targets(snap *access.Snapshot, group access.ID) []wire.Target {
 }
 
 func private(app *access.Application) wire.Target {
-	t := wire.Target{Application: string(app.ID), Name: app.Name, Version: app.Version, Segments: make([]wire.Segment, len(app.Segments))}
+	return wire.Target{Application: string(app.ID), Name: app.Name, Version: app.Version, Segments: segments(app)}
+}
+
+func segments(app *access.Application) []wire.Segment {
+	list := make([]wire.Segment, len(app.Segments))
 	for i, s := range app.Segments {
-		t.Segments[i] = wire.Segment(s)
+		list[i] = wire.Segment(s)
 	}
-	return t
+	return list
 }
 
 // hash covers everything but Version and Hash. JSON of a struct keeps its order and sorts the keys

@@ -136,19 +136,24 @@ func rendezvous(who, connector string) uint64 {
 	return h
 }
 
-// sticksTo gives to whom an exchange's application sticks: the user, or the client's address, which stands also for who is not
-// known. Of IPv6 it is the network, since hosts change the rest.
+// sticksTo gives to whom an exchange's application sticks.
 func (x *exchange) sticksTo(app *access.Application) string {
+	return sticky(app, x.who.Load(), x.client.Addr())
+}
+
+// sticky gives to whom an application sticks: the user, or the client's address, which stands also for who is not known. Of IPv6 it is
+// the network, since hosts change the rest.
+func sticky(app *access.Application, who *access.Principal, client netip.Addr) string {
 	switch app.Balancing {
 	case access.StickyUser:
-		if who := x.who.Load(); who != nil {
+		if who != nil {
 			return string(who.User)
 		}
 	case access.StickyAddress:
 	default:
 		return ""
 	}
-	a := x.client.Addr().Unmap()
+	a := client.Unmap()
 	if a.Is6() {
 		a = netip.PrefixFrom(a, 64).Masked().Addr()
 	}

@@ -22,6 +22,7 @@ var denials = map[string]struct{ title, advice string }{
 	policy.ReasonNotAssigned:   {"You may not use this application", "You can ask for access on the page of your applications, if the application allows that."},
 	policy.ReasonPolicyNetwork: {"You may not use this application from here", askAdmin},
 	policy.ReasonPolicyTime:    {"This application is closed now", askAdmin},
+	policy.ReasonPolicyDevice:  {"You may not use this application from this device", askAdmin},
 }
 
 // refusal turns a denial that signing in does not help into what a person is told.

@@ -35,7 +35,7 @@ func newFaces(keys Keys, now func() time.Time) *faces {
 		}
 	}
 	f := &faces{
-		tunnel:   credential.ServeTunnel(keys.GatewayCertificate, verifyPeer(keys, now, x509.ExtKeyUsageClientAuth, wire.RoleConnector, wire.RoleGateway)),
+		tunnel:   credential.ServeTunnel(keys.GatewayCertificate, verifyPeer(keys, now, x509.ExtKeyUsageClientAuth, wire.RoleConnector, wire.RoleGateway, wire.RoleClient)),
 		agent:    credential.ServeAgent(keys.GatewayCertificate),
 		public:   public("h2", "http/1.1"),
 		http1:    public("http/1.1"),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/internal/access"
+	"postern/internal/match"
 	"postern/internal/policy"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
@@ -23,6 +24,7 @@ type forwarded struct {
 	app      access.ID
 	who      *access.Principal // of a stream that belongs to one user
 	link     *link
+	moved    moved
 }
 
 func (f *forwarded) cut() {
@@ -147,7 +149,7 @@ func (p *peer) carry(s *tunnel.Stream, open wire.Open) {
 	f.link.active.Add(1)
 	defer f.link.active.Add(-1)
 	if p.g.view.Load() != v || f.who != nil && p.g.forwards.over(f.who) { // what changed before it was registered
-		if _, _, refusal := p.decide(p.g.view.Load(), wire.Open{Application: open.Application, GrantHash: wire.GrantHash(grant), Forward: f.forward()}); refusal != nil {
+		if _, _, refusal := p.decide(p.g.view.Load(), wire.Open{Application: open.Application, GrantHash: wire.GrantHash(grant), Host: open.Host, Port: open.Port, Network: open.Network, Forward: f.forward()}); refusal != nil {
 			to.Reset(tunnel.CodeCancelled)
 			_ = s.Refuse(wire.Encode(refusal))
 			return
@@ -158,7 +160,11 @@ func (p *peer) carry(s *tunnel.Stream, open wire.Open) {
 		return
 	}
 	p.g.metrics.forwarded.Inc()
-	splice(s, to)
+	if open.Network == match.UDP.String() {
+		spliceDatagrams(s, to, &f.moved)
+	} else {
+		splice(s, to, &f.moved)
+	}
 }
 
 // forward says again where the stream goes, to decide again.
@@ -211,6 +217,15 @@ func (p *peer) decide(v *view, open wire.Open) (*forwarded, string, *wire.Refusa
 		return nil, "", noForward("wrong-connector", "the connector is not one of the application's group")
 	case connector.Draining:
 		return nil, "", noForward("draining", "the connector takes no new requests, as an administrator said")
+	}
+	if app.Private() {
+		t, err := parseFlowTarget(open)
+		if err != nil {
+			return nil, "", noForward("malformed", err.Error())
+		}
+		if _, refused := v.destinations.owner(t); refused != nil {
+			return nil, "", refused
+		}
 	}
 	text, grant, refused := p.grants.check(open, v.snap, g.now())
 	if refused != nil {

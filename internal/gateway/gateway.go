@@ -81,6 +81,9 @@ type Sessions interface {
 	// Credential gives the principal of an access token or access key that was shown instead, and
 	// until when it is good for what begins. Its errors are those of Session.
 	Credential(ctx context.Context, shown access.Credential) (access.Principal, time.Time, error)
+	// Device gives the principal who uses a device, by the access token that it showed, and until when that is good for what
+	// begins. Its errors are those of Session.
+	Device(ctx context.Context, shown access.DeviceToken) (access.Principal, time.Time, error)
 	// Ended waits for endings after a sequence number. With 0 it answers at once with one Ending
 	// of no kind whose Seq is the last one so far.
 	Ended(ctx context.Context, after uint64) ([]access.Ending, error)
@@ -157,6 +160,11 @@ type Limits struct {
 	PeerStreams         int           // streams of one tunnel with another gateway [16,384]
 	PeerAsks            int           // questions to connectors at once of one tunnel with another gateway [64]
 	Forwards            int           // streams carried for other gateways [16,384]
+	Devices             int           // tunnels of devices in all [20,000]
+	DeviceTunnels       int           // tunnels of one device [4]
+	DeviceAsks          int           // questions at once of one device's tunnel [8]
+	Flows               int           // flows of devices in all [50,000]
+	DeviceFlows         int           // flows of one device's tunnel [4,096]
 	IdleStreams         int           // kept connections per application and tunnel [64]
 	Sessions            int           // sessions remembered [100,000]
 	SessionFresh        time.Duration // a session is not looked up again for this long [15 s]
@@ -184,6 +192,11 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.PeerStreams, 16_384)
 	fill(&l.PeerAsks, 64)
 	fill(&l.Forwards, 16_384)
+	fill(&l.Devices, 20_000)
+	fill(&l.DeviceTunnels, 4)
+	fill(&l.DeviceAsks, 8)
+	fill(&l.Flows, 50_000)
+	fill(&l.DeviceFlows, 4_096)
 	fill(&l.IdleStreams, 64)
 	fill(&l.Sessions, 100_000)
 	fill(&l.SessionFresh, 15*time.Second)

@@ -158,7 +158,7 @@ func (s *links) all() []*link {
 	return all
 }
 
-// tunnel carries a tunnel from its handshake to its end: a connector's or another gateway's.
+// tunnel carries a tunnel from its handshake to its end: a connector's, another gateway's or a device's.
 func (g *Gateway) tunnel(ctx context.Context, c *tls.Conn) {
 	peer, serial, err := credential.PeerIdentity(c.ConnectionState())
 	switch {
@@ -166,6 +166,8 @@ func (g *Gateway) tunnel(ctx context.Context, c *tls.Conn) {
 		g.connectorTunnel(ctx, c, peer, serial)
 	case err == nil && peer.Role == wire.RoleGateway:
 		g.peerTunnel(c, peer, serial)
+	case err == nil && peer.Role == wire.RoleClient:
+		g.deviceTunnel(c, peer, serial)
 	default:
 		g.log.Warn("tunnel refused", "client", c.RemoteAddr().String(), "error", err)
 		_ = c.Close()

@@ -22,8 +22,9 @@ type metrics struct {
 	tunnels    *prometheus.GaugeVec     // by connector
 	cut        *prometheus.CounterVec   // by reason
 	moved      prometheus.Counter
-	still      prometheus.Counter // tunnels whose connector stood still
-	forwarded  prometheus.Counter // streams of other gateways
+	still      prometheus.Counter     // tunnels whose connector stood still
+	forwarded  prometheus.Counter     // streams of other gateways
+	flows      *prometheus.CounterVec // by application and outcome
 	usage      *usage
 
 	apps sync.Map // application → *appMetrics, found without hashing labels
@@ -64,13 +65,14 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 	m.forwarded = forwarded.WithLabelValues()
 	var more []prometheus.Collector
 	m.usage, more = newUsage(g)
+	m.flows = counter("flows_total", "Flows of devices that are over, by application and what became of them.", "application", "outcome")
 	if registerer == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range append(more, m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, moved, still, forwarded,
+	for _, c := range append(more, m.requests, m.bytes, m.latency, m.handshakes, m.refused, m.tunnels, m.cut, m.flows, moved, still, forwarded,
 		gauge("connections", "Open connections.", g.census.size), gauge("exchanges", "Requests under way.", g.live.count),
-		gauge("streams", "Open streams of all tunnels.", g.streams), gauge("peers", "Tunnels with other gateways.", func() int { return len(g.peers.all()) }), gauge("forwards", "Streams that are carried for other gateways.", g.forwards.count),
+		gauge("streams", "Open streams of all tunnels.", g.streams), gauge("peers", "Tunnels with other gateways.", func() int { return len(g.peers.all()) }), gauge("devices", "Tunnels of devices.", g.devices.count), gauge("flows", "Flows of devices under way.", g.devices.countFlows), gauge("forwards", "Streams that are carried for other gateways.", g.forwards.count),
 		gauge("configuration_version", "Version of the snapshot in force.", g.version),
 	) {
 		errs = append(errs, registerer.Register(c))
@@ -116,6 +118,14 @@ func (m *metrics) exchange(r *wire.Record) {
 	}
 }
 
+// flow counts a flow that is over.
+func (m *metrics) flow(r *wire.Record) {
+	m.flows.WithLabelValues(r.Application, string(r.Outcome)).Inc()
+	a := m.of(r.Application)
+	a.received.Add(float64(r.Received))
+	a.sent.Add(float64(r.Sent))
+}
+
 // keep forgets the series of applications and connectors that a view no longer has.
 func (m *metrics) keep(before, after *view) {
 	if before == nil {
@@ -124,7 +134,7 @@ func (m *metrics) keep(before, after *view) {
 	for id := range before.apps {
 		if _, ok := after.apps[id]; !ok {
 			m.apps.Delete(string(id))
-			for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.requests, m.bytes, m.latency, m.usage.seconds} {
+			for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.requests, m.bytes, m.flows, m.latency, m.usage.seconds} {
 				vec.DeletePartialMatch(prometheus.Labels{"application": string(id)})
 			}
 		}

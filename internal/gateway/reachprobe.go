@@ -82,6 +82,9 @@ func (g *Gateway) dueConditions(v *view, now time.Time) []*condition {
 	picked := map[access.ID]bool{}
 	since := now.Sub(g.started)
 	for _, app := range v.apps {
+		if app.Private() {
+			continue // that one destination of many is reached says nothing of the others
+		}
 		backup, _ := v.snap.Backup(app.GroupID)
 		for _, group := range []access.ID{app.GroupID, backup} {
 			if group == "" || app.Disabled {

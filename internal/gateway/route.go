@@ -22,6 +22,8 @@ type view struct {
 	apps    map[access.ID]*published
 	hosts   map[string]*published // one of each host
 	changed chan struct{}         // closed when a newer view is there
+
+	destinations *destinations // of flows
 }
 
 // A published application is what requests need of one, parsed once.
@@ -35,9 +37,14 @@ type published struct {
 	port                         string // of the external one, if it is not that of https
 }
 
-func newView(snap *access.Snapshot) *view {
+func newView(snap *access.Snapshot, before *view) *view {
 	v := &view{snap: snap, changed: make(chan struct{}), apps: map[access.ID]*published{}, hosts: map[string]*published{}}
+	v.destinations = newDestinations(snap, before)
 	for _, app := range snap.Applications {
+		if app.Private() {
+			v.apps[app.ID] = &published{Application: app}
+			continue
+		}
 		p := &published{Application: app, external: app.External(), internal: app.Internal()}
 		p.authority, p.internalAuthority = p.external.Authority(), p.internal.Authority()
 		if p.external.Port != 443 {

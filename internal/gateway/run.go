@@ -58,6 +58,7 @@ type Gateway struct {
 	links          *links
 	peers          *peers
 	forwards       *forwards
+	devices        *devices
 	live           *live
 	fronts         *fronts
 	fronts2        []*front2
@@ -93,6 +94,7 @@ func New(cfg Config) (*Gateway, error) {
 		grants:         newGrantCache(cfg.Grants, cfg.Now),
 		connectionAuth: &connectionAuth{},
 	}
+	g.devices = newDevices(g)
 	var err error
 	g.metrics, err = newMetrics(g, cfg.Registerer)
 	return g, err
@@ -232,6 +234,9 @@ func (g *Gateway) drain(open []door, servers []*http.Server) {
 	g.settle(ctx, func() int { return g.census.expected(time.Now().Add(-lastToAsk)) })
 	var each sync.WaitGroup
 	each.Go(func() { g.settle(ctx, g.forwards.count) })
+	meanwhile, over := context.WithCancel(ctx) // flows have no end of their own: what they finish while others are waited for, they may
+	defer over()
+	g.peering.Go(func() { g.devices.drain(meanwhile) })
 	each.Go(func() {
 		if g.fronts.drain(ctx) != nil {
 			g.cutAll()
@@ -253,11 +258,12 @@ func (g *Gateway) drain(open []door, servers []*http.Server) {
 		})
 	}
 	each.Wait()
-	// What is left are WebSockets, which have no end of their own.
+	// What is left are WebSockets and flows, which have no end of their own.
 	g.cutAll()
 	last, cancelLast := context.WithTimeout(context.Background(), lastDrain)
 	defer cancelLast()
-	g.settle(last, g.live.count)
+	g.settle(last, func() int { return g.live.count() + g.devices.countFlows() })
+	g.devices.closeWhere(anyDevice)
 	g.drainPeers(last)
 	g.drainLinks(last)
 }
@@ -279,4 +285,5 @@ func (g *Gateway) cutAll() {
 	for _, x := range g.live.list(func(*exchange) bool { return true }) {
 		x.cut(errShutdown, closeRestart)
 	}
+	g.devices.cutFlows()
 }

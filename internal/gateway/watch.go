@@ -57,7 +57,7 @@ func (g *Gateway) watchSnapshots(ctx context.Context) {
 
 // install puts a snapshot in force: for what comes, and for what is under way.
 func (g *Gateway) install(snap *access.Snapshot) {
-	v := newView(snap)
+	v := newView(snap, g.view.Load())
 	before := g.view.Swap(v)
 	g.metrics.keep(before, v)
 	g.connectionAuth.keep(v)
@@ -74,6 +74,7 @@ func (g *Gateway) install(snap *access.Snapshot) {
 		p.review()
 	}
 	g.decideForwards(v)
+	g.devices.decideAgain(v)
 	g.links.askSoon(func(k *condition) bool {
 		app, ok := v.apps[k.app]
 		return ok && before != nil && before.apps[k.app] != nil && before.apps[k.app].Version != app.Version // perhaps its address was corrected
@@ -96,6 +97,12 @@ func (v *view) overFor(l *link) func(poolKey) bool {
 		app, ok := v.apps[k.app]
 		return !ok || app.Version != k.version || !known || !v.snap.Serves(connector.GroupID, app.Application) || connector.Draining && k.private == ""
 	}
+}
+
+// carries reports whether a link's connector may carry an application.
+func (v *view) carries(l *link, app *access.Application) bool {
+	connector, known := v.snap.Connector(l.connector)
+	return known && !connector.Disabled && v.snap.Serves(connector.GroupID, app)
 }
 
 // watchEndings applies what ended to sessions, exchanges and tunnels.
@@ -129,6 +136,7 @@ func (g *Gateway) ended(ctx context.Context, e access.Ending) {
 	switch e.Kind {
 	case "":
 		about = func(access.Principal) bool { return true }
+		g.devices.closeWhere(func(d *device) bool { return g.cfg.Keys.Revoked(d.serial) })
 		for _, l := range g.links.all() {
 			g.review(l)
 		}
@@ -144,6 +152,7 @@ func (g *Gateway) ended(ctx context.Context, e access.Ending) {
 		return
 	case access.EndingCertificate:
 		g.links.closeWhere(func(l *link) bool { return l.serial == e.ID })
+		g.devices.closeWhere(func(d *device) bool { return d.serial == e.ID })
 		for _, p := range g.peers.all() {
 			p.review()
 		}
@@ -159,6 +168,7 @@ func (g *Gateway) ended(ctx context.Context, e access.Ending) {
 		who := x.who.Load()
 		return who != nil && about(*who)
 	}))
+	g.devices.lookAgain(ctx, about)
 }
 
 // keep does what has to be done from time to time.
@@ -172,6 +182,7 @@ func (g *Gateway) keep(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			g.sweep()
+			g.devices.sweep(ctx, g.now())
 			if now.After(recheck) {
 				recheck = now.Add(recheckAfter / 4)
 				g.lookAgain(ctx, g.live.list(func(x *exchange) bool {

@@ -99,7 +99,7 @@ func (p *plane) issue(t testing.TB, profile ca.Profile, id string, names ...stri
 		t.Fatal(err)
 	}
 	chain := [][]byte{der}
-	if profile != ca.ProfileConnector {
+	if profile != ca.ProfileConnector && profile != ca.ProfileClient {
 		chain = append(chain, p.issuer.Cert.Raw, p.root.Cert.Raw)
 	}
 	leaf, err := x509.ParseCertificate(der)
@@ -183,6 +183,13 @@ func (p *plane) Credential(ctx context.Context, shown access.Credential) (access
 		return who, p.expires, fault.Unauthenticated("the token has expired")
 	}
 	return who, p.expires, err
+}
+
+// Device knows tokens that are sessions under the device's id.
+func (p *plane) Device(ctx context.Context, shown access.DeviceToken) (access.Principal, time.Time, error) {
+	who, err := p.Session(ctx, shown.Device, "device", shown.Secret)
+	who.Device = access.DeviceFacts{ID: shown.Device, OS: "linux", Program: "postern-client/1"}
+	return who, time.Now().Add(time.Hour), err
 }
 
 func (p *plane) Ended(ctx context.Context, after uint64) ([]access.Ending, error) {
@@ -562,6 +569,10 @@ func (c *connector) accept(s *tunnel.Stream) {
 		s.Refuse(wire.Encode(refusal))
 		return
 	}
+	if open.Network == "udp" {
+		c.datagrams(s, address)
+		return
+	}
 	backend, err := net.Dial("tcp", address)
 	if err != nil {
 		s.Refuse(wire.Encode(&wire.Refusal{Phase: wire.PhaseConnect, Code: "connection-refused", Message: err.Error()}))
@@ -596,11 +607,44 @@ func (c *connector) check(open wire.Open) (string, *wire.Refusal) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	for _, a := range c.w.content.Applications {
+		if string(a.ID) == open.Application && a.Private() {
+			return net.JoinHostPort("127.0.0.1", fmt.Sprint(open.Port)), nil
+		}
 		if string(a.ID) == open.Application {
 			return a.Internal().Address(), nil
 		}
 	}
 	return "", &wire.Refusal{Phase: wire.PhaseTarget, Code: "unknown-target", Message: "no such target"}
+}
+
+// datagrams carries a flow of datagrams.
+func (c *connector) datagrams(s *tunnel.Stream, address string) {
+	conn, err := net.Dial("udp", address)
+	if err != nil || s.Accept(wire.Encode(wire.Opened{Address: address})) != nil {
+		s.Reset(tunnel.CodeInternal)
+		return
+	}
+	c.mu.Lock()
+	c.carried = append(c.carried, s)
+	c.mu.Unlock()
+	var back sync.WaitGroup
+	back.Go(func() {
+		for buffer := make([]byte, 64<<10); ; {
+			n, err := conn.Read(buffer)
+			if err != nil || s.SendDatagram(buffer[:n]) != nil {
+				return
+			}
+		}
+	})
+	for {
+		p, err := s.ReceiveDatagram(context.Background())
+		if err != nil {
+			break
+		}
+		conn.Write(p)
+	}
+	conn.Close()
+	back.Wait()
 }
 
 // join copies both ways; an abort on one side is an abort on the other.
