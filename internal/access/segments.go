@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"postern/internal/fault"
 	"postern/internal/match"
@@ -13,6 +14,38 @@ type Segment struct {
 	Destination string `json:"destination"`
 	Ports       string `json:"ports"`
 	Protocol    string `json:"protocol"`
+}
+
+// String gives it on one line, as in "10.1.0.0/16:22,80-90/tcp"; see ParseSegment.
+func (s Segment) String() string {
+	destination := s.Destination
+	if strings.Contains(destination, ":") {
+		destination = "[" + destination + "]"
+	}
+	return destination + ":" + s.Ports + "/" + s.Protocol
+}
+
+// ParseSegment reads DESTINATION:PORTS or DESTINATION:PORTS/PROTOCOL, which is TCP if it is left out. IPv6 addresses are in brackets. What the
+// parts hold is not looked at.
+func ParseSegment(text string) (Segment, error) {
+	s := Segment{Protocol: match.TCP.String()}
+	rest := strings.TrimSpace(text)
+	if i := strings.LastIndexByte(rest, '/'); i >= 0 {
+		if _, err := match.ParseProtocol(rest[i+1:]); err == nil {
+			rest, s.Protocol = rest[:i], rest[i+1:]
+		}
+	}
+	i := strings.LastIndexByte(rest, ':')
+	if i <= 0 || i == len(rest)-1 || strings.HasSuffix(rest, "]") {
+		return s, fault.New(fault.KindInvalid, "is %q, not DESTINATION:PORTS or DESTINATION:PORTS/PROTOCOL such as db.corp.example:5432, 10.1.0.0/16:22,80-90/both or [fd00::/64]:443", text)
+	}
+	s.Destination, s.Ports = rest[:i], rest[i+1:]
+	if inner, ok := strings.CutPrefix(s.Destination, "["); ok && strings.HasSuffix(inner, "]") {
+		s.Destination = strings.TrimSuffix(inner, "]")
+	} else if strings.Contains(s.Destination, ":") {
+		return s, fault.New(fault.KindInvalid, "is %q: write IPv6 in brackets, as in [fd00::/64]:443", text)
+	}
+	return s, nil
 }
 
 // MaxSegments bounds the segments of one application.

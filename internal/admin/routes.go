@@ -38,8 +38,9 @@ func (h *Handler) table() []route {
 	c := h.cfg.Control
 	get, post, put, patch, del := http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	rows := []route{
-		{get, "/applications", "listApplications", "applications", "List applications", viewers, false, list(c.Applications, showApplication, ofConnectorGroup, ofDisabled, ofSignIn, ofRequestable)},
+		{get, "/applications", "listApplications", "applications", "List applications", viewers, false, list(c.Applications, showApplication, ofApplicationKind, ofConnectorGroup, ofDisabled, ofSignIn, ofRequestable)},
 		{post, "/applications", "createApplication", "applications", "Publish an application", apps, false, create(h.createApplication)},
+		{post, "/applications/changes", "previewSegments", "applications", "Tell whose destinations would become whose, and who would lose access, before a private application is made, changed or removed", viewers, false, h.previewSegments()},
 		{post, "/applications/test", "testApplication", "applications", "Have connectors try an internal URL before an application with it is published", apps, false, h.testApplication()},
 		{get, "/applications/{id}", "showApplication", "applications", "Show an application", viewers, false, one(access.PrefixApplication, c.Application, showApplication)},
 		{patch, "/applications/{id}", "updateApplication", "applications", "Change an application", apps, false, update(h.changeApplication())},

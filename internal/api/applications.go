@@ -2,27 +2,36 @@ package api
 
 // ApplicationInput is what an administrator writes of an application.
 type ApplicationInput struct {
-	Name              string   `json:"name" doc:"The name for people, unique." example:"Wiki"`
-	ConnectorGroup    string   `json:"connectorGroup,omitempty" doc:"The connector group that serves it; the default group if left out."`
-	ExternalURL       string   `json:"externalUrl" doc:"The https URL that people use." example:"https://wiki.example.com/"`
-	InternalURL       string   `json:"internalUrl" doc:"The http or https URL that the connectors reach." example:"http://wiki.internal:8080/"`
-	PreAuthentication string   `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
-	HostHeader        string   `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
-	BackendProtocol   string   `json:"backendProtocol,omitempty" enum:"http1,http2,auto" default:"http1" doc:"Which version of HTTP the application is spoken to: http1; http2, which gRPC needs (agreed on in TLS by ALPN, or h2c where the internal URL has http://); auto, whichever it chooses in TLS."`
-	Balancing         string   `json:"balancing,omitempty" enum:"least-loaded,sticky-user,sticky-address,priority" default:"least-loaded" doc:"Which connector of the group carries a request: the one with the least to do and the shortest way to the application; always the same for a user or for a client's address; or the first by the connectors' priority. A connector that cannot reach the application is passed over in any case."`
-	Disabled          bool     `json:"disabled" required:"false" doc:"Nobody may use it, for maintenance."`
-	SkipVerify        bool     `json:"skipVerify" required:"false" doc:"Do not verify the TLS certificate of the internal URL. A weakness that the audit log records."`
-	BackendCA         string   `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`
-	BackendTimeout    string   `json:"backendTimeout,omitempty" doc:"How long to wait for the application's answer to begin, as a number with h, m or s; 1m25s if left out." example:"1m25s"`
-	IdleTimeout       string   `json:"idleTimeout,omitempty" doc:"How long a body or a WebSocket may stand still, as a number with h, m or s; 5m if left out." example:"5m"`
-	AccessKeys        bool     `json:"accessKeys" required:"false" doc:"Users may make access keys for it, for programs that can neither sign in nor renew a token. A key counts as one factor."`
-	Requestable       bool     `json:"requestable" required:"false" doc:"Users may ask for it on the page of their applications."`
-	OwnerUsers        []string `json:"ownerUsers" required:"false" doc:"Users who answer such requests, beside administrators of policies."`
-	OwnerGroups       []string `json:"ownerGroups" required:"false" doc:"Groups whose members answer such requests."`
-	AllowRawPaths     bool     `json:"allowRawPaths" required:"false" doc:"Forward request targets that could be read in two ways. A weakness that the audit log records."`
+	Name              string    `json:"name" doc:"The name for people, unique." example:"Wiki"`
+	Kind              string    `json:"kind,omitempty" enum:"web,private,quick-access" default:"web" doc:"web: a web application, published at an external URL for browsers. private: destinations (segments) that devices with a client reach, whatever is spoken there. quick-access: the one private application that comes after all others."`
+	ConnectorGroup    string    `json:"connectorGroup,omitempty" doc:"The connector group that serves it; the default group if left out."`
+	ExternalURL       string    `json:"externalUrl,omitempty" doc:"The https URL that people use; of a web application." example:"https://wiki.example.com/"`
+	InternalURL       string    `json:"internalUrl,omitempty" doc:"The http or https URL that the connectors reach; of a web application." example:"http://wiki.internal:8080/"`
+	Segments          []Segment `json:"segments,omitempty" maxItems:"10000" doc:"The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more."`
+	PreAuthentication string    `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
+	HostHeader        string    `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
+	BackendProtocol   string    `json:"backendProtocol,omitempty" enum:"http1,http2,auto" default:"http1" doc:"Which version of HTTP the application is spoken to: http1; http2, which gRPC needs (agreed on in TLS by ALPN, or h2c where the internal URL has http://); auto, whichever it chooses in TLS."`
+	Balancing         string    `json:"balancing,omitempty" enum:"least-loaded,sticky-user,sticky-address,priority" default:"least-loaded" doc:"Which connector of the group carries a request: the one with the least to do and the shortest way to the application; always the same for a user or for a client's address; or the first by the connectors' priority. A connector that cannot reach the application is passed over in any case."`
+	Disabled          bool      `json:"disabled" required:"false" doc:"Nobody may use it, for maintenance."`
+	SkipVerify        bool      `json:"skipVerify" required:"false" doc:"Do not verify the TLS certificate of the internal URL. A weakness that the audit log records."`
+	BackendCA         string    `json:"backendCa,omitempty" doc:"PEM certificates that the chain of the internal URL may end in, beside the connector's own."`
+	BackendTimeout    string    `json:"backendTimeout,omitempty" doc:"How long to wait for the application's answer to begin, as a number with h, m or s; 1m25s if left out." example:"1m25s"`
+	IdleTimeout       string    `json:"idleTimeout,omitempty" doc:"How long a body or a WebSocket may stand still, as a number with h, m or s; 5m if left out." example:"5m"`
+	AccessKeys        bool      `json:"accessKeys" required:"false" doc:"Users may make access keys for it, for programs that can neither sign in nor renew a token. A key counts as one factor."`
+	Requestable       bool      `json:"requestable" required:"false" doc:"Users may ask for it on the page of their applications."`
+	OwnerUsers        []string  `json:"ownerUsers" required:"false" doc:"Users who answer such requests, beside administrators of policies."`
+	OwnerGroups       []string  `json:"ownerGroups" required:"false" doc:"Groups whose members answer such requests."`
+	AllowRawPaths     bool      `json:"allowRawPaths" required:"false" doc:"Forward request targets that could be read in two ways. A weakness that the audit log records."`
 }
 
-// Application is a published web application.
+// Segment is a set of destinations of a private application.
+type Segment struct {
+	Destination string `json:"destination" doc:"A name (db.corp.example), all names below a domain (*.corp.example), a domain and all names below it (.corp.example), an address, a CIDR prefix, or two addresses with - between." example:"db.corp.example"`
+	Ports       string `json:"ports" doc:"Ports and ranges of ports, with commas between." example:"22,80-90"`
+	Protocol    string `json:"protocol,omitempty" enum:"tcp,udp,both" default:"tcp"`
+}
+
+// Application is a web application that is published, or a private one.
 type Application struct {
 	Meta
 	ApplicationInput

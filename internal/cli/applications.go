@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"time"
@@ -14,27 +15,29 @@ import (
 func applications() noun[api.Application] {
 	n := noun[api.Application]{
 		use: "applications", single: "application", aliases: []string{"application", "apps", "app"}, prefix: access.PrefixApplication,
-		short: "Published web applications",
+		short: "Web applications that are published, and private ones",
 		name:  func(a api.Application) string { return a.Name },
 		columns: []column[api.Application]{
 			{"NAME", func(_ *view, a api.Application) string { return a.Name }},
+			{"KIND", func(_ *view, a api.Application) string { return a.Kind }},
 			{"EXTERNAL URL", func(_ *view, a api.Application) string { return a.ExternalURL }},
-			{"INTERNAL URL", func(_ *view, a api.Application) string { return a.InternalURL }},
+			{"INTERNAL URL, SEGMENTS", func(_ *view, a api.Application) string { return cmp.Or(a.InternalURL, segmentsCell(a.Segments)) }},
 			{"CONNECTOR GROUP", func(v *view, a api.Application) string { return v.nameOf(a.ConnectorGroup) }},
 			{"PRE-AUTHENTICATION", func(_ *view, a api.Application) string { return a.PreAuthentication }},
 			{"STATE", func(_ *view, a api.Application) string { return state(a.Disabled) }},
 			{"CHANGED", func(v *view, a api.Application) string { return v.ago(a.Updated) }},
 		},
-		more:   []*cobra.Command{applicationConnectors(), testApplication(), applicationSeries()},
+		more:   []*cobra.Command{applicationConnectors(), applicationChanges(), testApplication(), applicationSeries()},
 		fields: applicationFields(),
-		needed: "--external-url URL --internal-url URL ",
-		filters: []filter{{"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},
+		needed: "(--external-url URL --internal-url URL | --kind private --segment DESTINATION:PORTS) ",
+		filters: []filter{{"kind", "kind", "only those of this kind: web, private or quick-access", text}, {"connector-group", "connectorGroup", "only those of this connector group", refConnectorGroup}, {"disabled", "disabled", "only those that are disabled (true), or that are not (false)", either},
 			{"pre-authentication", "preAuthentication", "only those with sign-in, or passthrough", text},
 			{"requestable", "requestable", "only those that users may ask for (true), or may not (false)", either}},
 		examples: map[string]string{
 			"list": "  postern applications list\n  postern apps list --search wiki -o json",
 			"create": "  postern applications create Wiki --external-url https://wiki.example.com/ --internal-url http://wiki.internal:8080/\n" +
-				"  postern assignments create --application Wiki --group Staff",
+				"  postern assignments create --application Wiki --group Staff\n" +
+				"  postern applications create Databases --kind private --segment db.corp.example:5432 --segment 10.1.0.0/16:5432,6379/tcp",
 			"update": "  postern applications update Wiki --disabled\n  postern applications update Wiki --disabled=false --idle-timeout 30m",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Application, error] {
@@ -66,6 +69,9 @@ func applications() noun[api.Application] {
 func applicationFields() []field {
 	return []field{
 		{"name", "name", "new name", text, "update"},
+		{"kind", "kind", "web, private, or quick-access, the one private application that comes after all others; default: web", text, ""},
+		{"segment", "segments", "destination of a private application, as db.corp.example:22,80-90/tcp; names, *.domains, .domains, addresses, CIDR prefixes and ranges; /tcp, /udp or /both; may be given several times, and replaces those that are there", segment, ""},
+		{"segments-file", "segments", "`file` with such destinations, one on each line", segmentLines, ""},
 		{"external-url", "externalUrl", "https URL that people use", text, ""},
 		{"internal-url", "internalUrl", "http or https URL that the connectors reach", text, ""},
 		{"connector-group", "connectorGroup", "connector group that serves it; default: the default group", refConnectorGroup, ""},

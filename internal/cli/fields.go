@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/fault"
 )
@@ -41,8 +42,10 @@ const (
 	refGroups
 	refApplications
 	refUpstream
-	either // true or false, of a filter
-	wholes // given several times, each taken as it is
+	either       // true or false, of a filter
+	wholes       // given several times, each taken as it is
+	segment      // given several times: a destination of a private application
+	segmentLines // a file with one on each line
 )
 
 // flags declares the flags of the fields and gives what reads those that were given.
@@ -58,7 +61,7 @@ func (n noun[T]) flags(c *cobra.Command, update bool) func(*cobra.Command, *api.
 			c.Flags().Bool(f.flag, false, f.usage)
 		case list, refUsers, refGroups, refApplications:
 			c.Flags().StringSlice(f.flag, nil, f.usage)
-		case wholes:
+		case wholes, segment:
 			c.Flags().StringArray(f.flag, nil, f.usage)
 		default:
 			c.Flags().String(f.flag, "", f.usage)
@@ -73,6 +76,9 @@ func (n noun[T]) flags(c *cobra.Command, update bool) func(*cobra.Command, *api.
 			value, err := f.read(c, client)
 			if err != nil {
 				return nil, err
+			}
+			if _, twice := values[f.member]; twice {
+				return nil, usage("%s and --%s say the same thing: give one of them", n.flagOf(f.member), f.flag)
 			}
 			values[f.member] = value
 		}
@@ -93,6 +99,12 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 		return f.those(c, client, refGroup)
 	case refApplications:
 		return f.those(c, client, refApplication)
+	case segment:
+		given, err := c.Flags().GetStringArray(f.flag)
+		if err != nil {
+			return nil, err
+		}
+		return parseSegments("--"+f.flag, given)
 	case wholes:
 		given, err := c.Flags().GetStringArray(f.flag)
 		if len(given) == 1 && given[0] == "" {
@@ -110,6 +122,12 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 			return "", nil
 		}
 		return readText(c, "--"+f.flag, given, maxFile)
+	case segmentLines:
+		lines, err := readText(c, "--"+f.flag, given, maxFile)
+		if err != nil {
+			return nil, err
+		}
+		return parseSegments("--"+f.flag, strings.Split(lines, "\n"))
 	case ending:
 		if given == "never" || given == "" {
 			return nil, nil
@@ -127,6 +145,23 @@ func (f field) read(c *cobra.Command, client *api.Client) (any, error) {
 		return n, nil
 	}
 	return reference(c.Context(), client, f.kind, flagged{"--" + f.flag, given})
+}
+
+// parseSegments reads segments as people write them. Empty ones and what begins with # are left out.
+func parseSegments(flag string, lines []string) ([]access.Segment, error) {
+	list := []access.Segment{}
+	for i, line := range lines {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		s, err := access.ParseSegment(line)
+		if err != nil {
+			return nil, usage("%s, number %d: %v", flag, i+1, err)
+		}
+		list = append(list, s)
+	}
+	return list, nil
 }
 
 // those reads references, all of one kind.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/access"
 	"postern/internal/api"
 )
 
@@ -94,6 +95,9 @@ func triesIn(c *cobra.Command, client *api.Client, path string) ([]try, error) {
 	var tries []try
 	for _, each := range r.lists["applications"] {
 		values, _ := each.(map[string]any)
+		if kind, _ := values["kind"].(string); kind != "" && kind != string(access.KindWeb) {
+			continue // only web applications are tested by themselves
+		}
 		name, _ := values["name"].(string)
 		if group, ok := values["connectorGroup"].(string); ok && group != "" {
 			if values["connectorGroup"], err = reference(c.Context(), client, refConnectorGroup, flagged{"connectorGroup of " + name, group}); err != nil {
@@ -103,7 +107,7 @@ func triesIn(c *cobra.Command, client *api.Client, path string) ([]try, error) {
 		tries = append(tries, try{name, values})
 	}
 	if len(tries) == 0 {
-		return nil, usage("--file: there is no application in %s", path)
+		return nil, usage("--file: there is no web application in %s", path)
 	}
 	return tries, nil
 }

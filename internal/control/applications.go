@@ -93,11 +93,33 @@ func (ch *change) checkApplication(a *access.Application) error {
 	} else if err != nil {
 		return err
 	}
+	if a.Private() {
+		if err := p.Err(); err != nil || a.Kind != access.KindQuickAccess {
+			return err
+		}
+		return ch.checkOneQuickAccess(a)
+	}
 	p.Check("externalUrl", ch.c.checkOwnHosts(a.External()))
 	if err := p.Err(); err != nil {
 		return err
 	}
 	return ch.checkFreeURL(a, a.External())
+}
+
+// checkOneQuickAccess refuses a second application that comes after all others.
+func (ch *change) checkOneQuickAccess(a *access.Application) error {
+	all, err := ch.tx.AllApplications(ch.ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if other := &all[i]; other.ID != a.ID && other.Kind == access.KindQuickAccess {
+			conflict := fault.Conflict("the application %q is the one Quick Access already", other.Name)
+			conflict.Fields = []fault.Field{{Name: "kind", Message: "is that of another application; there is one Quick Access"}}
+			return conflict
+		}
+	}
+	return nil
 }
 
 // checkOwnHosts refuses an external URL where the service itself lives, or at a port where it is not
@@ -125,7 +147,7 @@ func (ch *change) checkFreeURL(a *access.Application, external access.Endpoint) 
 	}
 	for i := range all {
 		other := all[i]
-		if e := other.External(); other.ID != a.ID && e.Host == external.Host && e.Path == external.Path {
+		if e := other.External(); other.ID != a.ID && !other.Private() && e.Host == external.Host && e.Path == external.Path {
 			conflict := fault.Conflict("the external URL is taken by the application %q", other.Name)
 			conflict.Fields = []fault.Field{{Name: "externalUrl", Message: "is taken by another application"}}
 			return conflict

@@ -43,8 +43,13 @@ func (k *Certificates) ownHosts() []string {
 // hostsOf are the hosts that need a certificate at once: our own, then applications'.
 func (k *Certificates) hostsOf(snap *access.Snapshot) []string {
 	out := k.ownHosts()
-	for _, a := range snap.Applications[:min(len(snap.Applications), preparedHosts)] {
-		out = append(out, a.External().Host)
+	for _, a := range snap.Applications {
+		if len(out) >= preparedHosts {
+			break
+		}
+		if !a.Private() {
+			out = append(out, a.External().Host)
+		}
 	}
 	return out
 }

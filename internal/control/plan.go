@@ -279,7 +279,7 @@ func (p *planner) named(field, prefix string, list []access.ID) []access.ID {
 func (p *planner) checkApplications() {
 	type place struct{ host, path string }
 	taken := map[place]string{}
-	wanted := map[string]bool{}
+	wanted, quick := map[string]bool{}, ""
 	for i := range p.doc.Applications {
 		wanted[folded(p.doc.Applications[i].Name)] = true
 	}
@@ -288,8 +288,12 @@ func (p *planner) checkApplications() {
 		if _, stays := p.names[reference(access.PrefixApplication, old.Name)]; !stays || wanted[folded(old.Name)] {
 			continue
 		}
-		e := old.External()
-		taken[place{e.Host, e.Path}] = old.Name
+		if old.Private() {
+			quick = quickAccess(quick, old)
+		} else {
+			e := old.External()
+			taken[place{e.Host, e.Path}] = old.Name
+		}
 		if _, ok := p.names[reference(access.PrefixConnectorGroup, string(old.GroupID))]; !ok {
 			p.problems.Add("connectorGroups", "leaves out %q, which still serves the application %q", old.GroupID, old.Name)
 		}
@@ -306,11 +310,18 @@ func (p *planner) checkApplications() {
 		rest.OwnerUsers, rest.OwnerGroups = nil, nil
 		p.checkOwners(i, a)
 		err := rest.Validate()
-		if err == nil {
+		if err == nil && !a.Private() {
 			err = p.c.checkOwnHosts(a.External())
 		}
 		p.check("applications", i, err)
 		if err != nil {
+			continue
+		}
+		if a.Private() {
+			if a.Kind == access.KindQuickAccess && quick != "" {
+				p.problems.Add(fmt.Sprintf("applications[%d].kind", i), "is that of the application %q already; there is one Quick Access", quick)
+			}
+			quick = quickAccess(quick, a)
 			continue
 		}
 		e := a.External()
@@ -319,6 +330,14 @@ func (p *planner) checkApplications() {
 		}
 		taken[place{e.Host, e.Path}] = a.Name
 	}
+}
+
+// quickAccess gives the name of the one Quick Access: the application's, if it is that.
+func quickAccess(so string, a *access.Application) string {
+	if a.Kind == access.KindQuickAccess {
+		return a.Name
+	}
+	return so
 }
 
 func (p *planner) checkAssignments() {

@@ -64,7 +64,7 @@ func (c *Control) askReach(ctx context.Context, app *access.Application) []reach
 
 // targets says whether the connectors reach the application. One that could not be asked is in nobody's way.
 func (x *explainer) targets(ctx context.Context) {
-	if x.q.Unasked || x.c.cfg.Ask == nil {
+	if x.q.Unasked || x.c.cfg.Ask == nil || x.app.Private() { // that one destination is reached says nothing of the others
 		return
 	}
 	if x.out.Failed != "" {

@@ -269,7 +269,9 @@ func (n *TrafficNamer) Name(r *wire.Record) {
 	if snap != n.snap {
 		n.snap, n.destinations = snap, map[access.ID]string{}
 	}
-	if app, ok := snap.Application(access.ID(r.Application)); ok {
+	if app, ok := snap.Application(access.ID(r.Application)); ok && app.Private() {
+		r.ApplicationName = app.Name // its flows say where they went
+	} else if ok {
 		to, known := n.destinations[app.ID]
 		if !known {
 			to = app.Internal().Address()

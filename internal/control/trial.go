@@ -71,6 +71,9 @@ func (c *Control) TestApplication(ctx context.Context, by access.Actor, app acce
 }
 
 func checkTrial(app *access.Application) error {
+	if app.Private() {
+		return fault.Invalid("kind", "must be %q: only web applications are tested by themselves", access.KindWeb)
+	}
 	var p fault.Problems
 	p.Check("", app.ValidateTarget())
 	if app.HostHeader == access.HostExternal && app.ExternalURL == "" {

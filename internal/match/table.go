@@ -2,8 +2,10 @@ package match
 
 import (
 	"cmp"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -234,4 +236,9 @@ func edges(host Host, tables ...*Table) []uint16 {
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports)
+}
+
+// Example gives one of the destinations for a person: "10.1.2.3:443/tcp".
+func (c Change) Example() string {
+	return net.JoinHostPort(c.Host.String(), strconv.Itoa(int(c.Port))) + "/" + c.Protocol.String()
 }

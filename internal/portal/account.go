@@ -97,12 +97,17 @@ func (p *portal) renderAccount(w http.ResponseWriter, r *http.Request, own contr
 	if err != nil {
 		return err
 	}
+	devices, err := p.deviceLines(r.Context(), own)
+	if err != nil {
+		return err
+	}
 	body, err := web.Render(accountTemplate, struct {
 		Account       control.Account
+		Devices       []deviceLine
 		Confirmed     bool
 		Here          access.ID
 		Done, Problem string
-	}{account, p.Accounts.IsConfirmed(own) == nil, own.Who.Session, "", problem})
+	}{account, devices, p.Accounts.IsConfirmed(own) == nil, own.Who.Session, "", problem})
 	if err != nil {
 		return err
 	}

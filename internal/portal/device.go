@@ -54,7 +54,7 @@ func (p *portal) askDevice(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	code := r.PostForm.Get("user_code")
-	ask, err := p.Programs.Device(r.Context(), actor(r, who), *who, code)
+	ask, err := p.Programs.DeviceAsk(r.Context(), actor(r, who), *who, code)
 	if err != nil {
 		return p.deviceTrouble(w, r, deviceData{Code: code, Who: who.Name}, err)
 	}

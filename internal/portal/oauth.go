@@ -31,9 +31,9 @@ type Programs interface {
 	RefuseProgram(ctx context.Context, by access.Actor, who access.Principal, in control.ProgramRequest) (redirect string, err error)
 	// SignInHere signs a request to come back to a path of the portal after signing in.
 	SignInHere(path string) (request string, err error)
-	// BeginDevice, Device and DecideDevice sign in a program that has no browser.
+	// BeginDevice, DeviceAsk and DecideDevice sign in a program that has no browser.
 	BeginDevice(ctx context.Context, by access.Actor, in control.DeviceRequest) (control.DeviceAnswer, error)
-	Device(ctx context.Context, by access.Actor, who access.Principal, code string) (control.ProgramAsk, error)
+	DeviceAsk(ctx context.Context, by access.Actor, who access.Principal, code string) (control.ProgramAsk, error)
 	DecideDevice(ctx context.Context, by access.Actor, who access.Principal, code string, allow bool) error
 	ProgramTokens(ctx context.Context, by access.Actor, in control.TokenRequest) (control.Tokens, error)
 	RevokeToken(ctx context.Context, by access.Actor, client, token string) error

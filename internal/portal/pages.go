@@ -34,6 +34,7 @@ var (
 type tile struct {
 	ID              access.ID
 	Name, URL, Host string
+	Client          bool   // it is reached by a device with the client, not by a browser
 	Closed          string // why it cannot be opened now, where signing in does not help
 }
 
@@ -89,7 +90,12 @@ func (p *portal) tiles(snap *access.Snapshot, who *access.Principal) []tile {
 		if !d.Allow && d.Finding == nil {
 			continue
 		}
-		shown := tile{ID: app.ID, Name: app.Name, URL: app.ExternalURL, Host: app.External().Authority()}
+		shown := tile{ID: app.ID, Name: app.Name}
+		if app.Private() {
+			shown.Client = true
+		} else {
+			shown.URL, shown.Host = app.ExternalURL, app.External().Authority()
+		}
 		if !d.Allow && d.StepUp == "" {
 			shown.Closed = d.Message
 		}
@@ -260,6 +266,7 @@ func (p *portal) authorize(w http.ResponseWriter, r *http.Request) error {
 var denials = map[string]string{
 	policy.ReasonPolicyNetwork: "You may not use this application from here",
 	policy.ReasonPolicyTime:    "This application is closed now",
+	policy.ReasonPolicyDevice:  "You may not use this application from this device",
 }
 
 // forbidden is who may not use what was asked for, and why.

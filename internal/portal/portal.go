@@ -71,6 +71,7 @@ type Config struct {
 	Upstreams Upstreams // optional; nobody signs in elsewhere if nil
 	Programs  Programs
 	Keys      Keys
+	Devices   Devices
 	StepUps   StepUps
 	Requests  Requests
 	AdminURL  string // optional: of the admin center, to lead people with a role there
@@ -99,6 +100,7 @@ func New(cfg Config) http.Handler {
 	p.requests(mux)
 	p.oauth(mux)
 	p.accessKeys(mux)
+	p.devices(mux)
 	mux.HandleFunc("GET /authorize", p.page(p.authorize))
 	mux.HandleFunc("GET /sign-out", p.page(p.signOutForm))
 	mux.HandleFunc("POST /sign-out", p.page(p.signOut))

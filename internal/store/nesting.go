@@ -132,3 +132,14 @@ func (t *Tx) AppendEndings(ctx context.Context, list []access.Ending) error {
 	}
 	return nil
 }
+
+// GroupMembers gives who is in each group themselves: those that somebody put there, and those that an upstream says are.
+func (t *Tx) GroupMembers(ctx context.Context) (map[access.ID][]access.ID, error) {
+	type pair struct{ group, user access.ID }
+	list, err := rows(ctx, t, func(row scanner, p *pair) error { return row.Scan(&p.group, &p.user) }, "SELECT group_id, user_id FROM memberships ORDER BY group_id, user_id")
+	members := map[access.ID][]access.ID{}
+	for _, p := range list {
+		members[p.group] = append(members[p.group], p.user)
+	}
+	return members, err
+}
