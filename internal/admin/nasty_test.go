@@ -21,6 +21,7 @@ func TestNastyInputIsRefused(t *testing.T) {
 	}
 	app := func(body string) row { return row{"POST", "/applications", body, 422, ""} }
 	at := func(r row, field string) row { r.field = field; return r }
+	private := func(rest string) row { return app(`{"name":"{new}","kind":"private",` + rest + `}`) }
 	// full is a good application but for one member.
 	full := func(member string) string {
 		good := `"name":"{new}","externalUrl":"https://nasty.example.com/","internalUrl":"http://nasty.internal/"`
@@ -50,7 +51,7 @@ func TestNastyInputIsRefused(t *testing.T) {
 		at(app(full(`"id":"app_0000000000000000000000000"`)), "id"),
 		at(app(full(`"version":7`)), "version"),
 		at(app(full(`"__proto__":{}`)), "__proto__"),
-		at(app(`{}`), "externalUrl internalUrl name"),
+		at(app(`{}`), "name"),
 		// applications
 		at(app(full(`"name":""`)), "name"),
 		at(app(full(`"name":null`)), "name"),
@@ -129,6 +130,23 @@ func TestNastyInputIsRefused(t *testing.T) {
 		at(app(full(`"backendTimeout":"9999999999999h"`)), "backendTimeout"),
 		at(app(full(`"idleTimeout":"5 m"`)), "idleTimeout"),
 		at(app(full(`"idleTimeout":"Inf"`)), "idleTimeout"),
+		// private applications
+		at(private(`"segments":[]`), "segments"),
+		at(private(`"segments":[{"destination":"db","ports":"22"},{"destination":"10.0.0.0/33","ports":"22"}]`), "segments[1].destination"),
+		at(private(`"segments":[{"destination":"10.0.0.1/8","ports":"22"}]`), "segments[0].destination"),
+		at(private(`"segments":[{"destination":"db.*.example","ports":"22"}]`), "segments[0].destination"),
+		at(private(`"segments":[{"destination":"10.0.0.9-10.0.0.1","ports":"22"}]`), "segments[0].destination"),
+		at(private(`"segments":[{"destination":"db","ports":"0"}]`), "segments[0].ports"),
+		at(private(`"segments":[{"destination":"db","ports":"90-80"}]`), "segments[0].ports"),
+		at(private(`"segments":[{"destination":"db","ports":"70000"}]`), "segments[0].ports"),
+		at(private(`"segments":[{"destination":"db","ports":""}]`), "segments[0].ports"),
+		at(private(`"segments":[{"destination":"db","ports":"22","protocol":"icmp"}]`), "segments[0].protocol"),
+		at(private(`"segments":[{"destination":"db","ports":"22"},{"destination":"DB","ports":"22","protocol":"tcp"}]`), "segments[1]"),
+		at(private(`"segments":[{"destination":"db","ports":"22"}],"internalUrl":"http://a/"`), "internalUrl"),
+		at(private(`"segments":[{"destination":"db","ports":"22"}],"preAuthentication":"passthrough"`), "preAuthentication"),
+		at(private(`"segments":[{"destination":"db","ports":"22"}],"accessKeys":true`), "accessKeys"),
+		at(app(full(`"kind":"vpn"`)), "kind"),
+		at(app(full(`"segments":[{"destination":"db","ports":"22"}]`)), "segments"),
 		// what is taken
 		{"POST", "/connector-groups", `{"name":"Default"}`, 409, "name"},
 		{"POST", "/users", `{"name":"owner"}`, 409, "name"},

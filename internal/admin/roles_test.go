@@ -13,6 +13,7 @@ import (
 // bodies are good requests of each route that has one.
 var bodies = map[string]string{
 	"createApplication":    `{"name":"{new}","externalUrl":"https://{new}.example.com/","internalUrl":"http://x/","connectorGroup":"{cgr}"}`,
+	"previewSegments":      `{"segments":[{"destination":"10.1.0.0/16","ports":"443"}]}`,
 	"updateBranding":       `{"name":"Example"}`,
 	"undoBranding":         `{"to":1}`,
 	"updateRetention":      `{"signInDays":7}`,

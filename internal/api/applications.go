@@ -28,7 +28,7 @@ type ApplicationInput struct {
 type Segment struct {
 	Destination string `json:"destination" doc:"A name (db.corp.example), all names below a domain (*.corp.example), a domain and all names below it (.corp.example), an address, a CIDR prefix, or two addresses with - between." example:"db.corp.example"`
 	Ports       string `json:"ports" doc:"Ports and ranges of ports, with commas between." example:"22,80-90"`
-	Protocol    string `json:"protocol,omitempty" enum:"tcp,udp,both" default:"tcp"`
+	Protocol    string `json:"protocol,omitempty" enum:"tcp,udp,both" default:"tcp" doc:"The transport protocols."`
 }
 
 // Application is a web application that is published, or a private one.

@@ -9,7 +9,7 @@ import (
 type SegmentTrial struct {
 	Application string    `json:"application,omitempty" doc:"The id of the application that would be changed or removed; absent for a new one."`
 	Name        string    `json:"name,omitempty" doc:"What to call it in the answer."`
-	Kind        string    `json:"kind,omitempty" enum:"private,quick-access" default:"private"`
+	Kind        string    `json:"kind,omitempty" enum:"private,quick-access" default:"private" doc:"Whether it comes after all others (quick-access)."`
 	Segments    []Segment `json:"segments,omitempty" maxItems:"10000" doc:"All that it would have."`
 	Remove      bool      `json:"remove" required:"false" doc:"It would be deleted."`
 }
@@ -33,9 +33,9 @@ type SegmentChange struct {
 
 // SegmentOwner is an application and the segment of it that destinations belong to.
 type SegmentOwner struct {
-	Application string `json:"application"`
-	Name        string `json:"name"`
-	Segment     string `json:"segment" example:"10.0.0.0/8:443/tcp"`
+	Application string `json:"application" doc:"Its id."`
+	Name        string `json:"name" doc:"Its name."`
+	Segment     string `json:"segment" doc:"The segment that wins there." example:"10.0.0.0/8:443/tcp"`
 }
 
 // PreviewSegments tells whose destinations would become whose, and who would lose access. Nothing is stored.

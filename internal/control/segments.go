@@ -45,13 +45,14 @@ const (
 // PreviewSegments tells whose destinations would become whose if a private application were made, changed or removed so, and who would lose
 // access by that. Nothing changes.
 func (c *Control) PreviewSegments(ctx context.Context, by access.Actor, a access.Application, remove bool) (out SegmentPreview, err error) {
-	if a.Defaults(); a.Kind == access.KindWeb && !remove {
-		return out, fault.Invalid("kind", "must be %q or %q: web applications have no segments", access.KindPrivate, access.KindQuickAccess)
-	}
+	a.Defaults()
 	if a.ID == "" {
 		a.ID = access.NewID(access.PrefixApplication, c.now())
 	}
 	err = c.read(ctx, request{by: by, perm: readApplication, object: a.ID}, func(tx *store.Tx) error {
+		if a.Kind == access.KindWeb && !remove {
+			return fault.Invalid("kind", "must be %q or %q: web applications have no segments", access.KindPrivate, access.KindQuickAccess)
+		}
 		all, err := tx.AllApplications(ctx)
 		if err != nil {
 			return err

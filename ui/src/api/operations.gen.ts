@@ -71,6 +71,7 @@ export const table = {
   listUserSessions: ['GET', '/api/v1/users/{id}/sessions', ['owner','policy-administrator','reader']],
   listUsers: ['GET', '/api/v1/users', ['owner','application-administrator','policy-administrator','reader']],
   planConfiguration: ['POST', '/api/v1/plan', ['owner','application-administrator','policy-administrator','reader']],
+  previewSegments: ['POST', '/api/v1/applications/changes', ['owner','application-administrator','policy-administrator','reader']],
   putCertificate: ['PUT', '/api/v1/certificates/{domain}', ['owner','application-administrator']],
   rejectConnector: ['POST', '/api/v1/connectors/{id}/reject', ['owner','application-administrator']],
   resetUserFactors: ['DELETE', '/api/v1/users/{id}/factors', ['owner','policy-administrator']],

@@ -88,6 +88,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/applications/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell whose destinations would become whose, and who would lose access, before a private application is made, changed or removed
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        post: operations["previewSegments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/applications/test": {
         parameters: {
             query?: never;
@@ -2496,10 +2516,10 @@ export interface components {
             /** @description Nobody may use it, for maintenance. */
             disabled?: boolean;
             /**
-             * @description The https URL that people use.
+             * @description The https URL that people use; of a web application.
              * @example https://wiki.example.com/
              */
-            externalUrl: string;
+            externalUrl?: string;
             /**
              * @description Which Host the application is shown.
              * @default internal
@@ -2517,10 +2537,16 @@ export interface components {
              */
             idleTimeout?: string;
             /**
-             * @description The http or https URL that the connectors reach.
+             * @description The http or https URL that the connectors reach; of a web application.
              * @example http://wiki.internal:8080/
              */
-            internalUrl: string;
+            internalUrl?: string;
+            /**
+             * @description web: a web application, published at an external URL for browsers. private: destinations (segments) that devices with a client reach, whatever is spoken there. quick-access: the one private application that comes after all others.
+             * @default web
+             * @enum {string}
+             */
+            kind: "web" | "private" | "quick-access";
             /**
              * @description The name for people, unique.
              * @example Wiki
@@ -2538,6 +2564,8 @@ export interface components {
             preAuthentication: "sign-in" | "passthrough";
             /** @description Users may ask for it on the page of their applications. */
             requestable?: boolean;
+            /** @description The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more. */
+            segments?: components["schemas"]["Segment"][] | null;
             /** @description Do not verify the TLS certificate of the internal URL. A weakness that the audit log records. */
             skipVerify?: boolean;
             /**
@@ -2625,10 +2653,10 @@ export interface components {
             /** @description Nobody may use it, for maintenance. */
             disabled?: boolean;
             /**
-             * @description The https URL that people use.
+             * @description The https URL that people use; of a web application.
              * @example https://wiki.example.com/
              */
-            externalUrl: string;
+            externalUrl?: string;
             /**
              * @description Which Host the application is shown.
              * @default internal
@@ -2641,10 +2669,16 @@ export interface components {
              */
             idleTimeout?: string;
             /**
-             * @description The http or https URL that the connectors reach.
+             * @description The http or https URL that the connectors reach; of a web application.
              * @example http://wiki.internal:8080/
              */
-            internalUrl: string;
+            internalUrl?: string;
+            /**
+             * @description web: a web application, published at an external URL for browsers. private: destinations (segments) that devices with a client reach, whatever is spoken there. quick-access: the one private application that comes after all others.
+             * @default web
+             * @enum {string}
+             */
+            kind: "web" | "private" | "quick-access";
             /**
              * @description The name for people, unique.
              * @example Wiki
@@ -2662,6 +2696,8 @@ export interface components {
             preAuthentication: "sign-in" | "passthrough";
             /** @description Users may ask for it on the page of their applications. */
             requestable?: boolean;
+            /** @description The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more. */
+            segments?: components["schemas"]["Segment"][] | null;
             /** @description Do not verify the TLS certificate of the internal URL. A weakness that the audit log records. */
             skipVerify?: boolean;
         };
@@ -2698,7 +2734,7 @@ export interface components {
             /** @description Nobody may use it, for maintenance. */
             disabled?: boolean | null;
             /**
-             * @description The https URL that people use.
+             * @description The https URL that people use; of a web application.
              * @example https://wiki.example.com/
              */
             externalUrl?: string | null;
@@ -2713,10 +2749,15 @@ export interface components {
              */
             idleTimeout?: string | null;
             /**
-             * @description The http or https URL that the connectors reach.
+             * @description The http or https URL that the connectors reach; of a web application.
              * @example http://wiki.internal:8080/
              */
             internalUrl?: string | null;
+            /**
+             * @description web: a web application, published at an external URL for browsers. private: destinations (segments) that devices with a client reach, whatever is spoken there. quick-access: the one private application that comes after all others.
+             * @enum {string|null}
+             */
+            kind?: "web" | "private" | "quick-access" | null;
             /**
              * @description The name for people, unique.
              * @example Wiki
@@ -2733,6 +2774,8 @@ export interface components {
             preAuthentication?: "sign-in" | "passthrough" | null;
             /** @description Users may ask for it on the page of their applications. */
             requestable?: boolean | null;
+            /** @description The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more. */
+            segments?: components["schemas"]["Segment"][] | null;
             /** @description Do not verify the TLS certificate of the internal URL. A weakness that the audit log records. */
             skipVerify?: boolean | null;
         };
@@ -4765,6 +4808,85 @@ export interface components {
             /** @description The new secret; empty removes it. */
             secret: string;
         };
+        Segment: {
+            /**
+             * @description A name (db.corp.example), all names below a domain (*.corp.example), a domain and all names below it (.corp.example), an address, a CIDR prefix, or two addresses with - between.
+             * @example db.corp.example
+             */
+            destination: string;
+            /**
+             * @description Ports and ranges of ports, with commas between.
+             * @example 22,80-90
+             */
+            ports: string;
+            /**
+             * @description The transport protocols.
+             * @default tcp
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp" | "both";
+        };
+        SegmentChange: {
+            /**
+             * @description One of them.
+             * @example 10.1.2.3:443/tcp
+             */
+            example: string;
+            /** @description Whose they are; absent for nobody's. */
+            from?: components["schemas"]["SegmentOwner"];
+            /**
+             * Format: int64
+             * @description How many could use them who may not now.
+             */
+            gainingCount: number;
+            /** @description Sign-in names of those who may use them by assignment and could not any more; the first 50. */
+            losing: string[] | null;
+            /**
+             * Format: int64
+             * @description How many those are in all.
+             */
+            losingCount: number;
+            /** @description Whose they would be; absent for nobody's. */
+            to?: components["schemas"]["SegmentOwner"];
+        };
+        SegmentOwner: {
+            /** @description Its id. */
+            application: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * @description The segment that wins there.
+             * @example 10.0.0.0/8:443/tcp
+             */
+            segment: string;
+        };
+        SegmentPreview: {
+            /** @description Destinations that would belong to another application, or to none, with one example each. */
+            changes: components["schemas"]["SegmentChange"][] | null;
+            /** @description Parts of the application's own segments that others keep, since theirs are narrower or come first. */
+            covered: components["schemas"]["SegmentChange"][] | null;
+            /**
+             * Format: int64
+             * @description How many such changes are not listed.
+             */
+            more: number;
+        };
+        SegmentTrial: {
+            /** @description The id of the application that would be changed or removed; absent for a new one. */
+            application?: string;
+            /**
+             * @description Whether it comes after all others (quick-access).
+             * @default private
+             * @enum {string}
+             */
+            kind: "private" | "quick-access";
+            /** @description What to call it in the answer. */
+            name?: string;
+            /** @description It would be deleted. */
+            remove?: boolean;
+            /** @description All that it would have. */
+            segments?: components["schemas"]["Segment"][] | null;
+        };
         Series: {
             /**
              * Format: date-time
@@ -6402,6 +6524,8 @@ export interface operations {
                 search?: string;
                 /** @description The order: created, the oldest first, if left out; -created, name or -name. */
                 sort?: string;
+                /** @description Only web applications, private ones, or the one Quick Access. */
+                kind?: string;
                 /** @description Only those of this connector group. */
                 connectorGroup?: string;
                 /** @description Only those that are disabled (true), or that are not (false). */
@@ -6460,6 +6584,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Application"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    previewSegments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SegmentTrial"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentPreview"];
                 };
             };
             401: components["responses"]["unauthenticated"];
