@@ -84,6 +84,8 @@ type Conditions struct {
 	AllowedNetworks []Network     `json:"allowedNetworks,omitempty"` // the client's address is in one of them
 	BlockedNetworks []Network     `json:"blockedNetworks,omitempty"` // and in none of these
 	Windows         []Window      `json:"windows,omitempty"`         // one of them is open
+	// Device is what is asked of the device that somebody uses.
+	Device DeviceCondition `json:"device,omitzero"`
 	// Unknown is set where the stored conditions have one that this program does not know: it was
 	// written by a later one, and is met by nobody.
 	Unknown bool `json:"-"`
@@ -162,6 +164,7 @@ func (c *Conditions) check(p *fault.Problems) {
 	for _, w := range c.Windows {
 		p.Check("windows", w.Validate())
 	}
+	c.Device.check(p)
 	if c.Unknown {
 		p.Add("conditions", "were written by a later version of Postern and contain one that this version does not know; change the policy with that version")
 	}

@@ -31,6 +31,7 @@ type Session struct {
 	Expires       time.Time // whatever happens
 	Client        string    // of SessionProgram: the OAuth client
 	Name          string    // of SessionProgram: what the program calls itself and its machine
+	Device        ID        // of SessionProgram: the enrolled device that it is bound to
 }
 
 // EndingKind says what an Ending ends.

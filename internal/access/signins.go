@@ -71,6 +71,7 @@ const (
 	ReasonKeyExpired    = "key-expired"    // or it is older than the user's password
 	ReasonKeyElsewhere  = "key-elsewhere"  // it is for another application
 	ReasonWrongAudience = "wrong-audience" // the token is for something else
+	ReasonWrongDevice   = "wrong-device"   // the token is of a session that is not the device's
 )
 
 // The reasons why sessions end, which a sign-out has though it succeeds.
@@ -81,6 +82,7 @@ const (
 	ReasonFactorRemoved    = "factor-removed"   // by the user, and so the other sessions ended
 	ReasonUpstreamEnded    = "upstream-ended"   // the upstream's session is over
 	ReasonUpstreamDisabled = "upstream-disabled"
+	ReasonDeviceRevoked    = "device-revoked" // the device that the session was bound to, or it was deleted
 )
 
 // SignInEntry tells of one attempt to sign in or to use an application. It is no part of the

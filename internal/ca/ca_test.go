@@ -74,7 +74,7 @@ func issue(t *testing.T, issuer ca.Issuer, req ca.Request) *x509.Certificate {
 	return cert
 }
 
-var profiles = []ca.Profile{ca.ProfileConnector, ca.ProfileGateway, ca.ProfileServer}
+var profiles = []ca.Profile{ca.ProfileConnector, ca.ProfileClient, ca.ProfileGateway, ca.ProfileServer}
 
 func TestIssuedIsItsProfileAndNoOther(t *testing.T) {
 	root, issuer := authorities(t)

@@ -26,6 +26,7 @@ type Profile string
 const (
 	ProfileConnector Profile = "connector" // client of the tunnel face: SPIFFE URI, no other name
 	ProfileGateway   Profile = "gateway"   // tunnel and agent faces, and client of other gateways: SPIFFE URI and host names
+	ProfileClient    Profile = "client"    // client of the tunnel face, a device: SPIFFE URI, no other name
 	ProfileServer    Profile = "server"    // public faces without a certificate of their own: host names, no identity
 )
 
@@ -49,6 +50,8 @@ func (p Profile) rules() (rules, error) {
 		return rules{wire.RoleConnector, []x509.ExtKeyUsage{client}, false, 30 * day, 90 * day}, nil
 	case ProfileGateway:
 		return rules{wire.RoleGateway, []x509.ExtKeyUsage{server, client}, true, 30 * day, 90 * day}, nil
+	case ProfileClient:
+		return rules{wire.RoleClient, []x509.ExtKeyUsage{client}, false, 30 * day, 90 * day}, nil
 	case ProfileServer:
 		return rules{"", []x509.ExtKeyUsage{server}, true, 90 * day, 397 * day}, nil // 397: what browsers accept
 	}
@@ -60,7 +63,7 @@ type Request struct {
 	Profile  Profile
 	Serial   *big.Int         // from NewSerial, reserved before
 	Public   crypto.PublicKey // ECDSA on P-256
-	Identity wire.Identity    // of ProfileConnector and ProfileGateway
+	Identity wire.Identity    // of all but ProfileServer
 	Names    []string         // DNS names and IP addresses; of ProfileGateway (may be empty) and ProfileServer
 	Now      time.Time
 	Lifetime time.Duration // 0: the profile's default

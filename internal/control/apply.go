@@ -403,6 +403,9 @@ func (a *applier) deleteUsers() error {
 		if err := a.endUser(old.ID, access.ReasonRevoked); err != nil {
 			return err
 		}
+		if err := a.dropDevices(old.ID); err != nil {
+			return err
+		}
 		if err := a.tx.DeleteUser(a.ctx, old.ID, old.Version); err != nil {
 			return err
 		}

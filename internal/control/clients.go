@@ -26,10 +26,11 @@ const callbackPath = "/callback"
 // oauthClient is a program that may ask for tokens. All are public ones: they keep no secret, so what
 // they send proves nothing, and a person is asked before they get anything.
 type oauthClient struct {
-	id    string
-	title string    // "Command line"
-	admin bool      // may have tokens for the admin API
-	only  access.ID // the one application it may have tokens for; empty: any
+	id     string
+	title  string    // "Command line"
+	admin  bool      // may have tokens for the admin API
+	device bool      // may have tokens for the service itself, with which a device enrols and says who uses it
+	only   access.ID // the one application it may have tokens for; empty: any
 }
 
 // oauthClient gives a program by its OAuth client id: a built-in one, or the id of an application for
@@ -41,28 +42,34 @@ func (c *Control) oauthClient(id string) (oauthClient, error) {
 	case access.ClientCLI:
 		return oauthClient{id: id, title: "Command line", admin: true}, nil
 	case access.ClientDevice:
-		return oauthClient{id: id, title: "Postern client"}, nil
+		return oauthClient{id: id, title: "Postern client", device: true}, nil
 	}
-	if app, ok := c.current().Application(access.ID(id)); ok {
+	if app, ok := c.current().Application(access.ID(id)); ok && !app.Private() {
 		return oauthClient{id: id, title: "Program for " + app.Name, only: app.ID}, nil
 	}
 	return oauthClient{}, fault.Invalid("client_id", "must be %s, %s or the id of an application", access.ClientCLI, access.ClientDevice)
 }
 
-// audience is what a token is good for: the admin API or one application.
+// audience is what a token is good for: the admin API, the service itself or one application.
 type audience struct {
-	url  string
-	app  access.ID // empty: the admin API
-	name string
+	url   string
+	app   access.ID // of an application
+	admin bool
+	name  string
 }
 
 func (c *Control) adminAudience() audience {
 	e, _ := access.ParseEndpoint(c.cfg.Names.AdminURL) // checked by New
-	return audience{url: e.Origin(), name: "Administration"}
+	return audience{url: e.Origin(), admin: true, name: "Administration"}
+}
+
+// serviceAudience is of the tokens of devices: what they reach is decided for each connection.
+func (c *Control) serviceAudience() audience {
+	return audience{url: c.Issuer(), name: "your private applications"}
 }
 
 // audience finds what a resource indicator (RFC 8707) means to a client. Without one it is the admin
-// API for who may use that, and else the client's one application.
+// API for who may use that, the service itself for devices, and else the client's one application.
 func (c *Control) audience(who oauthClient, resource string) (audience, error) {
 	bad := func(format string, args ...any) (audience, error) {
 		return audience{}, oauthError("invalid_target", format, args...)
@@ -70,6 +77,8 @@ func (c *Control) audience(who oauthClient, resource string) (audience, error) {
 	switch {
 	case resource == "" && who.admin:
 		return c.adminAudience(), nil
+	case resource == "" && who.device:
+		return c.serviceAudience(), nil
 	case resource == "" && who.only != "":
 		return c.applicationAudience(who.only)
 	case resource == "":
@@ -78,6 +87,9 @@ func (c *Control) audience(who oauthClient, resource string) (audience, error) {
 	e, err := access.ParseEndpoint(resource)
 	if err != nil {
 		return bad("the resource %s", err)
+	}
+	if service := c.serviceAudience(); who.device && e.Origin()+e.Path == service.url+"/" {
+		return service, nil
 	}
 	if admin := c.adminAudience(); e.Origin() == admin.url {
 		if !who.admin {

@@ -121,6 +121,7 @@ type Control struct {
 	throttle       *identity.Throttle
 	second         *identity.Throttle // of second factors: only who knows the password reaches it
 	devices        *identity.Throttle // of the short codes of programs
+	enrolling      *identity.Throttle // of devices that ask for certificates, by their users
 	accessKeys     *identity.Throttle // of access keys, by the network that shows them
 	acquaintances  *identity.Throttle // of questions from where a user signed in before
 	passkeys       *identity.Passkeys
@@ -136,6 +137,7 @@ type Control struct {
 	away           atomic.Pointer[awayError]
 	keysUsed       keysUsed
 	accessKeysUsed keysUsed
+	devicesSeen    devicesSeen
 	keyUsers       keyUsers
 	accessKeysGood goodKeys
 	backingUp      sync.Mutex // held while a backup is taken
@@ -170,6 +172,7 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		throttle:      identity.NewThrottle(cfg.Throttle),
 		second:        identity.NewThrottle(secondThrottle(cfg.Throttle)),
 		devices:       identity.NewThrottle(secondThrottle(cfg.Throttle)),
+		enrolling:     identity.NewThrottle(enrolThrottle(cfg.Throttle)),
 		accessKeys:    identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		acquaintances: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		announced:     make(chan struct{}, 1),

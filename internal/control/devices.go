@@ -2,190 +2,221 @@ package control
 
 import (
 	"context"
-	"crypto/rand"
-	"math/big"
-	"strings"
+	"encoding/json"
+	"sync"
 	"time"
 
 	"postern/internal/access"
 	"postern/internal/fault"
-	"postern/internal/match"
-	"postern/internal/session"
 	"postern/internal/store"
+	"postern/internal/wire"
 )
 
-// The bounds on programs that wait for somebody to allow them: strangers make them.
-const (
-	deviceLife     = 10 * time.Minute
-	devicesAll     = 10_000
-	devicesNetwork = 20
-	// PollInterval is how often such a program may ask.
-	PollInterval = 5 * time.Second
-)
-
-// DeviceRequest is what a program without a browser asks (RFC 8628, section 3.1).
-type DeviceRequest struct {
-	Client   string
-	Resource string
-	Scope    string
-	Name     string // what the program calls its machine
-}
-
-// DeviceAnswer is what it gets.
-type DeviceAnswer struct {
-	Device  string // the code that it keeps
-	User    string // the code that it shows
-	Expires time.Duration
-}
-
-// BeginDevice notes that a program waits to be allowed.
-func (c *Control) BeginDevice(ctx context.Context, by access.Actor, in DeviceRequest) (DeviceAnswer, error) {
-	who, err := c.oauthClient(in.Client)
-	if err != nil {
-		return DeviceAnswer{}, err
-	}
-	if _, err := c.askProgram(who, in.Resource, in.Name); err != nil {
-		return DeviceAnswer{}, err
-	}
-	if len(in.Scope) > 256 {
-		return DeviceAnswer{}, oauthError("invalid_request", "scope is too long")
-	}
-	now := c.now()
-	answer := DeviceAnswer{Device: c.instance.macs.Ticket(ticketDevice), User: newUserCode(), Expires: deviceLife}
-	row := access.DeviceCode{
-		Hash: session.Hash(answer.Device), UserHash: session.Hash(userCode(answer.User)), State: access.DevicePending, Client: who.id,
-		Name: in.Name, Resource: in.Resource, Scope: grantedScope(in.Scope), Address: by.Address, Network: match.Network(addressOf(by)).String(),
-		Created: now, Expires: now.Add(deviceLife),
-	}
-	err = c.store.Write(ctx, func(tx *store.Tx) error {
-		all, here, err := tx.CountDeviceCodes(ctx, row.Network, now)
-		switch {
-		case err != nil:
-			return err
-		case here >= devicesNetwork:
-			return fault.New(fault.KindLimited, "too many programs of your network wait to be allowed; try again in some minutes").After(time.Minute).Because(OAuthCode("temporarily_unavailable"))
-		case all >= devicesAll:
-			return fault.New(fault.KindLimited, "too many programs wait to be allowed; try again in some minutes").After(time.Minute).Because(OAuthCode("temporarily_unavailable"))
-		}
-		return tx.InsertDeviceCode(ctx, &row)
+// Devices lists devices and gives the cursor of the next page, empty at the end.
+func (c *Control) Devices(ctx context.Context, by access.Actor, page access.Page) (list []access.Device, next string, err error) {
+	err = c.read(ctx, request{by: by, perm: readDevice}, func(tx *store.Tx) error {
+		list, next, err = tx.Devices(ctx, page)
+		return err
 	})
-	if err != nil {
-		return DeviceAnswer{}, err
-	}
-	return answer, nil
+	return list, next, err
 }
 
-// userLetters are those of the codes that people type: no vowels, so that no words come about, and
-// none that look alike (RFC 8628, section 6.1). Eight of them are 34 bits, good for ten minutes and a
-// handful of guesses.
-const (
-	userLetters    = "BCDFGHJKLMNPQRSTVWXZ"
-	userCodeLength = 8
-)
-
-func newUserCode() string {
-	letters := make([]byte, userCodeLength)
-	for i := range letters {
-		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(userLetters)))) // never fails: crypto/rand ends the program instead
-		letters[i] = userLetters[n.Int64()]
-	}
-	return string(letters[:userCodeLength/2]) + "-" + string(letters[userCodeLength/2:])
+// DeviceByID gives one device.
+func (c *Control) DeviceByID(ctx context.Context, by access.Actor, id access.ID) (d access.Device, err error) {
+	err = c.read(ctx, request{by: by, perm: readDevice, object: id}, func(tx *store.Tx) error {
+		d, err = tx.Device(ctx, id)
+		return err
+	})
+	return d, err
 }
 
-// userCode gives a code as it was made, however a person types it; empty if it cannot be one.
-func userCode(typed string) string {
-	if len(typed) > 64 {
-		return ""
-	}
-	code := strings.Map(func(r rune) rune {
-		if r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToUpper(typed))
-	if len(code) != userCodeLength || strings.Trim(code, userLetters) != "" {
-		return ""
-	}
-	return code
-}
-
-var errDevice = fault.NotFound("this code is not known: it was mistyped, used already, or is older than ten minutes")
-
-// Device gives what to ask somebody who typed the code of a program. Guesses count.
-func (c *Control) Device(ctx context.Context, by access.Actor, who access.Principal, typed string) (ask ProgramAsk, err error) {
-	err = c.guessed(ctx, by, who, func() error {
-		var row access.DeviceCode
-		err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
-			row, err = tx.DeviceCode(ctx, session.Hash(userCode(typed)), c.now())
-			return err
-		})
-		if err != nil || row.State != access.DevicePending {
-			return orElse(orNil(err, errDevice), fault.KindNotFound, errDevice)
-		}
-		client, err := c.oauthClient(row.Client)
+// UpdateDevice renames a device; d.Version is the version that the caller saw. The rest of d is ignored.
+func (c *Control) UpdateDevice(ctx context.Context, by access.Actor, d access.Device) (access.Device, error) {
+	var updated access.Device
+	err := c.act(ctx, request{by: by, perm: updateDevice, object: d.ID, name: d.Name}, func(ch *change) error {
+		old, err := ch.ownedDevice(d.ID)
 		if err != nil {
-			return errDevice // the application is gone meanwhile
+			return err
 		}
-		if ask, err = c.askProgram(client, row.Resource, row.Name); err != nil {
-			return errDevice
+		var p fault.Problems
+		p.Check("name", access.CheckName(d.Name))
+		if err := p.Err(); err != nil {
+			return err
 		}
-		code := userCode(typed)
-		ask.Code = code[:userCodeLength/2] + "-" + code[userCodeLength/2:]
-		ask.Address, ask.Strange = row.Address, row.Network != match.Network(addressOf(by)).String()
-		return nil
+		updated = old
+		updated.Version, updated.Updated, updated.Name = d.Version, ch.now, d.Name
+		if err := ch.tx.UpdateDevice(ctx, &updated); err != nil {
+			return err
+		}
+		ch.auditDevice(updateDevice, &updated, map[string]any{"Name": []string{old.Name, updated.Name}})
+		return ch.end(access.EndingUser, string(old.User)) // decisions and logs know it by its name
 	})
-	tried := askedAbout(by, who)
-	tried.Reason = reasonOfCode(err)
-	c.turnedAway(ctx, tried, err)
-	return ask, err
+	return updated, err
 }
 
-// orNil gives err, or the other one if err is nil.
-func orNil(err, other error) error {
-	if err == nil {
-		return other
+// RevokeDevice ends a device's sessions, cuts what is open by it, and has its key refused from now on. Asked again, it answers the same.
+func (c *Control) RevokeDevice(ctx context.Context, by access.Actor, id access.ID) (revoked access.Device, err error) {
+	err = c.act(ctx, request{by: by, perm: revokeDevice, object: id}, func(ch *change) error {
+		if revoked, err = ch.ownedDevice(id); err != nil {
+			return err
+		}
+		return ch.revokeDevice(revokeDevice, &revoked)
+	})
+	return revoked, err
+}
+
+// DeleteDevice revokes a device and forgets it: its key may be enrolled again by whoever signs in with it.
+func (c *Control) DeleteDevice(ctx context.Context, by access.Actor, id access.ID, version int64) error {
+	return c.act(ctx, request{by: by, perm: deleteDevice, object: id}, func(ch *change) error {
+		old, err := ch.ownedDevice(id)
+		if err != nil {
+			return err
+		}
+		return ch.deleteDevice(deleteDevice, &old, version)
+	})
+}
+
+// OwnDevices gives somebody's own devices.
+func (c *Control) OwnDevices(ctx context.Context, who access.Principal) (list []access.Device, err error) {
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		list, err = tx.UserDevices(ctx, who.User)
+		return err
+	})
+	return list, err
+}
+
+// RevokeOwnDevice revokes one of somebody's own devices. It needs no confirmation: it only takes away.
+func (c *Control) RevokeOwnDevice(ctx context.Context, by access.Actor, who access.Principal, id access.ID) error {
+	by.Kind, by.ID, by.Name = access.ActorUser, who.User, who.Name
+	return c.act(ctx, request{by: by, perm: dropDevice, object: id}, func(ch *change) error {
+		d, err := ch.tx.Device(ctx, id)
+		if err == nil && d.User != who.User {
+			err = fault.NotFound("there is no such device")
+		}
+		if err != nil {
+			return err
+		}
+		return ch.revokeDevice(dropDevice, &d)
+	})
+}
+
+// ownedDevice gives a device whose user the actor may touch.
+func (ch *change) ownedDevice(id access.ID) (access.Device, error) {
+	d, err := ch.tx.Device(ch.ctx, id)
+	if err != nil {
+		return d, err
 	}
-	return err
+	u, err := ch.tx.User(ch.ctx, d.User)
+	if err != nil {
+		return d, err
+	}
+	return d, touches(ch.by, &u, "the device's user")
 }
 
-// guessed counts a look at a code as a guess unless there is such a code.
-func (c *Control) guessed(ctx context.Context, by access.Actor, who access.Principal, look func() error) error {
-	attempt, err := c.beginGuess(ctx, c.deviceGuesses(), string(who.User), addressOf(by))
+// auditDevice adds an entry about a device. It names the user, so that it can be erased with them.
+func (ch *change) auditDevice(perm permission, d *access.Device, more map[string]any) {
+	ch.entries = append(ch.entries, ch.c.deviceEntry(ch.by, perm, d, more))
+	ch.entries[len(ch.entries)-1].Version = ch.version
+}
+
+// deviceEntry makes an entry about a device.
+func (c *Control) deviceEntry(by access.Actor, perm permission, d *access.Device, more map[string]any) access.AuditEntry {
+	detail := map[string]any{"User": d.User, "OS": d.OS, "MachineName": d.MachineName}
+	for name, value := range more {
+		detail[name] = value
+	}
+	text, _ := json.Marshal(detail) // words
+	now := c.now()
+	return access.AuditEntry{
+		ID: access.NewID(access.PrefixAudit, now), Time: now, Actor: by, Action: string(perm), Object: d.ID, Name: d.Name, Outcome: "done", Detail: string(text),
+	}
+}
+
+// revokeDevice revokes a device, unless it is already, with its certificates and sessions.
+func (ch *change) revokeDevice(perm permission, d *access.Device) error {
+	ch.auditDevice(perm, d, nil)
+	if !d.Revoked.IsZero() {
+		return nil
+	}
+	d.Revoked, d.Updated = ch.now, ch.now
+	if err := ch.tx.UpdateDevice(ch.ctx, d); err != nil {
+		return err
+	}
+	return ch.cutDevice(d, "revoked")
+}
+
+func (ch *change) deleteDevice(perm permission, d *access.Device, version int64) error {
+	// The row goes first: a renewal at the same moment waits for it, and finds nothing to renew.
+	if err := ch.tx.DeleteDevice(ch.ctx, d.ID, version); err != nil {
+		return err
+	}
+	ch.auditDevice(perm, d, nil)
+	return ch.cutDevice(d, "deleted")
+}
+
+// cutDevice ends the sessions that are bound to a device and revokes its certificates, which cuts its tunnels.
+func (ch *change) cutDevice(d *access.Device, reason string) error {
+	list, err := ch.tx.DeviceSessions(ch.ctx, d.ID)
 	if err != nil {
 		return err
 	}
-	err = look()
-	if !fault.Is(err, fault.KindNotFound) {
-		attempt.Void(ctx)
+	for _, s := range list {
+		if _, err := ch.c.endIn(ch.ctx, ch.tx, s.ID, leaving{ch.by, access.ReasonDeviceRevoked}); err != nil {
+			return err
+		}
 	}
-	return err
+	serials, err := ch.tx.RevokeSubject(ch.ctx, ch.c.deviceIdentity(d.ID).String(), ch.now, reason)
+	if err != nil {
+		return err
+	}
+	for _, serial := range serials {
+		if err := ch.end(access.EndingCertificate, serial); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// DecideDevice allows or refuses the program whose code it is: its user has been asked.
-func (c *Control) DecideDevice(ctx context.Context, by access.Actor, who access.Principal, typed string, allow bool) error {
-	state := access.DeviceDenied
-	if allow {
-		state = access.DeviceAllowed
+// dropDevices revokes the certificates of a user's devices, before the rows go with the user.
+func (ch *change) dropDevices(user access.ID) error {
+	list, err := ch.tx.UserDevices(ch.ctx, user)
+	if err != nil {
+		return err
 	}
-	tried := askedAbout(by, who)
-	var decided access.DeviceCode
-	err := c.guessed(ctx, by, who, func() error {
-		return c.store.Write(ctx, func(tx *store.Tx) (err error) {
-			decided, err = tx.DecideDeviceCode(ctx, session.Hash(userCode(typed)), state, who.Session, c.now())
-			return orElse(err, fault.KindNotFound, errDevice)
-		})
-	})
-	if client, unknown := c.oauthClient(decided.Client); err == nil && unknown == nil && !allow {
-		c.refusedProgram(ctx, tried, client)
+	for i := range list {
+		if err := ch.cutDevice(&list[i], "deleted"); err != nil {
+			return err
+		}
 	}
-	tried.Reason = reasonOfCode(err)
-	c.turnedAway(ctx, tried, err)
-	return err
+	return nil
 }
 
-func reasonOfCode(err error) string {
-	if fault.Is(err, fault.KindNotFound) {
-		return access.ReasonWrongCode
+// deviceIdentity gives what the certificate of a device names.
+func (c *Control) deviceIdentity(device access.ID) wire.Identity {
+	return wire.Identity{TrustDomain: c.instance.trustDomain, Role: wire.RoleClient, ID: string(device)}
+}
+
+// devicesSeen remembers when and from where devices were seen until that is written.
+type devicesSeen struct {
+	mu sync.Mutex // guards at
+	at map[access.ID]store.Seen
+}
+
+func (d *devicesSeen) note(id access.ID, address string, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.at == nil {
+		d.at = map[access.ID]store.Seen{}
 	}
-	return ""
+	d.at[id] = store.Seen{ID: id, At: at, Address: address}
+}
+
+func (d *devicesSeen) take() (list []store.Seen) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, seen := range d.at {
+		list = append(list, seen)
+	}
+	d.at = nil
+	return list
 }

@@ -195,16 +195,18 @@ func freeName(name string, taken map[string]bool) string {
 
 // hostFacts takes what a peer tells of itself within bounds.
 func hostFacts(h wire.Host) access.HostFacts {
-	clean := func(s string) string {
-		s = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f {
-				return -1
-			}
-			return r
-		}, strings.ToValidUTF8(s, ""))
-		return short(strings.TrimSpace(s), 120)
-	}
-	return access.HostFacts{MachineName: clean(h.MachineName), OS: clean(h.OS), Arch: clean(h.Arch), Program: clean(h.Program)}
+	return access.HostFacts{MachineName: told(h.MachineName), OS: told(h.OS), Arch: told(h.Arch), Program: told(h.Program)}
+}
+
+// told takes one fact within bounds.
+func told(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return short(strings.TrimSpace(s), 120)
 }
 
 // credential signs what was reserved and gives the connector all that it needs.
@@ -217,23 +219,28 @@ func (c *Control) credential(ctx context.Context, connector access.ID, row store
 	if err != nil {
 		return wire.Credential{}, err
 	}
-	snap := c.current()
 	waiting, err := c.waitsUntil(ctx, connector)
 	if err != nil {
 		return wire.Credential{}, err
 	}
+	out := c.credentialOf(connector, row, der)
+	out.Waiting = waiting
+	return out, nil
+}
+
+// credentialOf gives what goes with an agent's certificate.
+func (c *Control) credentialOf(agent access.ID, row store.IssuedCertificate, der []byte) wire.Credential {
 	out := wire.Credential{
-		Waiting:     waiting,
-		Connector:   string(connector),
+		Connector:   string(agent),
 		TrustDomain: c.instance.trustDomain,
 		Certificate: der,
 		Roots:       c.authority.Load().pem,
 		ServiceURL:  c.cfg.Names.PortalURL,
-		RenewAfter:  row.NotBefore.Add(row.NotAfter.Sub(row.NotBefore) / 2),
+		RenewAfter:  renewAfter(&row),
 		Time:        c.now(),
 	}
-	for _, g := range snap.Gateways {
+	for _, g := range c.current().Gateways {
 		out.Gateways = append(out.Gateways, wire.Gateway{ID: string(g.ID), Address: g.Address})
 	}
-	return out, nil
+	return out
 }

@@ -61,6 +61,9 @@ func (ch *change) dropUser(id access.ID, out *Erased) (names, emails []string, e
 	if err := ch.endUser(id, ""); err != nil {
 		return nil, nil, err
 	}
+	if err := ch.dropDevices(id); err != nil {
+		return nil, nil, err
+	}
 	if err := ch.tx.DeleteUser(ch.ctx, id, u.Version); err != nil {
 		return nil, nil, err
 	}

@@ -20,6 +20,7 @@ type Question struct {
 	Application access.ID
 	From        netip.Addr      // the client's address; the zero one is none in particular
 	At          time.Time       // zero for now
+	Device      access.ID       // a device of the user's, from which they come; empty: a browser
 	Strength    access.Strength // of a fresh sign-in that is assumed; empty: the user's latest session, or the best sign-in that they can make
 	Unasked     bool            // connectors are not asked whether they reach it
 }
@@ -130,6 +131,9 @@ func (x *explainer) run(ctx context.Context, tx *store.Tx) (err error) {
 	if err := x.sign(ctx, tx); err != nil {
 		return err
 	}
+	if err := x.device(ctx, tx); err != nil {
+		return err
+	}
 	x.application()
 	if err := x.assignment(ctx, tx); err != nil {
 		return err
@@ -222,7 +226,24 @@ func (x *explainer) application() {
 		x.hop(Hop{Name: "application", Object: x.app.Name, State: HopFailed, Detail: "it is switched off (" + d.Reason + ")", Cure: "postern applications update " + quoted(x.app.Name) + " --disabled=false"})
 		return
 	}
-	x.hop(Hop{Name: "application", Object: x.app.Name, State: HopGood, Detail: "published at " + x.app.ExternalURL})
+	at := "published at " + x.app.ExternalURL
+	if x.app.Private() {
+		at = "reached by devices with a client: " + segmentsInWords(x.app.Segments)
+	}
+	x.hop(Hop{Name: "application", Object: x.app.Name, State: HopGood, Detail: at})
+}
+
+// segmentsInWords lists a few segments.
+func segmentsInWords(list []access.Segment) string {
+	const some = 5
+	words := make([]string, 0, some+1)
+	for _, s := range list[:min(len(list), some)] {
+		words = append(words, s.String())
+	}
+	if more := len(list) - some; more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(words, ", ")
 }
 
 // assignment says by which way the application is the user's.
@@ -348,6 +369,8 @@ func cureOf(f *policy.Finding, rule *access.Rule) string {
 		return "the user signs in again, to which the application leads them"
 	case policy.ConditionNetwork:
 		return "the user connects from an allowed network, or: postern policies update " + name + " --allow-network …"
+	case policy.ConditionDevice:
+		return "the user comes from such a device by postern-client (try it with --device), or: postern policies update " + name + " --device-enrolled=false"
 	case policy.ConditionTime:
 		return "wait until it is open, or: postern policies update " + name + " --window …"
 	}

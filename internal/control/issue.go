@@ -15,6 +15,7 @@ const (
 	kindConnector = "connector"
 	kindGateway   = "gateway"
 	kindServer    = "server"
+	kindClient    = "client" // the migration of devices names it, too
 )
 
 // reserved gives the row of a certificate to be: it is committed before anything is signed, so that
@@ -29,7 +30,7 @@ func (c *Control) reserved(req ca.Request, subject string) (store.IssuedCertific
 	if end := c.issuer().Cert.NotAfter; notAfter.After(end) {
 		notAfter = end
 	}
-	kind := map[ca.Profile]string{ca.ProfileConnector: kindConnector, ca.ProfileGateway: kindGateway, ca.ProfileServer: kindServer}[req.Profile]
+	kind := map[ca.Profile]string{ca.ProfileConnector: kindConnector, ca.ProfileGateway: kindGateway, ca.ProfileServer: kindServer, ca.ProfileClient: kindClient}[req.Profile]
 	return store.IssuedCertificate{
 		Serial:    ca.SerialText(ca.NewSerial()),
 		Kind:      kind,

@@ -23,6 +23,9 @@ const codesFor = time.Hour
 // tokensFor is how long a used or expired token stays to be looked at.
 const tokensFor = 30 * 24 * time.Hour
 
+// devicesFor is how long a revoked device stays in the lists, and its key refused.
+const devicesFor = 180 * 24 * time.Hour
+
 // clean deletes what is over. One replica at a time does it, so that they do not wait for each other.
 func (c *Control) clean(ctx context.Context) {
 	c.cleanAssignments(ctx)
@@ -80,6 +83,9 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		}},
 		{"access requests", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteOldRequests(ctx, now.Add(-requestsFor), cleanBatch)
+		}},
+		{"devices that were revoked long ago", func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return tx.DeleteOldDevices(ctx, now.Add(-devicesFor), cleanBatch)
 		}},
 		{"endings", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimEndings(ctx, now.Add(-endingsFor), cleanBatch)
@@ -145,7 +151,8 @@ func (c *Control) writeBatches(ctx context.Context) {
 	if len(used)+len(keys)+len(accessKeys) > 0 {
 		c.archiving.used.Store(true)
 	}
-	if len(used)+len(keys)+len(accessKeys)+len(seen) == 0 {
+	devices := c.devicesSeen.take()
+	if len(used)+len(keys)+len(accessKeys)+len(seen)+len(devices) == 0 {
 		return
 	}
 	err := c.write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -156,6 +163,9 @@ func (c *Control) writeBatches(ctx context.Context) {
 			return err
 		}
 		if err := tx.TouchAccessKeys(ctx, accessKeys); err != nil {
+			return err
+		}
+		if err := tx.TouchDevices(ctx, devices); err != nil {
 			return err
 		}
 		return tx.TouchConnectors(ctx, seen)

@@ -123,7 +123,14 @@ func TestErasedUserIsInNoLog(t *testing.T) {
 		u, _ := url.Parse(must(t, to, err))
 		k.tokens(control.TokenRequest{Type: "authorization_code", Client: in.Client, Code: u.Query().Get("code"), Redirect: in.Redirect, Verifier: verifier})
 		k.signIns(4, control.SignInFilter{User: ada.ID})
-		personal := []string{"ada.lovelace", "Countess", "Byrons-desk", "Ada King", "analytical", "198.51.100.77", "Analytical"}
+		m := &machine{k: k, key: newKey(t), tokens: k.clientTokens(k.person("ada.lovelace"), access.ClientDevice, "")}
+		asked := deviceRequest(t, m.key)
+		asked.Name = "Augusta's travelling desk"
+		if err := m.enrol(asked); err != nil {
+			t.Fatal(err)
+		}
+		given(k.RevokeDevice(ctx, k.owner, m.id))(t)
+		personal := []string{"ada.lovelace", "travelling desk", "Countess", "Byrons-desk", "Ada King", "analytical", "198.51.100.77", "Analytical"}
 		for _, word := range personal {
 			if !strings.Contains(k.everything(), word) {
 				t.Fatalf("%q is in no log: the test shows nothing", word)
@@ -134,7 +141,7 @@ func TestErasedUserIsInNoLog(t *testing.T) {
 		_, err = k.EraseUser(ctx, by, other.ID)
 		wantKind(t, err, fault.KindForbidden)
 		out := given(k.EraseUser(ctx, k.owner, ada.ID))(t)
-		if !out.Deleted || out.Audit < 5 || out.SignIns != 7 { // the ends of three sessions, too
+		if !out.Deleted || out.Audit < 5 || out.SignIns != 11 { // the ends of five sessions, too
 			t.Errorf("%+v", out)
 		}
 		text := k.everything()

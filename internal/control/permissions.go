@@ -130,6 +130,12 @@ const (
 	createAccessKey permission = "account.create-access-key"
 	dropAccessKey   permission = "account.delete-access-key"
 
+	readDevice   permission = "device.read"
+	updateDevice permission = "device.update"
+	revokeDevice permission = "device.revoke"
+	deleteDevice permission = "device.delete"
+	enrolDevice  permission = "device.enrol"
+	dropDevice   permission = "account.revoke-device"
 	allowProgram permission = "session.program"
 
 	setUp   permission = "instance.set-up"
@@ -208,6 +214,9 @@ func table() map[permission]who {
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),
 
 		readAccessKey: roles(people, reader), deleteAccessKey: roles(people), createAccessKey: kinds(access.ActorUser), dropAccessKey: kinds(access.ActorUser),
+
+		readDevice: roles(people, reader), updateDevice: roles(people), revokeDevice: roles(people), deleteDevice: roles(people),
+		enrolDevice: kinds(access.ActorUser, access.ActorAnyone), dropDevice: kinds(access.ActorUser),
 
 		allowProgram: kinds(access.ActorUser, access.ActorAnyone), setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
 		start: kinds(), renewAuthority: kinds(), retireKey: kinds(), useBreakGlass: kinds(),

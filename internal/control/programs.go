@@ -86,7 +86,7 @@ func (c *Control) askProgram(who oauthClient, resource, name string) (ProgramAsk
 	if err != nil {
 		return ProgramAsk{}, err
 	}
-	ask.Admin, ask.Uses = target.app == "", target.name
+	ask.Admin, ask.Uses = target.admin, target.name
 	return ask, nil
 }
 

@@ -233,12 +233,12 @@ func TestProgramsWithoutABrowser(t *testing.T) {
 		other.Client = access.ClientDevice
 		_, code = k.tokens(other)
 		wantCode(t, "another client", code, "invalid_grant")
-		ask, err := k.Device(t.Context(), anyone(), who, got.User)
+		ask, err := k.DeviceAsk(t.Context(), anyone(), who, got.User)
 		if err != nil || ask.Name != "rack" || ask.Strange || ask.Code != got.User {
 			t.Errorf("%+v, %v", ask, err)
 		}
 		far := access.Actor{Kind: access.ActorAnyone, Address: "198.51.100.7:1"}
-		if ask, err := k.Device(t.Context(), far, who, got.User); err != nil || !ask.Strange {
+		if ask, err := k.DeviceAsk(t.Context(), far, who, got.User); err != nil || !ask.Strange {
 			t.Errorf("from elsewhere: %+v, %v", ask, err)
 		}
 		if err := k.DecideDevice(t.Context(), anyone(), who, got.User, true); err != nil {
@@ -264,7 +264,7 @@ func TestProgramsWithoutABrowser(t *testing.T) {
 
 		got, poll = k.device(access.ClientCLI)
 		k.pass(10*time.Minute + time.Second)
-		_, err = k.Device(t.Context(), anyone(), who, got.User)
+		_, err = k.DeviceAsk(t.Context(), anyone(), who, got.User)
 		wantKind(t, err, fault.KindNotFound)
 		wantKind(t, k.DecideDevice(t.Context(), anyone(), who, got.User, true), fault.KindNotFound)
 		_, code = k.tokens(poll)
@@ -289,13 +289,13 @@ func TestShortCodesCannotBeGuessed(t *testing.T) {
 		who := k.person("ada")
 		got, _ := k.device(access.ClientCLI)
 		for _, typed := range []string{strings.ToLower(got.User), strings.ReplaceAll(got.User, "-", ""), " " + got.User + " "} {
-			if _, err := k.Device(t.Context(), anyone(), who, typed); err != nil {
+			if _, err := k.DeviceAsk(t.Context(), anyone(), who, typed); err != nil {
 				t.Errorf("%q: %v", typed, err)
 			}
 		}
 		limited := false
 		for range 50 {
-			_, err := k.Device(t.Context(), anyone(), who, "BCDF-GHJK")
+			_, err := k.DeviceAsk(t.Context(), anyone(), who, "BCDF-GHJK")
 			if limited = fault.Is(err, fault.KindLimited); limited {
 				break
 			}
@@ -304,11 +304,11 @@ func TestShortCodesCannotBeGuessed(t *testing.T) {
 		if !limited {
 			t.Fatal("fifty guesses were not too many")
 		}
-		_, err := k.Device(t.Context(), anyone(), who, got.User)
+		_, err := k.DeviceAsk(t.Context(), anyone(), who, got.User)
 		wantKind(t, err, fault.KindLimited)
 		wantKind(t, k.DecideDevice(t.Context(), anyone(), who, got.User, true), fault.KindLimited)
 		k.user("bob")
-		if _, err := k.Device(t.Context(), access.Actor{Kind: access.ActorAnyone, Address: "198.51.100.9:1"}, k.person("bob"), got.User); err != nil {
+		if _, err := k.DeviceAsk(t.Context(), access.Actor{Kind: access.ActorAnyone, Address: "198.51.100.9:1"}, k.person("bob"), got.User); err != nil {
 			t.Errorf("somebody else: %v", err)
 		}
 	})

@@ -390,7 +390,7 @@ func (c *Control) TokenActor(ctx context.Context, token, address, request string
 	if err != nil {
 		return access.Actor{}, err
 	}
-	if shown.Application != "" || shown.Audience != c.adminAudience().url {
+	if shown.Application != "" || shown.Audience != c.adminAudience().url || shown.Client == access.ClientDevice {
 		err := fault.Unauthenticated("the token is for %s, not for the admin API", shown.Audience)
 		tried := attempt(access.EventKey, access.Actor{Address: address, Request: request}, "")
 		tried.User, tried.UserName, tried.Session = entry.Principal.User, entry.Principal.Name, shown.Session

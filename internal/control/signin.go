@@ -307,6 +307,11 @@ func (c *Control) lookUpSession(ctx context.Context, id access.ID) (session.Entr
 			return err
 		}
 		entry = session.Entry{Session: row, Principal: principal(&user, &row)}
+		if row.Device != "" {
+			if entry.Device, err = boundTo(ctx, tx, &row); err != nil {
+				return err
+			}
+		}
 		if user.Upstream == "" {
 			return nil
 		}

@@ -198,7 +198,7 @@ func TestProgramsAreTold(t *testing.T) {
 				u, _ := url.Parse(must(t, to, err))
 				ask(by, control.TokenRequest{Type: "authorization_code", Client: in.Client, Code: u.Query().Get("code"), Redirect: in.Redirect, Verifier: verifier})
 			}, told{"sign-in", "success", "", "ada", "wiki", "", string(app.ID), "[pwd]", true, here, "postern/1"}},
-			{"mistyped device code", func(by access.Actor) { _, _ = k.Device(ctx, by, who, "BCDF-GHJK") },
+			{"mistyped device code", func(by access.Actor) { _, _ = k.DeviceAsk(ctx, by, who, "BCDF-GHJK") },
 				told{"sign-in", "failure", "wrong-code", "ada", "", "", "", "[pwd]", true, here, "browser"}},
 			{"refused device", func(by access.Actor) {
 				got, poll := k.device(access.ClientCLI)

@@ -25,6 +25,7 @@ var signOutMessages = map[string]string{
 	access.ReasonUpstreamEnded:    "the upstream said that the session there is over",
 	access.ReasonUpstreamDenied:   "the upstream, asked again, does not let the user in any more",
 	access.ReasonUpstreamDisabled: "the upstream was disabled or changed",
+	access.ReasonDeviceRevoked:    "the device was revoked or deleted; the audit log says by whom",
 	access.ReasonReused:           "a code or refresh token was shown a second time, so somebody else may have had it",
 }
 

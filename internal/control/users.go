@@ -171,6 +171,9 @@ func (c *Control) DeleteUser(ctx context.Context, by access.Actor, id access.ID,
 		if err := ch.endUser(id, access.ReasonRevoked); err != nil {
 			return err
 		}
+		if err := ch.dropDevices(id); err != nil {
+			return err
+		}
 		if err := ch.tx.DeleteUser(ctx, id, version); err != nil {
 			return err
 		}

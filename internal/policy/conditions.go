@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,12 +19,13 @@ const (
 	ConditionAge      Condition = "age"
 	ConditionNetwork  Condition = "network"
 	ConditionTime     Condition = "time"
+	ConditionDevice   Condition = "device"
 	ConditionUnknown  Condition = "unknown" // one that this program does not know: never met
 )
 
 var reasons = map[Condition]string{
 	ConditionStrength: ReasonPolicyStrength, ConditionAge: ReasonPolicyAge, ConditionNetwork: ReasonPolicyNetwork,
-	ConditionTime: ReasonPolicyTime, ConditionUnknown: ReasonUnknownPolicy,
+	ConditionTime: ReasonPolicyTime, ConditionDevice: ReasonPolicyDevice, ConditionUnknown: ReasonUnknownPolicy,
 }
 
 // Finding is a condition of a policy that a request does not meet.
@@ -80,6 +82,9 @@ func Meets(rule *access.Rule, r Request) (f Finding, until time.Time, ok bool) {
 	if r.Who == nil { // an application that asks for no sign-in: nobody could show more
 		return f, until, ok
 	}
+	if detail, message, good := device(&c.Device, &r.Who.Device); !good {
+		miss(Finding{Condition: ConditionDevice, Detail: detail, Message: message})
+	}
 	if have := access.StrengthOf(r.Who.Methods); c.Strength != "" && !have.Meets(c.Strength) {
 		miss(Finding{Condition: ConditionStrength, StepUp: c.Strength, Detail: fmt.Sprintf("it asks for %s, and the sign-in was %s (%s)",
 			c.Strength, have, strings.Join(r.Who.Methods, ", ")), Message: stronger(c.Strength)})
@@ -115,6 +120,42 @@ func network(c *access.Conditions, address netip.Addr) (detail string, ok bool) 
 		return fmt.Sprintf("the client's address %s is in none of the allowed networks", address), false
 	}
 	return "", true
+}
+
+// systems are the names of operating systems as people know them.
+var systems = map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS"}
+
+func systemName(system string) string {
+	if name, ok := systems[system]; ok {
+		return name
+	}
+	return "an unknown system"
+}
+
+// device holds a condition against the device that somebody uses, and says what is wrong to the administrator and to the user.
+func device(c *access.DeviceCondition, d *access.DeviceFacts) (detail, message string, ok bool) {
+	least := c.Minimum(d.OS)
+	switch {
+	case !c.Any():
+	case d.ID == "":
+		return "it asks for an enrolled device, and the request came from none",
+			"This application can be used only by the Postern client on an enrolled device, not by a browser alone. Install the client, sign in with it, and try again through it.", false
+	case len(c.Systems) > 0 && !slices.Contains(c.Systems, d.OS):
+		return fmt.Sprintf("it asks for %s, and the device %s runs %s", orSystems(c.Systems), d.Name, systemName(d.OS)),
+			fmt.Sprintf("This application cannot be used from a device with %s. Use one with %s.", systemName(d.OS), orSystems(c.Systems)), false
+	case least != "" && !access.VersionAtLeast(d.Program, least):
+		return fmt.Sprintf("it asks for the client %s or newer, and the device %s has %q", least, d.Name, d.Program),
+			"The Postern client on this device is too old for this application. Update it to " + least + " or newer, and try again.", false
+	}
+	return "", "", true
+}
+
+func orSystems(list []string) string {
+	names := make([]string, len(list))
+	for i, system := range list {
+		names[i] = systemName(system)
+	}
+	return strings.Join(names, " or ")
 }
 
 func windows(list []access.Window) string {

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +133,66 @@ func TestConditions(t *testing.T) {
 			glass := policy.Decide(under(&access.Policy{Everyone: true, Conditions: test.c}), app, r)
 			if !glass.Allow || (glass.Exempt != nil) != (test.reason != "") {
 				t.Errorf("break glass: %+v", glass)
+			}
+		})
+	}
+}
+
+// TestDevices: which device meets a condition, and what its user is told.
+func TestDevices(t *testing.T) {
+	type condition = access.DeviceCondition
+	linux := access.DeviceFacts{ID: "dev_a", Name: "laptop", OS: "linux", OSVersion: "12", Program: "1.4.0"}
+	from := func(os, program string) access.DeviceFacts {
+		return access.DeviceFacts{ID: "dev_b", Name: "desk", OS: os, Program: program}
+	}
+	clients := func(list ...string) (found []access.ClientVersion) {
+		for _, text := range list {
+			v, err := access.ParseClientVersion(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, v)
+		}
+		return found
+	}
+	tests := []struct {
+		name string
+		c    condition
+		d    access.DeviceFacts
+		told string // a part of it; empty: allowed
+	}{
+		{"nothing asked", condition{}, access.DeviceFacts{}, ""},
+		{"enrolled", condition{Enrolled: true}, linux, ""},
+		{"a browser", condition{Enrolled: true}, access.DeviceFacts{}, "Postern client"},
+		{"a browser that says what it runs on", condition{Systems: []string{"linux"}}, access.DeviceFacts{OS: "linux"}, "Postern client"},
+		{"the system", condition{Systems: []string{"windows", "linux"}}, linux, ""},
+		{"another system", condition{Systems: []string{"windows", "darwin"}}, linux, "Use one with Windows or macOS"},
+		{"a system that nobody knows", condition{Systems: []string{"linux"}}, from("plan9", "1.4.0"), "an unknown system"},
+		{"the version", condition{Clients: clients("1.4.0")}, linux, ""},
+		{"newer", condition{Clients: clients("1.3")}, linux, ""},
+		{"older", condition{Clients: clients("1.4.1")}, linux, "Update it to 1.4.1"},
+		{"older, by number and not by letter", condition{Clients: clients("1.10")}, linux, "Update it to 1.10"},
+		{"of its own system", condition{Clients: clients("linux=1.4", "2.0")}, linux, ""},
+		{"of all other systems", condition{Clients: clients("linux=1.4", "2.0")}, from("windows", "1.9"), "Update it to 2.0"},
+		{"of another system", condition{Clients: clients("windows=2.0")}, linux, ""},
+		{"a browser, of another system", condition{Clients: clients("windows=2.0")}, access.DeviceFacts{}, "Postern client"},
+		{"no version", condition{Clients: clients("1.0")}, from("linux", "dev"), "Update it to 1.0"},
+		{"before its release", condition{Clients: clients("1.4.0")}, from("linux", "1.4.0-rc1"), "Update it to 1.4.0"},
+		{"a build", condition{Clients: clients("1.4.0")}, from("linux", "v1.4.0+abc"), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			who := &access.Principal{User: "ada", Groups: []access.ID{"staff"}, Authenticated: now, Methods: pwd, Device: test.d}
+			snap := under(&access.Policy{Everyone: true, Conditions: access.Conditions{Device: test.c}})
+			got := policy.Decide(snap, &access.Application{Meta: access.Meta{ID: "wiki"}}, policy.Request{Who: who, Now: now})
+			if got.Allow != (test.told == "") || !strings.Contains(got.Message, test.told) || got.StepUp != "" {
+				t.Errorf("%+v", got)
+			}
+			if !got.Allow && (got.Reason != "policy-device" || got.Finding.Condition != policy.ConditionDevice || got.Finding.Detail == "") {
+				t.Errorf("%+v %+v", got, got.Finding)
+			}
+			if open := policy.Decide(snap, &access.Application{Meta: access.Meta{ID: "open"}}, policy.Request{Now: now}); !open.Allow {
+				t.Errorf("where nobody is asked who they are, a device is asked for: %+v", open)
 			}
 		})
 	}

@@ -23,6 +23,7 @@ const (
 	ReasonPolicyAge           = "policy-age"
 	ReasonPolicyNetwork       = "policy-network"
 	ReasonPolicyTime          = "policy-time"
+	ReasonPolicyDevice        = "policy-device"
 	ReasonProofDue            = "proof-due"
 )
 

@@ -157,7 +157,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Keys:              s.control.Certificates(),
 		Recorder:          s.newRecorder(),
 		Presence:          s.control,
-		Portal:            s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, Keys: s.control, StepUps: s.control, Requests: s.control, AdminURL: s.cfg.AdminURL, Log: s.log, Now: s.cfg.Now})),
+		Portal:            s.withHealth(portal.New(portal.Config{Control: s.control, Accounts: s.control, Upstreams: s.control, Programs: s.control, Keys: s.control, Devices: s.control, StepUps: s.control, Requests: s.control, AdminURL: s.cfg.AdminURL, Log: s.log, Now: s.cfg.Now})),
 		Admin:             s.withHealth(adminHandler),
 		Agent:             agents,
 		CRL:               s.control.CRL,

@@ -14,6 +14,7 @@ import (
 type Entry struct {
 	Session   access.Session
 	Principal access.Principal
+	Device    access.Device // that the session is bound to, if it is
 }
 
 // Look reads a session from the store. It says KindUnauthenticated when the session is over, or

@@ -23,7 +23,7 @@ type AccessToken struct {
 	Session     access.ID `json:"s"`
 	Client      string    `json:"c"`
 	Audience    string    `json:"a"`           // the one resource it is good for
-	Application access.ID `json:"p,omitempty"` // whose resource that is; empty for the admin API
+	Application access.ID `json:"p,omitempty"` // whose resource that is; empty for the admin API and the service itself
 	Expires     int64     `json:"e"`           // Unix seconds
 }
 

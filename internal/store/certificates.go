@@ -23,7 +23,7 @@ const (
 // IssuedCertificate is one certificate of our own CA, from the moment its serial is reserved.
 type IssuedCertificate struct {
 	Serial     string // lower-case hexadecimal
-	Kind       string // "connector", "gateway", "server"
+	Kind       string // "connector", "gateway", "server", "client"
 	Subject    string // the SPIFFE ID, or the host name
 	KeyHash    string // SHA-256 of the public key, lower-case hexadecimal
 	NotBefore  time.Time
@@ -74,7 +74,7 @@ func (t *Tx) IssuedBySerial(ctx context.Context, serial string) (IssuedCertifica
 	return t.oneIssued(ctx, "serial = $1", serial)
 }
 
-// IssuedByKeyHash gives the certificate of a subject for a public key.
+// IssuedByKeyHash gives the certificate of a subject for a public key. It is not for devices, which keep their key.
 func (t *Tx) IssuedByKeyHash(ctx context.Context, subject, keyHash string) (IssuedCertificate, error) {
 	return t.oneIssued(ctx, "subject = $1 AND key_hash = $2", subject, keyHash)
 }

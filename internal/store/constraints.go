@@ -27,6 +27,7 @@ var uniques = []struct{ index, columns, field, message string }{
 	{"assignments_group", "assignments.application_id, assignments.group_id", "group", "has this assignment already"},
 	{"api_keys_name", "api_keys.name_key", "name", "is the name of another API key"},
 	{"factors_credential", "factors.credential", "passkey", "is registered already"},
+	{"devices_key", "devices.key_hash", "csr", "has the key of a device that was enrolled at the same moment; ask again"},
 	{"public_certificates_domain", "public_certificates.domain", "domain", "has a certificate already"},
 	{"issued_certificates_key", "issued_certificates.subject, issued_certificates.key_hash", "csr", "has a key that was used before"},
 }

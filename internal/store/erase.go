@@ -82,6 +82,15 @@ func (t *Tx) mentions(ctx context.Context, user access.ID, names, emails []strin
 			found[seq] = true
 		}
 	}
+	// People call their devices after themselves. Each entry about one says whose it is.
+	some, err := rows(ctx, t, scan, `SELECT seq FROM audit WHERE object LIKE 'dev\_%' ESCAPE '\' AND detail LIKE $1 ESCAPE '\' AND what_salt <> '' LIMIT $2`,
+		"%"+escapeLike(string(user))+"%", maxMentions)
+	if err != nil {
+		return nil, err
+	}
+	for _, seq := range some {
+		found[seq] = true
+	}
 	for seq := range found {
 		list = append(list, seq)
 	}

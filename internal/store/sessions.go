@@ -11,14 +11,14 @@ import (
 	"postern/internal/fault"
 )
 
-const sessionColumns = `id, kind, parent_id, user_id, application_id, host, hash, address, user_agent, authenticated, created, last_used, expires, methods, client, name`
+const sessionColumns = `id, kind, parent_id, user_id, application_id, host, hash, address, user_agent, authenticated, created, last_used, expires, methods, client, name, device_id`
 
 func scanSession(row scanner, s *access.Session) (err error) {
 	var parent, application *string
 	var hash, methods string
 	var authenticated, created, lastUsed, expires int64
 	err = row.Scan(&s.ID, &s.Kind, &parent, &s.User, &application, &s.Host, &hash, &s.Address, &s.UserAgent,
-		&authenticated, &created, &lastUsed, &expires, &methods, &s.Client, &s.Name)
+		&authenticated, &created, &lastUsed, &expires, &methods, &s.Client, &s.Name, &s.Device)
 	if err != nil {
 		return err
 	}
@@ -47,9 +47,9 @@ func (t *Tx) InsertSession(ctx context.Context, s *access.Session) error {
 			return fault.Conflict("the session that this one would belong to is over")
 		}
 	}
-	_, err := t.exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+	_, err := t.exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		string(s.ID), string(s.Kind), nullable(s.Parent), string(s.User), nullable(s.Application), s.Host, hex.EncodeToString(s.Hash), s.Address,
-		s.UserAgent, micros(s.Authenticated), micros(s.Created), micros(s.LastUsed), micros(s.Expires), jsonList(s.Methods), s.Client, s.Name)
+		s.UserAgent, micros(s.Authenticated), micros(s.Created), micros(s.LastUsed), micros(s.Expires), jsonList(s.Methods), s.Client, s.Name, string(s.Device))
 	return err
 }
 

@@ -62,6 +62,9 @@ var takenFields = []struct {
 	{"access_keys_hash", "", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		return tx.InsertAccessKey(ctx, &access.AccessKey{Meta: meta(id("ack"), 1), User: "usr_w", Application: "app_w", Hash: []byte{1}})
 	}},
+	{"devices_key", "csr", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
+		return tx.InsertDevice(ctx, &access.Device{Meta: meta(id("dev"), 1), User: "usr_w", Name: "d", KeyHash: "k"})
+	}},
 	{"device_codes_user", "", func(ctx context.Context, tx *store.Tx, id func(string) access.ID) error {
 		return tx.InsertDeviceCode(ctx, &access.DeviceCode{Hash: []byte(id("d")), UserHash: []byte{1}, State: access.DevicePending})
 	}},
