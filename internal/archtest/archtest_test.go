@@ -20,7 +20,7 @@ const module = "postern"
 var storeys = [][]string{
 	{"fault"}, // below the rest of the ground: it names the kinds of error that match reports
 	{"match", "daemon", "disk", "dial", "field", "sock", "supervise", "counters"},
-	{"install"},
+	{"install", "local"},
 	{"access", "wire", "api", "web", "fetch", "oauth", "audit"},
 	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "series", "notify", "export",
 		"tunnel", "http1", "http2", "kerberos", "resolve", "credential", "uplink", "release"},

@@ -114,7 +114,7 @@ func (b *backend) sendTo(st *tunnel.Stream) error {
 }
 
 func (b *backend) reallyEnded(read int64) bool {
-	if yes, known := finished(b.tcp, read); known {
+	if yes, known := sock.Finished(b.tcp, read); known {
 		return yes
 	}
 	return !b.writeFailed.Load()

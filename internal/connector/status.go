@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"postern/internal/fault"
+	"postern/internal/local"
 	"postern/internal/wire"
 )
 
@@ -233,7 +234,7 @@ func (c *Connector) serveStatus(ctx context.Context) {
 
 // serveLocal answers those who connect to a socket of the state directory, some at once, until ctx ends.
 func (c *Connector) serveLocal(ctx context.Context, socket string, answer func(net.Conn)) {
-	l, err := listenLocal(c.cfg.State, socket)
+	l, err := local.Listen(c.cfg.State, socket)
 	if err != nil {
 		c.note("answer programs of this machine on "+socket, err)
 		return
@@ -259,6 +260,18 @@ func (c *Connector) serveLocal(ctx context.Context, socket string, answer func(n
 
 // ErrNotRunning says that no connector runs on a directory.
 var ErrNotRunning = errors.New("no connector is running here")
+
+// dialLocal connects to a socket of the connector that runs on a state directory. ErrNotRunning: none does.
+func dialLocal(ctx context.Context, state, name string) (net.Conn, error) {
+	conn, err := local.Dial(ctx, state, name)
+	if errors.Is(err, local.ErrNobody) {
+		return nil, ErrNotRunning
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask the connector: %w", err)
+	}
+	return conn, nil
+}
 
 // ReadStatus asks the connector that runs on a state directory for its status.
 func ReadStatus(ctx context.Context, state string) (Status, error) {

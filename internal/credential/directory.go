@@ -42,13 +42,19 @@ const maxFile = 1 << 20
 // is in force and the same key asks again, to which the service answers the same.
 type Directory struct {
 	path string
+	role wire.Role // of whoever is enrolled
 	// reached is called after each step that is on the disk; tests crash there.
 	reached func(step string)
 }
 
 // Open gives the directory at path, which it creates if need be. It refuses one that other users
 // can enter or that belongs to somebody else.
-func Open(path string) (*Directory, error) {
+func Open(path string) (*Directory, error) { return open(path, wire.RoleConnector) }
+
+// OpenDevice is Open for the credential of a device with the client. A device is known by its key, so it renews with the same one.
+func OpenDevice(path string) (*Directory, error) { return open(path, wire.RoleClient) }
+
+func open(path string, role wire.Role) (*Directory, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find the credential directory: %w", err)
@@ -59,7 +65,7 @@ func Open(path string) (*Directory, error) {
 	if err := checkMode(path, "700"); err != nil {
 		return nil, err
 	}
-	return &Directory{path: path, reached: func(string) {}}, nil
+	return &Directory{path: path, role: role, reached: func(string) {}}, nil
 }
 
 // checkMode refuses what other users can open, and says what to do. Who owns it, and who can change
@@ -122,7 +128,7 @@ func (d *Directory) Load() (*Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	if connection.TrustDomain != id.TrustDomain || connection.Connector != id.ID || id.Role != wire.RoleConnector {
+	if connection.TrustDomain != id.TrustDomain || connection.Connector != id.ID || id.Role != d.role {
 		return nil, d.damaged(fileConnection)
 	}
 	c := &Credential{Identity: id, Serial: serialText(leaf), Leaf: leaf, Key: key, Connection: connection, RenewAfter: halfLife(leaf)}
@@ -188,9 +194,8 @@ func (d *Directory) Pending() (*ecdsa.PrivateKey, error) {
 	if key != nil && (current == nil || !key.Equal(current.Key)) {
 		return key, nil
 	}
-	key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fault.Internal(err, "make a private key")
+	if key, err = d.fresh(current); err != nil {
+		return nil, err
 	}
 	data, err := encodeKey(key)
 	if err != nil {
@@ -200,6 +205,18 @@ func (d *Directory) Pending() (*ecdsa.PrivateKey, error) {
 		return nil, err
 	}
 	d.reached("pending")
+	return key, nil
+}
+
+// fresh gives the key of a new attempt: a new one, or that of a device.
+func (d *Directory) fresh(current *Credential) (*ecdsa.PrivateKey, error) {
+	if d.role == wire.RoleClient && current != nil {
+		return current.Key, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fault.Internal(err, "make a private key")
+	}
 	return key, nil
 }
 
@@ -267,8 +284,8 @@ func (d *Directory) match(answer wire.Credential) (*x509.Certificate, *ecdsa.Pri
 		return bad("its certificate is for another key")
 	}
 	id, err := leafIdentity(leaf)
-	if err != nil || id != (wire.Identity{TrustDomain: answer.TrustDomain, Role: wire.RoleConnector, ID: answer.Connector}) {
-		return bad("its certificate is not this connector's")
+	if err != nil || id != (wire.Identity{TrustDomain: answer.TrustDomain, Role: d.role, ID: answer.Connector}) {
+		return bad(fmt.Sprintf("its certificate is not this %s's", d.role))
 	}
 	current, err := d.Load()
 	if err != nil && !fault.Is(err, fault.KindNotFound) {
@@ -296,7 +313,7 @@ func (d *Directory) SaveConnection(c Connection) error {
 		return err
 	}
 	if c.Connector != old.Connector || c.TrustDomain != old.TrustDomain {
-		return fault.Conflict("the connection settings are another connector's")
+		return fault.Conflict("the connection settings are another %s's", d.role)
 	}
 	c.Serial, c.RenewAfter = old.Serial, old.RenewAfter
 	if err := c.check(); err != nil {

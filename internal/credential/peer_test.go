@@ -173,7 +173,7 @@ func TestConnectorsAreRefused(t *testing.T) {
 		{"of another trust domain", other.leaf(t, wire.RoleConnector, "con_1"), nil, "does not belong"},
 		{"of another trust domain that is trusted", other.leaf(t, wire.RoleConnector, "con_1"), trustOther, "is of the service postern-2"},
 		{"a gateway's where a connector's is due", w.leaf(t, wire.RoleGateway, "gtw_1"), nil, "a gateway's certificate is not good here"},
-		{"a client's where a connector's is due", forge(&x509.Certificate{URIs: uris(t, "spiffe://"+domain+"/client/dev_1")}), nil, "is not an identity of Postern"},
+		{"a client's where a connector's is due", forge(&x509.Certificate{URIs: uris(t, "spiffe://"+domain+"/client/dev_1")}), nil, "a client's certificate is not good here"},
 		{"expired", w.leafAt(t, wire.RoleConnector, "con_1", time.Now().Add(-40*24*time.Hour)), nil, "has expired"},
 		{"not yet valid", w.leafAt(t, wire.RoleConnector, "con_1", time.Now().Add(24*time.Hour)), nil, "is good from"},
 		{"two identities", forge(&x509.Certificate{URIs: uris(t, me, "spiffe://"+domain+"/gateway/gtw_1")}), nil, "2 identities"},

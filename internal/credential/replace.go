@@ -38,7 +38,7 @@ func (d *Directory) Next(attempt string) (*Directory, error) {
 }
 
 func (d *Directory) next() (*Directory, error) {
-	next, err := Open(filepath.Join(d.path, nextDir))
+	next, err := open(filepath.Join(d.path, nextDir), d.role)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,11 @@ func WriteBuffers(w io.Writer, buffers net.Buffers) (int64, error) {
 // end hides it. What is no socket, or cannot be looked at here, is not gone.
 func Gone(conn net.Conn) bool { return gone(conn) }
 
+// Finished tells whether the other side said that it ended, after read bytes of it were read and a read gave the end. A read alone does
+// not tell: when a RST is first noticed by a write, which then fails, the next read gives the end and no error. Where the system does
+// not say, it is not known, and a write that failed makes the end doubtful.
+func Finished(conn *net.TCPConn, read int64) (yes, known bool) { return finished(conn, read) }
+
 // MaxDatagram is the largest payload of a UDP datagram over IPv4, in bytes.
 const MaxDatagram = 65507
 

@@ -96,7 +96,7 @@ func (s *Service) Post(ctx context.Context, path string, request, answer any) er
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if response.StatusCode != http.StatusOK {
-		return problem(response, kind, data)
+		return Problem(response, data)
 	}
 	if kind != "application/json" || len(data) > maxAnswer || json.Unmarshal(data, answer) != nil {
 		return fault.New(fault.KindUpstream, "%s answered something else than a Postern service does", s.base)
@@ -118,8 +118,9 @@ func (s *Service) sendError(err error) error {
 	return fault.Unavailable("%s did not answer (%s)", s.base, rootCause(err)).Because(err)
 }
 
-// problem makes an error of a problem document (RFC 9457).
-func problem(response *http.Response, kind string, data []byte) error {
+// Problem makes an error of the service's answer that is not good: of its problem document (RFC 9457), if it is one.
+func Problem(response *http.Response, data []byte) error {
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	var doc struct {
 		Type      string `json:"type"`
 		Detail    string `json:"detail"`

@@ -1,6 +1,6 @@
 //go:build unix
 
-package connector
+package local
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-// listenLocal makes a socket in the state directory that only the connector's user and root can open. It takes the place of
+// Listen makes a socket in the directory that only this user and root can open. It takes the place of
 // whoever served it before: a process that died, or a worker that hands over.
-func listenLocal(state, name string) (net.Listener, error) {
+func Listen(dir, name string) (net.Listener, error) {
 	draft := fmt.Sprintf(".%s-%d.tmp", name, os.Getpid()) // swept away like other drafts if this process dies here
-	path, release, err := socketPath(state, draft)
+	path, release, err := socketPath(dir, draft)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func listenLocal(state, name string) (net.Listener, error) {
 	l.SetUnlinkOnClose(false) // it has another name by then
 	err = os.Chmod(path, 0o600)
 	if err == nil {
-		err = os.Rename(path, filepath.Join(state, name))
+		err = os.Rename(path, filepath.Join(dir, name))
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.Close(), os.Remove(path))
@@ -40,23 +40,23 @@ func listenLocal(state, name string) (net.Listener, error) {
 	return l, nil
 }
 
-// dialLocal connects to a socket of the connector that runs on a state directory. ErrNotRunning: none does.
-func dialLocal(ctx context.Context, state, name string) (net.Conn, error) {
-	path, release, err := socketPath(state, name)
+// Dial connects to whoever serves a socket of a directory. ErrNobody: nobody does.
+func Dial(ctx context.Context, dir, name string) (net.Conn, error) {
+	path, release, err := socketPath(dir, name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, ErrNotRunning
+			return nil, ErrNobody
 		}
 		return nil, err
 	}
 	defer release()
-	dialer := net.Dialer{Timeout: statusTimeout}
+	dialer := net.Dialer{Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, ErrNotRunning
+			return nil, ErrNobody
 		}
-		return nil, fmt.Errorf("ask the connector: %w", err)
+		return nil, fmt.Errorf("connect to %s: %w", filepath.Join(dir, name), err)
 	}
 	return conn, nil
 }

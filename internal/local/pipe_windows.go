@@ -1,4 +1,4 @@
-package connector
+package local
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	pipeNames  = `\\.\pipe\postern-connector-` // and a number that nobody guesses
+	pipeNames  = `\\.\pipe\postern-connector-` // and a number that nobody guesses; programs of before know it by this name
 	pipeBuffer = 4 << 10                       // bytes of the system's, each way
 )
 

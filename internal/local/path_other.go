@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package connector
+package local
 
 import (
 	"os"

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/client"
+	"postern/internal/client/proxy"
+	"postern/internal/daemon"
+	"postern/internal/fault"
+)
+
+// upFlags are the flags of up.
+type upFlags struct {
+	*settings
+	socks, http string
+	anywhere    bool
+	localUser   string
+	direct      bool
+	limit       int
+	gateways    int
+}
+
+func upCommand(s *settings) *cobra.Command {
+	flags := &upFlags{settings: s}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run the client: keep the tunnels, and serve proxies to programs of this machine",
+		Long: `up keeps tunnels to two gateways and serves until SIGTERM or SIGINT, or postern-client down. Programs reach private
+applications through its proxies, names included: SOCKS5 (TCP and UDP) and HTTP CONNECT. forward, connect and ssh
+use the same tunnels.
+
+What belongs to no application that you may use is refused; with --direct it is dialled as if there were no proxy, so
+that a program can use the proxy for everything. Without a gateway an application is blocked, or dialled directly
+where its administrator wants that.
+
+The proxies take connections of this machine only. With --listen-anywhere they may listen elsewhere, and then want a user and
+a password (--local-user-file).`,
+		Example: `  postern-client up --socks 1080
+  postern-client up --socks 127.0.0.1:1080 --http 127.0.0.1:8080 --direct
+  ALL_PROXY=socks5h://127.0.0.1:1080 curl http://wiki.corp.example/`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.socks, "socks", "", "`address` or port for a SOCKS5 proxy, such as 127.0.0.1:1080 (default none)")
+	f.StringVar(&flags.http, "http", "", "`address` or port for an HTTP CONNECT proxy, such as 127.0.0.1:8080 (default none)")
+	f.BoolVar(&flags.anywhere, "listen-anywhere", false, "let the proxies listen on other addresses than loopback; needs --local-user-file")
+	f.StringVar(&flags.localUser, "local-user-file", "", "`file` with the user:password that programs must show to the proxies")
+	f.BoolVar(&flags.direct, "direct", false, "dial what belongs to no application, instead of refusing it")
+	f.IntVar(&flags.limit, "max-connections", 4096, "how many connections of programs, and flows of datagrams, there may be at once")
+	f.IntVar(&flags.gateways, "gateways", 2, "how many gateways to keep a tunnel to")
+	return cmd
+}
+
+// serving is what up listens on.
+type serving struct {
+	listeners []client.Listener
+	tasks     []func(context.Context) error
+}
+
+func (u *upFlags) run(ctx context.Context) error {
+	if u.limit < 1 || u.limit > 1<<20 {
+		return fault.Invalid("--max-connections", "must be from 1 to %d", 1<<20)
+	}
+	if u.gateways < 1 || u.gateways > 16 {
+		return fault.Invalid("--gateways", "must be from 1 to 16")
+	}
+	state, err := u.open()
+	if err != nil {
+		return err
+	}
+	lock, err := client.LockRun(state)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock() // the lock ends with the process at the latest
+	journal := client.NewJournal(0)
+	log, err := u.log(u.std.err, journal)
+	if err != nil {
+		return err
+	}
+	dialer, err := u.dialer()
+	if err != nil {
+		return err
+	}
+	c, err := client.New(client.Config{
+		State: state, Dialer: dialer, Host: host(), OSVersion: osVersion(), Log: log, Journal: journal, Gateways: u.gateways, Direct: u.direct,
+	})
+	if err != nil {
+		return notSignedIn(err)
+	}
+	s, err := u.listen(c, log)
+	if err != nil {
+		return err
+	}
+	control, err := c.Listen(func() []client.Listener { return s.listeners })
+	if err != nil {
+		return fmt.Errorf("listen for other commands: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	return daemon.Run(ctx, append(s.tasks, control.Run, func(ctx context.Context) error {
+		defer stop() // postern-client down
+		return c.Run(ctx)
+	})...)
+}
+
+// listen makes the proxies.
+func (u *upFlags) listen(c *client.Client, log *slog.Logger) (*serving, error) {
+	cfg := proxy.Config{Opener: c, Log: log, Limit: proxy.NewLimit(u.limit)}
+	if u.localUser != "" {
+		name, password, err := readUser("--local-user-file", u.localUser)
+		if err != nil {
+			return nil, err
+		}
+		cfg.User = &proxy.User{Name: name, Password: password}
+	}
+	if u.anywhere && cfg.User == nil {
+		return nil, fault.Invalid("--listen-anywhere", "needs --local-user-file: other machines could use your applications in your name")
+	}
+	s := &serving{listeners: []client.Listener{}}
+	for _, p := range []struct {
+		flag, address, kind string
+		serve               func(context.Context, net.Listener, proxy.Config) error
+	}{{"--socks", u.socks, "SOCKS5", proxy.ServeSOCKS}, {"--http", u.http, "HTTP CONNECT", proxy.ServeConnect}} {
+		if p.address == "" {
+			continue
+		}
+		address, err := client.ParseLocal(p.address, u.anywhere)
+		if err != nil {
+			return nil, fault.Invalid(p.flag, "%s", err)
+		}
+		l, err := listenTCP(p.flag, address)
+		if err != nil {
+			return nil, err
+		}
+		s.listeners = append(s.listeners, client.Listener{Kind: p.kind, Address: l.Addr().String()})
+		s.tasks = append(s.tasks, func(ctx context.Context) error { return p.serve(ctx, l, cfg) })
+		log.Info("proxy listening", "kind", p.kind, "address", l.Addr())
+	}
+	return s, nil
+}
+
+func listenTCP(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, plainly(err))
+	}
+	return l, nil
+}
+
+// plainly takes off what package net says twice.
+func plainly(err error) error {
+	if text, ok := strings.CutPrefix(err.Error(), "listen "); ok {
+		return fmt.Errorf("cannot listen on %s", strings.TrimPrefix(strings.TrimPrefix(text, "tcp "), "udp "))
+	}
+	return err
+}
+
+func downCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use: "down", Short: "End the client that runs, and what is open through it", Example: "  postern-client down", Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+			defer cancel()
+			remote, err := client.Connect(ctx, s.state)
+			if err != nil {
+				return err
+			}
+			defer remote.Close()
+			if err := remote.Stop(ctx); err != nil {
+				return fmt.Errorf("end the client that runs: %w", err)
+			}
+			fmt.Fprintln(s.std.err, "Stopped.")
+			return nil
+		},
+	}
+}

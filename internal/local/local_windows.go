@@ -1,0 +1,59 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"postern/internal/disk"
+)
+
+// Windows has sockets with a path only since 2018, and without the rights of files for long. Here a socket in the
+// directory is a small file with the name of a pipe. The name is new each time: whoever may not read the directory learns it
+// too late to make a pipe of that name himself.
+
+const maxPipeName = 256 // bytes
+
+// Listen makes a pipe and the file that leads to it, which takes the place of whoever served it before.
+func Listen(dir, name string) (net.Listener, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	l, err := listenPipe(pipeNames + rand.Text())
+	if err != nil {
+		return nil, err
+	}
+	if err := disk.WriteFile(filepath.Join(dir, name), []byte(l.name), 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Dial connects to whoever serves a pipe of a directory. ErrNobody: nobody does.
+func Dial(ctx context.Context, dir, name string) (net.Conn, error) {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNobody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", filepath.Join(dir, name), err)
+	}
+	pipe := string(text)
+	if len(pipe) > maxPipeName || !strings.HasPrefix(pipe, pipeNames) {
+		return nil, fmt.Errorf("%s does not lead to a pipe of ours", filepath.Join(dir, name))
+	}
+	conn, err := dialPipe(pipe, patience)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNobody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", filepath.Join(dir, name), err)
+	}
+	return conn, ctx.Err()
+}
