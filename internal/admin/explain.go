@@ -14,6 +14,7 @@ func (h *Handler) explain() operation {
 	query := []parameter{
 		{"user", "The user.", ""}, {"application", "The application.", ""},
 		{"from", "The client's address; without it, policies that ask for networks are not met.", ""},
+		{"device", "A device of the user's, from which they come by postern-client; a browser if left out.", ""},
 		{"at", "The moment; now if left out.", "date-time"},
 		{"strength", "Assume a fresh sign-in of this strength; otherwise the user's latest session counts, or the best sign-in that their factors allow.", ""},
 		{"reach", "false: do not ask the connectors whether they reach the application, which takes up to six seconds where one does not.", ""},
@@ -37,6 +38,8 @@ func (c *call) question() (q control.Question, err error) {
 	p.Check("user", err)
 	q.Application, err = c.reference("application", access.PrefixApplication)
 	p.Check("application", err)
+	q.Device, err = c.reference("device", access.PrefixDevice)
+	p.Check("device", err)
 	if q.User == "" && c.query.Get("user") == "" {
 		p.Add("user", "must be given")
 	}

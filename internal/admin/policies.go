@@ -44,7 +44,7 @@ func inputPolicy(p access.Policy) api.PolicyInput {
 		Name: p.Name, Description: p.Description, Mode: string(p.Mode), AllApplications: p.AllApplications, Applications: words(p.Applications),
 		Everyone: p.Everyone, Users: words(p.Users), Groups: words(p.Groups), ExceptUsers: words(p.ExceptUsers), ExceptGroups: words(p.ExceptGroups),
 		Strength: string(c.Strength), MaxAge: duration(c.MaxAge), AllowedNetworks: texts(c.AllowedNetworks), BlockedNetworks: texts(c.BlockedNetworks),
-		Windows: texts(c.Windows),
+		Windows: texts(c.Windows), DeviceEnrolled: c.Device.Enrolled, DeviceSystems: append([]string{}, c.Device.Systems...), ClientVersions: texts(c.Device.Clients),
 	}
 }
 
@@ -68,7 +68,9 @@ func applyPolicy(p *access.Policy, in api.PolicyInput) error {
 		AllowedNetworks: parsed(&problems, "allowedNetworks", in.AllowedNetworks, access.ParseNetwork),
 		BlockedNetworks: parsed(&problems, "blockedNetworks", in.BlockedNetworks, access.ParseNetwork),
 		Windows:         parsed(&problems, "windows", in.Windows, access.ParseWindow),
-		Unknown:         p.Conditions.Unknown,
+		Device: access.DeviceCondition{Enrolled: in.DeviceEnrolled, Systems: in.DeviceSystems,
+			Clients: parsed(&problems, "clientVersions", in.ClientVersions, access.ParseClientVersion)},
+		Unknown: p.Conditions.Unknown,
 	}
 	p.Defaults()
 	return problems.Err()

@@ -44,6 +44,7 @@ var bodies = map[string]string{
 	"undoUser":             `{"to":1}`,
 	"undoGroup":            `{"to":1}`,
 	"createUpstream":       `{"name":"{new}","kind":"oidc","oidc":{"issuer":"https://x.invalid","clientId":"x"}}`,
+	"updateDevice":         `{"name":"{new}"}`,
 	"updateUpstream":       `{"onlyKnown":true}`,
 	"setUpstreamSecret":    `{"secret":"x"}`,
 	"tryUpstream":          `{"upstream":{"name":"{new}","kind":"oidc","oidc":{"issuer":"https://x.invalid","clientId":"x"}}}`,
@@ -64,7 +65,7 @@ var bodies = map[string]string{
 // allowed learns that, who is not does not.
 func path(r admin.Row, f fixture) string {
 	ids := map[string]string{"applications": f.app, "connector-groups": f.cgr, "users": f.usr, "groups": f.grp,
-		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups, "exports": f.exp, "policies": f.pol, "access-keys": "ack_" + strings.Repeat("0", 26), "requests": f.req}
+		"assignments": f.asg, "tokens": f.tok, "keys": f.key, "connectors": f.con, "upstreams": f.ups, "exports": f.exp, "policies": f.pol, "access-keys": "ack_" + strings.Repeat("0", 26), "requests": f.req, "devices": f.dev}
 	noun := strings.Split(strings.TrimPrefix(r.Pattern, "/api/v1/"), "/")[0]
 	id := ids[noun]
 	if r.Method == http.MethodDelete && id != "" {

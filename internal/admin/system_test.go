@@ -204,7 +204,7 @@ func (s *system) dump() string {
 // A fixture is one object of each kind.
 type fixture struct {
 	app, cgr, usr, grp, asg, tok, key, con, domain string
-	ups, pol, req, exp                             string
+	ups, pol, req, exp, dev                        string
 }
 
 func (s *system) fixture() fixture {
@@ -244,7 +244,7 @@ func (s *system) fixture() fixture {
 	exp, err := s.owner.Exports.Create(ctx, api.ExportCreate{ExportInput: api.ExportInput{Name: name, Kind: "syslog", Streams: []string{"audit"},
 		URL: "tls://127.0.0.1:6514", Disabled: true}})
 	must(err)
-	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID, pol.ID, s.ask(name), exp.ID}
+	return fixture{app.ID, cgr.ID, usr.ID, grp.ID, asg.ID, tok.ID, key.ID, s.enrol(), domain, ups.ID, pol.ID, s.ask(name), exp.ID, s.device(name)}
 }
 
 // ask has a new user ask for a new application and gives the request's id.
@@ -265,6 +265,35 @@ func (s *system) ask(name string) string {
 		s.Fatal(err)
 	}
 	return string(r.ID)
+}
+
+// device signs a new user in with postern-client, as that does, and gives the device's id.
+func (s *system) device(name string) string {
+	s.Helper()
+	must := func(err error) {
+		s.Helper()
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
+	ctx, anyone := s.Context(), access.Actor{Kind: access.ActorAnyone, Address: "192.0.2.7"}
+	usr, err := s.owner.Users.Create(ctx, api.UserCreate{UserInput: api.UserInput{Name: name + "-roams"}, Password: password})
+	must(err)
+	in, err := s.control.SignIn(ctx, anyone, control.Credentials{Name: usr.Name, Password: password, Binding: "a browser's secret of many letters"})
+	must(err)
+	code, err := s.control.BeginDevice(ctx, anyone, control.DeviceRequest{Client: access.ClientDevice})
+	must(err)
+	must(s.control.DecideDevice(ctx, anyone, in.Who, code.User, true))
+	tokens, err := s.control.ProgramTokens(ctx, anyone, control.TokenRequest{Type: control.GrantDevice, Client: access.ClientDevice, Device: code.Device})
+	must(err)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, private)
+	must(err)
+	got, err := s.control.EnrolDevice(ctx, anyone, tokens.Access, wire.DeviceRequest{Version: wire.Version, CSR: csr,
+		Host: wire.Host{MachineName: name, OS: "linux", Arch: "amd64", Program: "1.2.3"}})
+	must(err)
+	return got.Connector
 }
 
 // enrol registers a connector as its program does and gives its id.

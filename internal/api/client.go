@@ -54,6 +54,7 @@ type Client struct {
 	Tokens          Tokens
 	Keys            Keys
 	AccessKeys      AccessKeys
+	Devices         Devices
 	Certificates    Certificates
 	Upstreams       Upstreams
 	Gateways        Gateways

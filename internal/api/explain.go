@@ -23,7 +23,7 @@ type Explanation struct {
 
 // ExplainHop is one station on the way.
 type ExplainHop struct {
-	Name   string `json:"name" doc:"user, session, application, assignment, policy, connectors or target."`
+	Name   string `json:"name" doc:"user, session, device, application, assignment, policy, connectors or target."`
 	Object string `json:"object,omitempty" doc:"The name of what it is about."`
 	State  string `json:"state" enum:"ok,failed,note,skipped" doc:"How it is; a note is in nobody's way."`
 	Detail string `json:"detail" doc:"What was found."`
@@ -34,6 +34,7 @@ type ExplainHop struct {
 type ExplainQuestion struct {
 	User, Application string    // ids
 	From              string    // the client's address; optional
+	Device            string    // id of a device of the user's; empty: a browser
 	At                time.Time // zero for now
 	Strength          string    // of a fresh sign-in that is assumed; optional
 	Unasked           bool      // connectors are not asked whether they reach the application
@@ -42,7 +43,7 @@ type ExplainQuestion struct {
 // Explain says whether a user may use an application, and why.
 func (c *Client) Explain(ctx context.Context, q ExplainQuestion) (Explanation, error) {
 	query := url.Values{"user": {q.User}, "application": {q.Application}}
-	for name, value := range map[string]string{"from": q.From, "strength": q.Strength} {
+	for name, value := range map[string]string{"from": q.From, "device": q.Device, "strength": q.Strength} {
 		if value != "" {
 			query.Set(name, value)
 		}

@@ -208,6 +208,8 @@ func (c *Client) nouns() {
 	c.Gateways = Gateways{reads[Gateway]{n("gateways")}}
 	x := n("access-keys")
 	c.AccessKeys = AccessKeys{reads[AccessKey]{x}, shows[AccessKey]{x}, deletes{x}}
+	v := n("devices")
+	c.Devices = Devices{reads[Device]{v}, shows[Device]{v}, patches[Device]{v}, deletes{v}}
 	c.Audit = Audit{reads[AuditEntry]{n("audit")}}
 	c.SignIns = SignIns{reads[SignIn]{n("sign-ins")}}
 	c.Traffic = TrafficLog{n("traffic")}

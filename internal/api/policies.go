@@ -16,6 +16,9 @@ type PolicyInput struct {
 	MaxAge          string   `json:"maxAge" required:"false" doc:"How long ago the last proof may be, such as 30m or 12h; empty for any time." example:"12h"`
 	AllowedNetworks []string `json:"allowedNetworks" required:"false" doc:"Networks, such as 192.0.2.0/24, of which the client must be in one; empty for anywhere."`
 	BlockedNetworks []string `json:"blockedNetworks" required:"false" doc:"Networks of which the client must be in none."`
+	DeviceEnrolled  bool     `json:"deviceEnrolled" required:"false" doc:"They must come by postern-client from an enrolled device. A browser is none, so web applications are out of reach."`
+	DeviceSystems   []string `json:"deviceSystems" required:"false" doc:"Operating systems, linux, windows or darwin, of which the enrolled device must have one; empty for any, and for no device." example:"[\"linux\",\"darwin\"]"`
+	ClientVersions  []string `json:"clientVersions" required:"false" doc:"Least versions of the client on the enrolled device, such as 1.4.0, or windows=1.4.0 for one operating system; empty for any, and for no device." example:"[\"1.4.0\"]"`
 	Windows         []string `json:"windows" required:"false" doc:"Times of the week, one of which must be open: days, times and a time zone; empty for always." example:"[\"mon-fri 08:00-18:00 Europe/Berlin\"]"`
 }
 

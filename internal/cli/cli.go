@@ -30,10 +30,12 @@ func Commands() []*cobra.Command {
 	elsewhere.more = []*cobra.Command{upstreamSecret(), testUpstream(), checkUpstream()}
 	secrets := keys()
 	secrets.more = []*cobra.Command{rotateKeys()}
+	machines := devices()
+	machines.more = []*cobra.Command{renameDevice(), revokeDevice()}
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(), alerts(), serviceSeries(),
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
-		tokens().command(), secrets.command(), accessKeys().command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(), retention(), settings(),
+		tokens().command(), secrets.command(), accessKeys().command(), machines.command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(), retention(), settings(),
 	}
 	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), rollout(), backup(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {

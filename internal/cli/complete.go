@@ -86,7 +86,7 @@ func (k kind) completion() completion {
 
 // completion completes a filter: by what the service has, or by its words.
 func (f filter) completion() completion {
-	words := map[string][]string{"role": words(access.Roles()), "mode": {"enforce", "report-only", "off"}, "stream": words(access.ExportStreams()),
+	words := map[string][]string{"os": access.DeviceSystems(), "role": words(access.Roles()), "mode": {"enforce", "report-only", "off"}, "stream": words(access.ExportStreams()),
 		"pre-authentication": words([]access.PreAuthentication{access.SignIn, access.Passthrough}), "status": {"active", "degraded", "draining", "inactive", "disabled", "archived"},
 		"archived": {"true", "false", "any"}}
 	switch {

@@ -34,6 +34,7 @@ var nouns = map[string]map[string]string{
 	"tokens":       {"change": byAudit, "history": byAudit, "undo": byAudit, "restore": sealed, "file": secret},
 	"keys":         {"change": byAudit, "history": byAudit, "undo": byAudit, "restore": sealed, "file": secret},
 	"access-keys":  {"create": "users make it in the portal", "change": byAudit, "history": byAudit, "undo": byAudit, "restore": sealed, "file": secret},
+	"devices":      {"create": "it enrols by itself, when its user signs in on it", "history": "the audit log tells of it", "undo": "renaming is all that can be changed", "restore": "its certificate is revoked for good: enrol it anew", "file": "it is a machine, which enrols"},
 	"certificates": {"create": "`put` adds and replaces it", "change": "`set` adds and replaces it", "history": "the audit log tells of it", "undo": sealed, "restore": sealed, "file": secret},
 	"requests":     {"create": asked, "change": "it is approved or denied", "delete": asked, "history": "its answer, and who gave it, stand in it", "undo": "change or delete the assignment that came of it", "restore": asked, "file": noted},
 	"gateways":     {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},

@@ -14,13 +14,15 @@ func explain() *cobra.Command {
 	c := &cobra.Command{Use: "explain USER APP", Short: "Say whether a user may use an application, and what is in the way", Args: cobra.ExactArgs(2),
 		Long: "Say whether a user may use an application, and what is in the way.\n\nThe service runs the code that decides over its state as it is: user, session, application, assignment, each policy,\n" +
 			"connectors; and asks these whether they reach the application: by their local rules, DNS, network and TLS. The exit code is 0 if a request would get through, and 1 if not.",
-		Example: "  postern explain ada Wiki\n  postern explain ada Wiki --from 192.0.2.7 --at 2026-12-24T20:00:00Z\n  postern explain ada Wiki --strength multi-factor -o json"}
+		Example: "  postern explain ada Wiki\n  postern explain ada Wiki --from 192.0.2.7 --at 2026-12-24T20:00:00Z\n  postern explain ada Wiki --strength multi-factor -o json\n  postern explain ada Database --device ada-laptop"}
 	connectFlags(c)
 	outputFlag(c)
 	from := c.Flags().String("from", "", "the client's `address`; without it, policies that ask for networks are not met")
+	device := c.Flags().String("device", "", "a `device` of the user's, from which they come by postern-client; a browser if left out")
 	at := c.Flags().String("at", "", "the moment: a time, or a duration from now; now if left out")
 	strength := c.Flags().String("strength", "", "assume a fresh sign-in: single-factor, multi-factor or phishing-resistant; otherwise the user's latest session counts")
 	reach := c.Flags().Bool("reach", true, "ask the connectors whether they reach the application; --reach=false looks at the service alone")
+	completeFlag(c, "device", anew(devices().complete))
 	completeFlag(c, "strength", fixed("single-factor", "multi-factor", "phishing-resistant"))
 	c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		switch len(args) {
@@ -42,6 +44,11 @@ func explain() *cobra.Command {
 		}
 		if q.Application, err = reference(c.Context(), client, refApplication, flagged{"APP", args[1]}); err != nil {
 			return err
+		}
+		if *device != "" {
+			if q.Device, err = reference(c.Context(), client, refDevice, flagged{"--device", *device}); err != nil {
+				return err
+			}
 		}
 		if *at != "" {
 			if q.At, err = parseMoment("--at", *at); err != nil {

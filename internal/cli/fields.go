@@ -42,6 +42,7 @@ const (
 	refGroups
 	refApplications
 	refUpstream
+	refDevice
 	either       // true or false, of a filter
 	wholes       // given several times, each taken as it is
 	segment      // given several times: a destination of a private application
@@ -198,6 +199,8 @@ func reference(ctx context.Context, client *api.Client, k kind, f flagged) (stri
 		id, err = idOf(ctx, client, applications(), f.value)
 	case refUser:
 		id, err = idOf(ctx, client, users(), f.value)
+	case refDevice:
+		id, err = idOf(ctx, client, devices(), f.value)
 	case refGroup:
 		id, err = idOf(ctx, client, groups(), f.value)
 	case refUpstream:

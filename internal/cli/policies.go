@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"postern/internal/access"
 	"postern/internal/api"
@@ -35,7 +36,8 @@ func policies() noun[api.Policy] {
 		},
 		examples: map[string]string{
 			"create": "  postern policies create \"Second factor\" --all-applications --everyone --strength multi-factor --mode report-only\n" +
-				"  postern policies create Office --application Wiki --group Staff --allow-network 192.0.2.0/24 --window \"mon-fri 08:00-18:00 Europe/Berlin\"",
+				"  postern policies create Office --application Wiki --group Staff --allow-network 192.0.2.0/24 --window \"mon-fri 08:00-18:00 Europe/Berlin\"\n" +
+				"  postern policies create \"Managed devices\" --application Database --everyone --device-enrolled --device-system windows --client-version 1.4.0",
 			"update": "  postern policies update \"Second factor\" --mode enforce\n  postern policies update Office --except-group Admins",
 		},
 		all: func(c *api.Client) func(context.Context, api.ListOptions) iter.Seq2[api.Policy, error] {
@@ -89,6 +91,15 @@ func asksFor(p api.Policy) []string {
 	for _, n := range p.BlockedNetworks {
 		list = append(list, "not from "+n)
 	}
+	if p.DeviceEnrolled && len(p.DeviceSystems)+len(p.ClientVersions) == 0 {
+		list = append(list, "enrolled device")
+	}
+	if len(p.DeviceSystems) > 0 {
+		list = append(list, "device with "+strings.Join(p.DeviceSystems, " or "))
+	}
+	for _, v := range p.ClientVersions {
+		list = append(list, "client "+v+" or newer")
+	}
 	return append(list, p.Windows...)
 }
 
@@ -108,6 +119,9 @@ func policyFields() []field {
 		{"max-age", "maxAge", "how long ago the last sign-in may be, such as 12h; \"\" for any time", text, ""},
 		{"allow-network", "allowedNetworks", "network, such as 192.0.2.0/24, of which the client must be in one; may be given several times, \"\" for anywhere", wholes, ""},
 		{"block-network", "blockedNetworks", "network of which the client must be in none; may be given several times, \"\" for none", wholes, ""},
+		{"device-enrolled", "deviceEnrolled", "they must come by postern-client from an enrolled device; a browser is none, so web applications are out of reach", truth, ""},
+		{"device-system", "deviceSystems", "operating system of the enrolled device: linux, windows or darwin; may be given several times, \"\" for any", wholes, ""},
+		{"client-version", "clientVersions", "least version of the client on the enrolled device, such as 1.4.0, or windows=1.4.0 for one system; may be given several times, \"\" for any", wholes, ""},
 		{"window", "windows", "time that must be open, such as \"mon-fri 08:00-18:00 Europe/Berlin\"; may be given several times, \"\" for always", wholes, ""},
 	}
 }

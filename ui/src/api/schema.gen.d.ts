@@ -1004,6 +1004,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the devices that users enrolled
+         * @description For the roles owner, policy-administrator, reader.
+         */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a device
+         * @description For the roles owner, policy-administrator, reader.
+         */
+        get: operations["showDevice"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke and forget a device: its key may be enrolled again
+         * @description For the roles owner, policy-administrator.
+         */
+        delete: operations["deleteDevice"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a device
+         * @description For the roles owner, policy-administrator.
+         */
+        patch: operations["updateDevice"];
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a device for good: what is open by it is cut, and its key is refused
+         * @description For the roles owner, policy-administrator.
+         */
+        post: operations["revokeDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/explain": {
         parameters: {
             query?: never;
@@ -3665,6 +3733,84 @@ export interface components {
             /** @description What to say to who asked. */
             answer?: string;
         };
+        Device: {
+            /** @description From which it was seen then. */
+            address: string;
+            /** @description Its processor. */
+            arch: string;
+            /**
+             * Format: date-time
+             * @description When that certificate ends; the device renews it when half of its life is over.
+             */
+            certificateEnds: string;
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created: string;
+            /**
+             * @description Names the object for ever.
+             * @example app_0069vq3p7ykh4v0yqn6e6b1z2c
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last seen; absent for never.
+             */
+            lastSeen?: string;
+            /** @description What the machine calls itself. This and all down to program is as the device tells. */
+            machineName: string;
+            /**
+             * @description The name for people.
+             * @example Ada's laptop
+             */
+            name: string;
+            /** @description Its operating system: linux, windows or darwin. */
+            os: string;
+            /** @description The version of that. */
+            osVersion: string;
+            /** @description The version of its client. */
+            program: string;
+            /**
+             * Format: date-time
+             * @description When it was revoked; absent if it is not.
+             */
+            revoked?: string;
+            /** @description The serial of its newest certificate, hexadecimal. */
+            serial: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated: string;
+            /** @description Whose it is. */
+            user: string;
+            /**
+             * Format: int64
+             * @description Counts the changes of this object from 1; also its ETag. A change states the version it saw in If-Match.
+             */
+            version: number;
+        };
+        DeviceInput: {
+            /**
+             * @description The name for people.
+             * @example Ada's laptop
+             */
+            name: string;
+        };
+        DeviceList: {
+            /** @description The objects of this page. */
+            items: components["schemas"]["Device"][] | null;
+            /** @description Cursor of the next page, for the parameter after; absent on the last page. */
+            next?: string;
+        };
+        DevicePatch: {
+            /**
+             * @description The name for people.
+             * @example Ada's laptop
+             */
+            name?: string | null;
+        };
         Diagnosis: {
             /** @description The connector. */
             connector: string;
@@ -3766,7 +3912,7 @@ export interface components {
             cure?: string;
             /** @description What was found. */
             detail: string;
-            /** @description user, session, application, assignment, policy, connectors or target. */
+            /** @description user, session, device, application, assignment, policy, connectors or target. */
             name: string;
             /** @description The name of what it is about. */
             object?: string;
@@ -4434,12 +4580,29 @@ export interface components {
             /** @description Networks of which the client must be in none. */
             blockedNetworks?: string[] | null;
             /**
+             * @description Least versions of the client on the enrolled device, such as 1.4.0, or windows=1.4.0 for one operating system; empty for any, and for no device.
+             * @example [
+             *       "1.4.0"
+             *     ]
+             */
+            clientVersions?: string[] | null;
+            /**
              * Format: date-time
              * @description When it was made, UTC.
              */
             created: string;
             /** @description What the policy is for. */
             description?: string;
+            /** @description They must come by postern-client from an enrolled device. A browser is none, so web applications are out of reach. */
+            deviceEnrolled?: boolean;
+            /**
+             * @description Operating systems, linux, windows or darwin, of which the enrolled device must have one; empty for any, and for no device.
+             * @example [
+             *       "linux",
+             *       "darwin"
+             *     ]
+             */
+            deviceSystems?: string[] | null;
             /** @description It is for everybody; otherwise for the users and groups named. */
             everyone?: boolean;
             /** @description Groups whom it is not for, with those within them. */
@@ -4504,8 +4667,25 @@ export interface components {
             applications?: string[] | null;
             /** @description Networks of which the client must be in none. */
             blockedNetworks?: string[] | null;
+            /**
+             * @description Least versions of the client on the enrolled device, such as 1.4.0, or windows=1.4.0 for one operating system; empty for any, and for no device.
+             * @example [
+             *       "1.4.0"
+             *     ]
+             */
+            clientVersions?: string[] | null;
             /** @description What the policy is for. */
             description?: string;
+            /** @description They must come by postern-client from an enrolled device. A browser is none, so web applications are out of reach. */
+            deviceEnrolled?: boolean;
+            /**
+             * @description Operating systems, linux, windows or darwin, of which the enrolled device must have one; empty for any, and for no device.
+             * @example [
+             *       "linux",
+             *       "darwin"
+             *     ]
+             */
+            deviceSystems?: string[] | null;
             /** @description It is for everybody; otherwise for the users and groups named. */
             everyone?: boolean;
             /** @description Groups whom it is not for, with those within them. */
@@ -4559,8 +4739,25 @@ export interface components {
             applications?: string[] | null;
             /** @description Networks of which the client must be in none. */
             blockedNetworks?: string[] | null;
+            /**
+             * @description Least versions of the client on the enrolled device, such as 1.4.0, or windows=1.4.0 for one operating system; empty for any, and for no device.
+             * @example [
+             *       "1.4.0"
+             *     ]
+             */
+            clientVersions?: string[] | null;
             /** @description What the policy is for. */
             description?: string | null;
+            /** @description They must come by postern-client from an enrolled device. A browser is none, so web applications are out of reach. */
+            deviceEnrolled?: boolean | null;
+            /**
+             * @description Operating systems, linux, windows or darwin, of which the enrolled device must have one; empty for any, and for no device.
+             * @example [
+             *       "linux",
+             *       "darwin"
+             *     ]
+             */
+            deviceSystems?: string[] | null;
             /** @description It is for everybody; otherwise for the users and groups named. */
             everyone?: boolean | null;
             /** @description Groups whom it is not for, with those within them. */
@@ -8570,6 +8767,188 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    listDevices: {
+        parameters: {
+            query?: {
+                /** @description How many objects a page has at most, 1 to 1000; 100 if left out. */
+                limit?: number;
+                /** @description The cursor next of the page before. */
+                after?: string;
+                /** @description Only objects whose name contains this, whatever its case; of users the display name and the e-mail address count, too. */
+                search?: string;
+                /** @description The order: created, the oldest first, if left out; -created, name or -name. */
+                sort?: string;
+                /** @description Only those of this user. */
+                user?: string;
+                /** @description Only those with this operating system. */
+                os?: string;
+                /** @description Only those that are revoked (true), or that are not (false). */
+                revoked?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceList"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    deleteDevice: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw, or * for any. */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    updateDevice: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON merge patch (RFC 7386): only the members that change; null resets one to its default. */
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["DevicePatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    revokeDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            409: components["responses"]["conflict"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     explainAccess: {
         parameters: {
             query?: {
@@ -8579,6 +8958,8 @@ export interface operations {
                 application?: string;
                 /** @description The client's address; without it, policies that ask for networks are not met. */
                 from?: string;
+                /** @description A device of the user's, from which they come by postern-client; a browser if left out. */
+                device?: string;
                 /** @description The moment; now if left out. */
                 at?: string;
                 /** @description Assume a fresh sign-in of this strength; otherwise the user's latest session counts, or the best sign-in that their factors allow. */
