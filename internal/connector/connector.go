@@ -45,6 +45,7 @@ type Config struct {
 	Limits     Limits                // the zero value works
 	Reload     <-chan os.Signal      // optional; reads the local rules again
 	Resolver   Resolver              // optional; net.DefaultResolver if nil
+	Names      Names                 // optional; net.DefaultResolver if nil
 	Backends   dial.One              // optional; connects to applications' checked addresses, plainly if nil
 	Registerer prometheus.Registerer // optional; where the metrics go
 	Now        func() time.Time      // optional; time.Now if nil
@@ -81,6 +82,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Resolver == nil {
 		c.Resolver = net.DefaultResolver
+	}
+	if c.Names == nil {
+		c.Names = net.DefaultResolver
 	}
 	if c.Now == nil {
 		c.Now = time.Now

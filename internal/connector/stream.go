@@ -91,6 +91,7 @@ func (c *Connector) replies() map[string]func(context.Context, []byte) ([]byte, 
 	return map[string]func(context.Context, []byte) ([]byte, error){
 		wire.QuestionProbe:  func(_ context.Context, question []byte) ([]byte, error) { return question, nil },
 		wire.QuestionReach:  replying(func(ctx context.Context, q wire.AskReach) []byte { return wire.Encode(c.reach(ctx, q)) }),
+		wire.QuestionLookup: replying(func(ctx context.Context, q wire.SignedLookup) []byte { return wire.Encode(c.lookup(ctx, q)) }),
 		wire.QuestionTrial:  replying(func(ctx context.Context, q wire.SignedTrial) []byte { return wire.Encode(c.try(ctx, q)) }),
 		wire.QuestionDoctor: replying(func(ctx context.Context, _ wire.AskDoctor) []byte { return fitting(c.Diagnose(ctx)) }),
 		wire.QuestionLog:    replying(func(ctx context.Context, q wire.AskLog) []byte { return wire.Encode(c.logging.journal.Read(ctx, q)) }),

@@ -21,6 +21,9 @@ const (
 	limitFlows   = "flows"
 	// tokenGrace is how long flows of a device whose token ended may begin, since it is just about to show the next one.
 	tokenGrace = 30 * time.Second
+	// A name is looked up by so many connectors at most, each within so long: who asked waits for some seconds only.
+	lookupTries  = 3
+	lookupWithin = 6 * time.Second
 )
 
 // A device is a tunnel of somebody's device. Who uses it is said in it, by tokens; what they open with it is decided flow by flow.
@@ -209,6 +212,8 @@ func (d *device) accept(s *tunnel.Stream) {
 		answerDevice(d, s, d.showSession)
 	case open.Kind == wire.KindAsk && open.Question == wire.QuestionRules:
 		answerDevice(d, s, d.showRules)
+	case open.Kind == wire.KindAsk && open.Question == wire.QuestionLookup:
+		answerDevice(d, s, d.lookUp)
 	default:
 		refuse(s, wire.PhaseAsk, "unknown-kind", "this gateway does not know such streams of devices")
 	}

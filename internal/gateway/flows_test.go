@@ -513,3 +513,50 @@ func TestBoundsOfDevices(t *testing.T) {
 		}
 	}
 }
+
+// TestLookups: a device's names are looked up by the connectors of the application that they belong to, with its user's grant; others nowhere.
+func TestLookups(t *testing.T) {
+	w := newWorld(t)
+	app := w.private("Databases", access.KindPrivate, "db.corp.example:5432")
+	secret := w.private("Secret", access.KindPrivate, "secret.corp.example:1", "db.corp.example:1") // narrower at the same name
+	w.change(func(c *access.Content) {
+		c.Assignments = slices.DeleteFunc(c.Assignments, func(a *access.Assignment) bool { return a.Application == secret.ID })
+	})
+	w.settled()
+	d := w.device("laptop")
+	look := func(name string) wire.Looked {
+		t.Helper()
+		answer, err := d.ask(wire.QuestionLookup, wire.AskLookup{Name: name, Type: wire.LookupText})
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked, err := wire.Decode[wire.Looked](answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return looked
+	}
+	if got := look("db.corp.example"); got.Refusal == nil || got.Refusal.Code != wire.CodeNoConnector {
+		t.Errorf("without a connector: %+v", got)
+	}
+	w.connect("one")
+	got := look("db.corp.example")
+	if got.Application != string(app.ID) || len(got.Texts) != 4 || got.Texts[0] != string(app.ID) || got.Texts[1] != "db.corp.example" {
+		t.Fatalf("looked up as %+v", got)
+	}
+	grant, err := wire.Verifier{TrustDomain: trustDomain, Keys: map[string][]byte{"k1": w.content.GrantKeys["k1"]}}.Verify(got.Texts[3], string(app.ID), time.Now())
+	if err != nil || grant.Kind != wire.GrantUser || grant.User != "usr_ada" {
+		t.Errorf("granted %+v, %v", grant, err)
+	}
+	for name, code := range map[string]string{"www.example.com": wire.CodeNobodys, "secret.corp.example": "not-assigned", "corp.example": wire.CodeNobodys} {
+		if got := look(name); got.Refusal == nil || got.Refusal.Code != code || got.Exists {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if _, err := d.ask(wire.QuestionLookup, wire.AskLookup{Name: "a b", Type: wire.LookupText}); err == nil {
+		t.Error("a malformed name is looked up")
+	}
+	if _, err := w.stranger("other").ask(wire.QuestionLookup, wire.AskLookup{Name: "db.corp.example", Type: wire.LookupText}); err == nil {
+		t.Error("names are looked up for nobody")
+	}
+}

@@ -162,7 +162,7 @@ type Limits struct {
 	Forwards            int           // streams carried for other gateways [16,384]
 	Devices             int           // tunnels of devices in all [20,000]
 	DeviceTunnels       int           // tunnels of one device [4]
-	DeviceAsks          int           // questions at once of one device's tunnel [8]
+	DeviceAsks          int           // questions at once of one device's tunnel, look-ups among them [256]
 	Flows               int           // flows of devices in all [50,000]
 	DeviceFlows         int           // flows of one device's tunnel [4,096]
 	IdleStreams         int           // kept connections per application and tunnel [64]
@@ -194,7 +194,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Forwards, 16_384)
 	fill(&l.Devices, 20_000)
 	fill(&l.DeviceTunnels, 4)
-	fill(&l.DeviceAsks, 8)
+	fill(&l.DeviceAsks, 256)
 	fill(&l.Flows, 50_000)
 	fill(&l.DeviceFlows, 4_096)
 	fill(&l.IdleStreams, 64)

@@ -80,14 +80,22 @@ func (t *Table) Find(host Host, port uint16, protocol Protocol) (Entry, bool) {
 	return t.entries[best], true
 }
 
-// Resolves reports whether a name is in any entry's hosts, on whatever port: whether it is one that connectors look up.
-func (t *Table) Resolves(name string) bool {
-	found := false
-	host := Host{Name: name}
+// Covering gives the entries that have a host on some port, the winner of two first.
+func (t *Table) Covering(host Host) []Entry {
+	var found []int32
 	t.each(host, func(list []int32) {
-		found = found || slices.ContainsFunc(list, func(i int32) bool { return t.entries[i].Segment.covers(host) })
+		for _, i := range list {
+			if t.entries[i].Segment.covers(host) {
+				found = append(found, i)
+			}
+		}
 	})
-	return found
+	slices.Sort(found)
+	entries := make([]Entry, len(found))
+	for i, at := range found {
+		entries[i] = t.entries[at]
+	}
+	return entries
 }
 
 // each gives the lists in which all entries are that may contain a host.
