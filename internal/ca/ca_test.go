@@ -52,6 +52,8 @@ func request(t *testing.T, profile ca.Profile) ca.Request {
 	switch profile {
 	case ca.ProfileConnector:
 		req.Identity = wire.Identity{TrustDomain: "postern-1.example", Role: wire.RoleConnector, ID: "con_1"}
+	case ca.ProfileClient:
+		req.Identity = wire.Identity{TrustDomain: "postern-1.example", Role: wire.RoleClient, ID: "dev_1"}
 	case ca.ProfileGateway:
 		req.Identity = wire.Identity{TrustDomain: "postern-1.example", Role: wire.RoleGateway, ID: "gtw_1"}
 		req.Names = []string{"gw.example.com", "192.0.2.7", "2001:db8::7"}
@@ -167,6 +169,9 @@ func TestIssueRefuses(t *testing.T) {
 		{"connector without identity", ca.ProfileConnector, func(r *ca.Request) { r.Identity = wire.Identity{} }, "identity must be a connector"},
 		{"connector as gateway", ca.ProfileConnector, func(r *ca.Request) { r.Identity.Role = wire.RoleGateway }, "identity must be a connector"},
 		{"gateway as connector", ca.ProfileGateway, func(r *ca.Request) { r.Identity.Role = wire.RoleConnector }, "identity must be a gateway"},
+		{"client as connector", ca.ProfileConnector, func(r *ca.Request) { r.Identity.Role = wire.RoleClient }, "identity must be a connector"},
+		{"connector as client", ca.ProfileClient, func(r *ca.Request) { r.Identity.Role = wire.RoleConnector }, "identity must be a client"},
+		{"client with a name", ca.ProfileClient, func(r *ca.Request) { r.Names = []string{"a.example.com"} }, "names must be empty"},
 		{"other trust domain", ca.ProfileConnector, func(r *ca.Request) { r.Identity.TrustDomain = "postern-2.example" }, "identity must be a connector of postern-1"},
 		{"id with a slash", ca.ProfileConnector, func(r *ca.Request) { r.Identity.ID = "a/b" }, "identity must be"},
 		{"id of dots", ca.ProfileConnector, func(r *ca.Request) { r.Identity.ID = ".." }, "identity must be"},

@@ -134,9 +134,9 @@ func (c *Control) enrolDevice(ctx context.Context, tx *store.Tx, e *enrolling) e
 		err = c.newDevice(ctx, tx, e)
 	case err != nil:
 	case known.User != user.ID:
-		err = fault.Forbidden("this device is enrolled for another user; have an administrator delete it there, or make a new key: postern-client forget")
+		err = fault.Forbidden("this device is enrolled for another user; have an administrator delete it there, or make a new key: postern-client login --new-device")
 	case !known.Revoked.IsZero():
-		err = fault.Forbidden("this device was revoked at %s; have an administrator delete it, or make a new key: postern-client forget", stamp(known.Revoked))
+		err = fault.Forbidden("this device was revoked at %s; have an administrator delete it, or make a new key: postern-client login --new-device", stamp(known.Revoked))
 	default:
 		err = c.sameDevice(ctx, tx, e, known)
 	}
