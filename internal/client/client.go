@@ -111,11 +111,26 @@ func New(cfg Config) (*Client, error) {
 	c.fleet = newFleet(c)
 	c.rules = newFollowing(c)
 	c.signIns = c.state.stamp()
+	if err := c.resume(); err != nil {
+		return nil, err
+	}
 	if err := c.reload(); err != nil {
 		return nil, err
 	}
 	c.rules.recall()
 	return c, nil
+}
+
+// resume ends a change of the device's key that was interrupted.
+func (c *Client) resume() error {
+	ctx, cancel := context.WithTimeout(context.Background(), questionTime)
+	defer cancel()
+	lock, err := c.state.dir.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock() // the lock ends with the process at the latest
+	return c.state.dir.Resume()
 }
 
 // LockRun makes sure that one process at a time is the client of a directory.

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -31,30 +32,37 @@ type device struct {
 	name      string
 }
 
-// enrol gets the certificate of the device, its first or a new one, in the name of a sign-in. fresh: a new key was made for it. A key that is
-// another user's device is left to that user's: who signs in here now gets a new one.
+// enrol gets the certificate of the device, its first or a new one, in the name of a sign-in. With another it makes a new key, and so is another
+// device; the credential that is in force stays until there is the new one. fresh: there is a new key.
 func (d *device) enrol(ctx context.Context, kept signIn, another bool) (cred *credential.Credential, fresh bool, err error) {
 	lock, err := d.state.dir.Lock(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	defer lock.Unlock() // the lock ends with the process at the latest
-	old, err := d.state.dir.Load()
-	if err != nil && !fault.Is(err, fault.KindNotFound) {
+	if err := d.state.dir.Resume(); err != nil {
+		return nil, false, err
+	}
+	_, err = d.state.dir.Load()
+	missing := fault.Is(err, fault.KindNotFound)
+	switch {
+	case err != nil && !missing:
 		another = true // it is damaged
+	case missing, !another:
+		cred, err = d.certificate(ctx, d.state.dir, kept)
+		return cred, missing, err
 	}
-	if !another && old != nil {
-		cred, err = d.certificate(ctx, kept)
-		if err == nil || !fault.Is(err, fault.KindConflict) {
-			return cred, false, err
-		}
+	next, err := d.state.dir.Next(rand.Text())
+	if err != nil {
+		return nil, false, err
 	}
-	if another || old != nil {
-		if err := d.state.dir.Remove(); err != nil {
-			return nil, false, err
-		}
+	if _, err := d.certificate(ctx, next, kept); err != nil {
+		return nil, false, errors.Join(err, d.state.dir.Abandon())
 	}
-	cred, err = d.certificate(ctx, kept)
+	if err := d.state.dir.Switch(); err != nil {
+		return nil, false, err
+	}
+	cred, err = d.state.dir.Load()
 	return cred, true, err
 }
 
@@ -72,12 +80,12 @@ func (d *device) renew(ctx context.Context, kept signIn, serial string) (*creden
 	if cred.Serial != serial {
 		return cred, nil
 	}
-	return d.certificate(ctx, kept)
+	return d.certificate(ctx, d.state.dir, kept)
 }
 
-// certificate asks for the certificate and puts it in force. The directory is locked.
-func (d *device) certificate(ctx context.Context, kept signIn) (*credential.Credential, error) {
-	key, err := d.state.dir.Pending()
+// certificate asks for the certificate and puts it in force in a directory, which is locked.
+func (d *device) certificate(ctx context.Context, dir *credential.Directory, kept signIn) (*credential.Credential, error) {
+	key, err := dir.Pending()
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +97,7 @@ func (d *device) certificate(ctx context.Context, kept signIn) (*credential.Cred
 	if err != nil {
 		return nil, err
 	}
-	return d.state.dir.Accept(answer)
+	return dir.Accept(answer)
 }
 
 func (d *device) ask(ctx context.Context, kept signIn, request wire.DeviceRequest) (answer wire.Credential, err error) {

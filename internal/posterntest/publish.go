@@ -32,6 +32,17 @@ func (s *System) Publish(name, internalURL string, changes ...func(*api.Applicat
 	return app
 }
 
+// Private makes a private application and waits until the gateway knows.
+func (s *System) Private(name string, segments ...api.Segment) api.Application {
+	s.T.Helper()
+	app := must(s.API.Applications.Create(s.T.Context(), api.ApplicationInput{Name: name, Kind: "private", Segments: segments}))(s.T)
+	s.AwaitSnapshot(func(snap *access.Snapshot) bool {
+		_, ok := snap.Application(access.ID(app.ID))
+		return ok
+	})
+	return app
+}
+
 // Assign lets a user use an application and waits until the gateway knows.
 func (s *System) Assign(app api.Application, user api.User) api.Assignment {
 	s.T.Helper()
