@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"like": like, "ask": ask, "answer": with("requests"), "assignment": with("assignments")},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"like": like, "device": device, "ask": ask, "answer": with("requests"), "assignment": with("assignments")},
 	})
 }
 
