@@ -172,11 +172,10 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 		throttle:      identity.NewThrottle(cfg.Throttle),
 		second:        identity.NewThrottle(secondThrottle(cfg.Throttle)),
 		devices:       identity.NewThrottle(secondThrottle(cfg.Throttle)),
-		enrolling:     identity.NewThrottle(enrolThrottle(cfg.Throttle)),
 		accessKeys:    identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
 		acquaintances: identity.NewThrottle(accessKeyThrottle(cfg.Throttle)),
-		announced:     make(chan struct{}, 1),
-		alerting:      newAlerting(), archiving: archiving{arrived: make(chan struct{}, 1)},
+		enrolling:     identity.NewThrottle(enrolThrottle(cfg.Throttle)), announced: make(chan struct{}, 1),
+		alerting: newAlerting(), archiving: archiving{arrived: make(chan struct{}, 1)},
 		denials: denials{every: denialEvery, limit: maxDenials},
 		uses:    denials{every: useEvery, limit: maxUses},
 	}

@@ -84,9 +84,6 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		{"access requests", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.DeleteOldRequests(ctx, now.Add(-requestsFor), cleanBatch)
 		}},
-		{"devices that were revoked long ago", func(ctx context.Context, tx *store.Tx) (int64, error) {
-			return tx.DeleteOldDevices(ctx, now.Add(-devicesFor), cleanBatch)
-		}},
 		{"endings", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimEndings(ctx, now.Add(-endingsFor), cleanBatch)
 		}},
@@ -123,14 +120,18 @@ func (c *Control) write(ctx context.Context, do func(ctx context.Context, tx *st
 	return c.store.Write(within, func(tx *store.Tx) error { return do(within, tx) })
 }
 
-// deletePrograms removes what programs signed in with, and access keys that ended long ago.
+// deletePrograms removes what programs signed in with, and access keys and devices that ended long ago.
 func deletePrograms(ctx context.Context, tx *store.Tx, now time.Time) (int64, error) {
 	codes, err := tx.DeleteExpiredPrograms(ctx, now.Add(-codesFor), cleanBatch)
 	if err != nil {
 		return 0, err
 	}
 	keys, err := tx.DeleteOldAccessKeys(ctx, now.Add(-tokensFor), cleanBatch)
-	return max(codes, keys), err
+	if err != nil {
+		return 0, err
+	}
+	devices, err := tx.DeleteOldDevices(ctx, now.Add(-devicesFor), cleanBatch)
+	return max(codes, keys, devices), err
 }
 
 // writeBatches writes when sessions and keys were last used and connectors last seen. What cannot
