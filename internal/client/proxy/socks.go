@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/internal/client/flow"
+	"postern/internal/fault"
 	"postern/internal/match"
 	"postern/internal/wire"
 )
@@ -258,6 +259,10 @@ func replyOf(err error) byte {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return replyExpired
+	case refusal == nil && fault.Is(err, fault.KindForbidden):
+		return replyForbidden
+	case refusal == nil && fault.Is(err, fault.KindUnavailable):
+		return replyNetwork
 	case refusal == nil:
 		return replyFailed
 	case refusal.Phase == wire.PhaseDecide, refusal.Phase == wire.PhaseGrant, refusal.Phase == wire.PhaseLocal, refusal.Phase == wire.PhaseTarget:
