@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"postern/internal/credential"
+	"postern/internal/dial"
 	"postern/internal/disk"
 	"postern/internal/fault"
 	"postern/internal/tunnel"
@@ -36,6 +37,7 @@ type Config struct {
 	Journal   *Journal      // optional; has what was logged, for those who ask
 	Gateways  int           // optional; how many to keep a tunnel to, 2 if zero
 	Direct    bool          // dial what belongs to no application, instead of refusing it
+	Control   dial.Control  // optional; called for each socket of the client's own
 	Drain     time.Duration // optional; how long open flows may go on when Run is to end, 2 s if zero
 }
 
@@ -180,7 +182,7 @@ func (c *Client) use(cred *credential.Credential, service string) error {
 
 // Run keeps tunnels and rules until ctx ends or Stop is called, then gives open flows a moment, and returns when all it started has ended.
 func (c *Client) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(dial.With(ctx, c.cfg.Control))
 	defer stop(nil)
 	c.mu.Lock()
 	c.stop = stop

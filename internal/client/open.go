@@ -228,7 +228,7 @@ func (c *Client) counted(st *tunnel.Stream) {
 
 // openDirect dials as if there were no client.
 func (c *Client) openDirect(ctx context.Context, to flow.To) (*flow.Flow, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	ctx, cancel := context.WithTimeout(dial.With(ctx, c.cfg.Control), connectWithin)
 	defer cancel()
 	addrs := []netip.Addr{to.Host.Addr}
 	if !to.Host.Addr.IsValid() {
@@ -256,8 +256,7 @@ func dialDirectly(ctx context.Context, to flow.To, addrs []netip.Addr) (net.Conn
 	last := errors.New("it has no address")
 	for _, addr := range addrs {
 		at := net.JoinHostPort(addr.Unmap().String(), strconv.Itoa(int(to.Port)))
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, "udp", at)
+		conn, err := dial.Context(ctx, "udp", at)
 		if err == nil {
 			return conn, at, nil
 		}

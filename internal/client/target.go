@@ -39,8 +39,12 @@ func ParseTarget(told wire.Rules, text string) (flow.To, error) {
 		return flow.To{}, fault.Invalid("the target", "ends in %q, which is no port from 1 to 65535", fault.Readable(text[i+1:]))
 	}
 	before := text[:i]
-	if rule, err := r.application(before); err == nil {
+	rule, err := r.application(before)
+	switch {
+	case err == nil:
 		return r.only(rule, network, uint16(port))
+	case fault.Is(err, fault.KindInvalid): // several are called so
+		return flow.To{}, err
 	}
 	for j, c := range before {
 		if c != ':' {
