@@ -71,7 +71,7 @@ install_modules() { [ node_modules/.package-lock.json -nt package-lock.json ] ||
 needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing"; done; }
 
 want systemd-analyze systemd; want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
-want slapd slapd; want curl curl; want openssl openssl; want nginx nginx-light; want haproxy haproxy; want h2load nghttp2-client; want slowhttptest slowhttptest; want /usr/lib/squid/security_file_certgen squid-openssl; want kdb5_util krb5-kdc; want kadmin.local krb5-admin-server; want kinit krb5-user; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
+want slapd slapd; want curl curl; want ssh openssh-client; want openssl openssl; want nginx nginx-light; want haproxy haproxy; want h2load nghttp2-client; want slowhttptest slowhttptest; want /usr/lib/squid/security_file_certgen squid-openssl; want kdb5_util krb5-kdc; want kadmin.local krb5-admin-server; want kinit krb5-user; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
 install_wanted || say "Going on without."
 
 say "Building everything once, so that the parts do not compile the same packages side by side."

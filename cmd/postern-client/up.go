@@ -12,7 +12,9 @@ import (
 
 	"postern/internal/client"
 	"postern/internal/client/proxy"
+	"postern/internal/client/tun"
 	"postern/internal/daemon"
+	"postern/internal/dial"
 	"postern/internal/fault"
 )
 
@@ -23,6 +25,8 @@ type upFlags struct {
 	anywhere    bool
 	localUser   string
 	direct      bool
+	tun         bool
+	tunName     string
 	limit       int
 	gateways    int
 }
@@ -31,12 +35,16 @@ func upCommand(s *settings) *cobra.Command {
 	flags := &upFlags{settings: s}
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Run the client: keep the tunnels, and serve proxies to programs of this machine",
+		Short: "Run the client: keep the tunnels, and carry what programs of this machine send to private applications",
 		Long: `up keeps tunnels to two gateways and serves until SIGTERM or SIGINT, or postern-client down. Programs reach private
 applications through its proxies, names included: SOCKS5 (TCP and UDP) and HTTP CONNECT. forward, connect and ssh
 use the same tunnels.
 
-What belongs to no application that you may use is refused; with --direct it is dialled as if there were no proxy, so
+With --tun every program reaches them, without a word to it: an interface takes what goes to their addresses, and their
+names are answered here. Everything else stays as it is, and what was changed on the machine is put back at the end, also after a crash. It is there
+on Linux and needs root.
+
+Of the proxies, what belongs to no application that you may use is refused; with --direct it is dialled as if there were no proxy, so
 that a program can use the proxy for everything. Without a gateway an application is blocked, or dialled directly
 where its administrator wants that.
 
@@ -49,6 +57,8 @@ a password (--local-user-file).`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd.Context()) },
 	}
 	f := cmd.Flags()
+	f.BoolVar(&flags.tun, "tun", false, "carry the connections of all programs, by a network interface (Linux, as root)")
+	f.StringVar(&flags.tunName, "tun-name", "postern0", "`name` of that interface")
 	f.StringVar(&flags.socks, "socks", "", "`address` or port for a SOCKS5 proxy, such as 127.0.0.1:1080 (default none)")
 	f.StringVar(&flags.http, "http", "", "`address` or port for an HTTP CONNECT proxy, such as 127.0.0.1:8080 (default none)")
 	f.BoolVar(&flags.anywhere, "listen-anywhere", false, "let the proxies listen on other addresses than loopback; needs --local-user-file")
@@ -90,8 +100,12 @@ func (u *upFlags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var mark dial.Control
+	if u.tun {
+		mark = tun.Mark
+	}
 	c, err := client.New(client.Config{
-		State: state, Dialer: dialer, Host: host(), OSVersion: osVersion(), Log: log, Journal: journal, Gateways: u.gateways, Direct: u.direct,
+		Control: mark, State: state, Dialer: dialer, Host: host(), OSVersion: osVersion(), Log: log, Journal: journal, Gateways: u.gateways, Direct: u.direct || u.tun,
 	})
 	if err != nil {
 		return notSignedIn(err)
@@ -99,6 +113,12 @@ func (u *upFlags) run(ctx context.Context) error {
 	s, err := u.listen(c, log)
 	if err != nil {
 		return err
+	}
+	if u.tun {
+		s.tasks = append(s.tasks, func(ctx context.Context) error {
+			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Private: c.Private, Own: c.OwnHosts, Control: mark, Log: log})
+		})
+		s.listeners = append(s.listeners, client.Listener{Kind: "interface", Address: u.tunName})
 	}
 	control, err := c.Listen(func() []client.Listener { return s.listeners })
 	if err != nil {
