@@ -5,7 +5,7 @@ const n = (count: number, one: string, many: string) => (count === 1 ? `1 ${one}
 export const people = {
   title: 'People',
   lead: 'Who may use applications and who administers them, whoever knows them: this service or an identity provider of yours.',
-  views: { users: 'Users', groups: 'Groups', roles: 'Roles', requests: 'Access requests', providers: 'Identity providers' } as Record<string, string>,
+  views: { users: 'Users', groups: 'Groups', roles: 'Roles', requests: 'Access requests', devices: 'Devices', providers: 'Identity providers' } as Record<string, string>,
   add: 'Add a user', empty: 'There is no user.',
   column: { name: 'Name', state: 'State', source: 'Known by', factors: 'Second factor', roles: 'Roles', seen: 'Last sign-in' },
   state: { on: 'Enabled', off: 'Disabled', refused: 'Refused by the provider', invited: 'No password yet' },
@@ -21,7 +21,7 @@ export const people = {
     reset: (name: string) => `Remove the second factors of ${name}?`, resetText: 'All of them and the recovery codes, for somebody who has lost them. Whoever knows the password signs in with it alone then, and adds a new factor where one is asked for: make sure who asks.',
     signOut: (name: string) => `Sign ${name} out everywhere?`, signOutText: 'Browsers and programs, and what is open is cut. Access keys stay.', end: 'End this session?', endText: 'What is open by it is cut.', endAction: 'End it',
     remove: (name: string) => `Delete ${name}?`, removeText: 'The user is signed out everywhere, and with the user goes:', counting: 'Looking up what goes with the user …', removeNothing: 'Nothing else.', notKnown: 'Not all of it could be read.',
-    assignments: (count: number) => n(count, 'assignment of an application', 'assignments of applications'), groups: (count: number) => `membership in ${n(count, 'group', 'groups')}`, keys: (count: number) => n(count, 'access key', 'access keys'),
+    assignments: (count: number) => n(count, 'assignment of an application', 'assignments of applications'), groups: (count: number) => `membership in ${n(count, 'group', 'groups')}`, keys: (count: number) => n(count, 'access key', 'access keys'), devices: (count: number) => n(count, 'device', 'devices'),
     sessions: (count: number) => n(count, 'session', 'sessions'), policies: (names: string) => `being named by ${names}`, owned: (names: string) => `being an owner of ${names}`, roles: (names: string) => `the role ${names}`, restore: 'It can be brought back with postern users restore for some time, without sessions, factors and password.',
   },
   link: {
@@ -36,7 +36,7 @@ export const people = {
     requireSecondFactor: 'Ask for a second factor', requireSecondFactorHint: 'Who has none adds one at the next sign-in, before anything else.', breakGlass: 'Break-glass: policies do not hold', breakGlassHint: 'For the day on which a policy locks everybody out. Every use is told loudly. Only Owners set it.',
     roles: 'Roles', rolesHint: 'What the user may administer. Nothing, for most.', mayNotGive: 'You can give only roles that you have.', onlyOwner: 'Only an Owner sets this.', disabled: 'Disabled',
   },
-  tabs: { overview: 'Overview', 'sign-in': 'Sign-in and sessions', access: 'What they may open', requests: 'Access requests' } as Record<string, string>,
+  tabs: { overview: 'Overview', 'sign-in': 'Sign-in and sessions', devices: 'Devices', access: 'What they may open', requests: 'Access requests' } as Record<string, string>,
   facts: { name: 'Sign-in name', email: 'E-mail address', source: 'Known by', subject: 'Called there', seen: 'Last sign-in', password: 'Password', set: 'set', noPassword: 'none', factors: 'Second factor', refused: 'Refused by the provider', made: 'Added', changed: 'Last changed', id: 'Id', asked: 'Second factor asked for' },
   membership: {
     title: 'Groups', none: 'In no group.', add: 'Add to a group', pick: 'Group', pickHint: 'Type a part of its name', leave: (name: string) => `Take out of ${name}`, byProvider: 'by the identity provider', joined: (who: string, name: string) => `${who} is in ${name} now.`, left: (who: string, name: string) => `${who} is not in ${name} any more.`,
@@ -51,6 +51,16 @@ export const people = {
     methods: { pwd: 'password', otp: 'authenticator app', pop: 'passkey', user: 'verified by the passkey', recovery: 'recovery code', fed: 'identity provider', mfa: 'more than one factor' } as Record<string, string>,
   },
   keys: { title: 'Access keys', none: 'None.', remove: (name: string) => `Delete the access key ${name}`, removeText: 'What it has open is cut, and the program that uses it gets no further.', removed: (name: string) => `The access key ${name} is deleted.`, ends: 'ends', ended: 'has ended', used: 'last used', neverUsed: 'never used' },
+  devices: {
+    lead: 'Machines that people enrolled by signing in on them with postern-client. By them they reach private applications.', ofUser: 'Machines that the user enrolled by signing in on them with postern-client.', empty: 'Nobody has enrolled a device.', none: 'None.',
+    column: { name: 'Name', user: 'Whose', system: 'System', client: 'Client', state: 'State', seen: 'Last seen' }, systems: { linux: 'Linux', windows: 'Windows', darwin: 'macOS' } as Record<string, string>, states: { false: 'Enrolled', true: 'Revoked' } as Record<string, string>,
+    anyState: 'Every state', anySystem: 'Every system', facts: { machine: 'Calls itself', enrolled: 'Enrolled', ends: 'Certificate ends', revoked: 'Revoked', id: 'Id' }, from: (address: string) => `from ${address}`, client: (version: string) => `client ${version}`, enrolled: 'enrolled', seen: 'last seen', already: 'It is revoked already.',
+    action: { rename: 'Rename', revoke: 'Revoke', remove: 'Delete' }, renamed: (before: string, name: string) => `${before} is called ${name} now.`, revoked: (name: string) => `${name} is revoked.`, removed: (name: string) => `${name} is deleted.`,
+    ask: {
+      rename: (name: string) => `Rename ${name}`, revoke: (name: string) => `Revoke ${name} for good?`, revokeText: 'For a machine that is lost or gone: it is signed out, what is open by it is cut, and it is refused from now on. It stays in the list.',
+      remove: (name: string) => `Delete ${name}?`, removeText: 'It is signed out, what is open by it is cut, and it is forgotten: whoever signs in on that machine enrols it again.',
+    },
+  },
   opens: {
     lead: 'What is assigned, and what would be decided at this moment: by the latest session, or by the best sign-in that the user can make.', none: 'Nothing is assigned.', yes: 'May open it', no: 'May not open it', stepUp: 'After a stronger sign-in', direct: 'assigned to the user', by: (group: string) => `by the group ${group}`, until: (day: string) => `until ${day}`,
     explain: 'Explain', explainTitle: (user: string, app: string) => `${user} and ${app}`,

@@ -6,7 +6,7 @@ import { Tabs } from '../../parts/tabs'
 import { navigate, useAddress } from '../../router'
 import { t } from '../../strings'
 
-export const views = ['users', 'groups', 'roles', 'requests', 'providers'] as const
+export const views = ['users', 'groups', 'roles', 'requests', 'devices', 'providers'] as const
 
 export function Head({ updated, actions, lead = t.people.lead }: { updated?: number; actions?: ReactNode; lead?: string }) {
   const { parts } = useAddress()

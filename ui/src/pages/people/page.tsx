@@ -1,5 +1,6 @@
-// People: users and groups, roles, access requests, and the identity providers that know them.
+// People: users and groups, roles, access requests, devices, and the identity providers that know them.
 import { useAddress } from '../../router'
+import { Devices } from './devices'
 import { GroupView } from './group'
 import { Groups } from './groups'
 import { Providers } from './providers'
@@ -15,6 +16,7 @@ export default function People() {
     case 'groups': return id ? <GroupView key={id} id={id} /> : <Groups />
     case 'roles': return <Roles />
     case 'requests': return <Requests />
+    case 'devices': return <Devices />
     case 'providers': return <Providers />
     default: return id ? <UserView key={id} id={id} /> : <Users />
   }

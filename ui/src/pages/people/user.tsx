@@ -13,6 +13,7 @@ import { Tabs } from '../../parts/tabs'
 import { useFilter } from '../../router'
 import { roleNames, useSession } from '../../session'
 import { t } from '../../strings'
+import { UserDevices } from './devices'
 import { Memberships } from './membership'
 import { PasswordLink } from './newuser'
 import { Keys, Opens } from './opens'
@@ -23,7 +24,7 @@ import { EditUser, shownOf } from './userform'
 import { UserState, factorsOf, sourceOf, type User } from './users'
 
 const s = t.people
-const tabs = ['overview', 'sign-in', 'access', 'requests'] as const
+const tabs = ['overview', 'sign-in', 'devices', 'access', 'requests'] as const
 const useStyles = makeStyles({ body: { marginTop: '16px', display: 'flex', flexDirection: 'column', gap: '24px', maxWidth: '960px' }, h2: { margin: 0 }, marks: { display: 'flex', gap: '8px', flexWrap: 'wrap' } })
 
 export function UserView({ id }: { id: string }) {
@@ -62,6 +63,7 @@ export function UserView({ id }: { id: string }) {
       <div className={styles.body}>
         {at === 'overview' && <Overview user={u} source={sourceOf(u, providers.data)} />}
         {at === 'sign-in' && <><Methods user={u} provider={u.upstream ? sourceOf(u, providers.data) : ''} /><Sessions user={u} /><Keys user={u} /></>}
+        {at === 'devices' && <UserDevices user={u} />}
         {at === 'access' && <Opens user={u} />}
         {at === 'requests' && <RequestRows only={{ user: id }} empty={s.requests.none} />}
       </div>

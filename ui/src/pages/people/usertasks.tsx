@@ -45,14 +45,14 @@ function Goes({ user: u }: { user: User }) {
   const found = useQuery({
     queryKey: ['goesWithUser', u.id],
     queryFn: async ({ signal }) => {
-      const [assignments, keys, policies, applications, sessions] = await Promise.all([all('listAssignments', { user: u.id }, signal), all('listAccessKeys', { user: u.id }, signal), all('listPolicies', { user: u.id }, signal),
+      const [assignments, keys, devices, policies, applications, sessions] = await Promise.all([all('listAssignments', { user: u.id }, signal), all('listAccessKeys', { user: u.id }, signal), all('listDevices', { user: u.id }, signal), all('listPolicies', { user: u.id }, signal),
         all('listApplications', {}, signal), call('listUserSessions', { id: u.id, signal })])
-      return { assignments, keys, policies, owned: applications.filter((x) => (x.ownerUsers ?? []).includes(u.id)), sessions: sessions.items ?? [] }
+      return { assignments, keys, devices, policies, owned: applications.filter((x) => (x.ownerUsers ?? []).includes(u.id)), sessions: sessions.items ?? [] }
     },
   })
   const d = found.data
   const lines = d ? [
-    d.sessions.length > 0 && a.sessions(d.sessions.length), d.assignments.length > 0 && a.assignments(d.assignments.length), (u.groups ?? []).length > 0 && a.groups((u.groups ?? []).length), d.keys.length > 0 && a.keys(d.keys.length),
+    d.sessions.length > 0 && a.sessions(d.sessions.length), d.assignments.length > 0 && a.assignments(d.assignments.length), (u.groups ?? []).length > 0 && a.groups((u.groups ?? []).length), d.keys.length > 0 && a.keys(d.keys.length), d.devices.length > 0 && a.devices(d.devices.length),
     (u.roles ?? []).length > 0 && a.roles((u.roles ?? []).map((r) => roleNames[r] ?? r).join(', ')), d.policies.length > 0 && a.policies(d.policies.map((p) => p.name).join(', ')), d.owned.length > 0 && a.owned(d.owned.map((x) => x.name).join(', ')),
   ].filter((x): x is string => x !== false) : []
   return (
