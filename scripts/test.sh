@@ -9,7 +9,7 @@ logs=$PWD/.cache/test
 rm -rf "$logs"; mkdir -p "$logs"
 
 # Each part: needs_PART prints why it cannot run, if it cannot; run_PART runs it.
-needs_unit() { needs go gcc initdb nginx haproxy h2load openssl curl slapd systemd-analyze; }
+needs_unit() { needs go gcc initdb nginx haproxy h2load openssl curl ssh slapd systemd-analyze; }
 run_unit() {
   # SQLite is C made into Go: to check its every pointer and access doubled the time of all tests that use a database.
   # Its locks are the database driver's, which is checked.

@@ -180,6 +180,32 @@ func listener(t *testing.T, s client.Status, kind string) string {
 	return ""
 }
 
+// TestDeviceCode: where there is no browser a code does, and who signs in again is the same device.
+func TestDeviceCode(t *testing.T) {
+	u := newUser(t)
+	u.login()
+	status, _ := u.up()
+	cmd, lines := u.start("login", "--device-code")
+	code := await(t, lines, `user_code=(\S+)$`)
+	browser := u.Browser()
+	browser.Post(u.PortalURL+"/sign-in", url.Values{"name": {"ada"}, "password": {posterntest.Password}})
+	browser.Post(u.PortalURL+"/device", url.Values{"user_code": {code}})
+	browser.Post(u.PortalURL+"/device/decide", url.Values{"user_code": {code}, "answer": {"allow"}})
+	await(t, lines, "is a device of yours .("+status.Device+").")
+	await(t, lines, "The client that runs goes on")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	other, _ := u.start("login", "--new-device", "--no-browser")
+	_ = other.Process.Signal(os.Interrupt) // who gives up keeps what was there
+	if err := other.Wait(); err == nil {
+		t.Error("it signed in without anybody")
+	}
+	if _, errs, code := u.run("connect", "localhost", fmt.Sprint(u.free)); code != exitError {
+		t.Errorf("afterwards: %d %s", code, errs)
+	}
+}
+
 // sshServer serves SSH with one user's key: whatever is run there answers with its own input.
 func sshServer(t *testing.T) (port uint16, keyFile string) {
 	t.Helper()
