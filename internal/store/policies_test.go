@@ -25,6 +25,7 @@ func somePolicy(i int) access.Policy {
 			AllowedNetworks: []access.Network{network("192.0.2.0/24"), network("2001:db8::/32")},
 			BlockedNetworks: []access.Network{network("198.51.100.7/32")},
 			Windows:         []access.Window{{Days: 0b0111110, From: 8 * 60, To: 18 * 60, Zone: "Europe/Berlin"}},
+			Device:          access.DeviceCondition{Enrolled: true, Systems: []string{"linux", "darwin"}, Clients: []access.ClientVersion{{Version: "1.4"}, {System: "linux", Version: "1.5.0-rc1"}}},
 		},
 	}
 }
