@@ -194,6 +194,7 @@ func (c *Client) Run(ctx context.Context) error {
 	work.Go(func() { c.rules.run(ctx) })
 	work.Go(func() { c.watchState(ctx) })
 	work.Go(func() { c.renewals(ctx) })
+	work.Go(func() { c.watchNetwork(ctx) })
 	<-ctx.Done()
 	work.Wait()
 	c.fleet.stop(c.cfg.Drain)
@@ -253,9 +254,7 @@ func (c *Client) reloaded(err error) {
 		return
 	}
 	c.tokens.reset()
-	if live, _ := c.fleet.live(); len(live) == 0 {
-		c.fleet.drop() // those who wait before they try again need not any more
-	}
+	c.fleet.hurry()
 	c.fleet.follow(c.current.Load().cred.Connection.Gateways)
 }
 

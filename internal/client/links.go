@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,8 +25,9 @@ const helloTimeout = 3 * time.Second // from a finished TLS handshake to the gat
 
 // link is a tunnel to a gateway that knows who uses the device.
 type link struct {
-	gateway string // its id
-	address string // that was dialled
+	gateway string     // its id
+	address string     // that was dialled
+	local   netip.Addr // that it goes out by
 	session *tunnel.Session
 	since   time.Time
 	way     uplink.Way
@@ -210,7 +212,7 @@ func (f *fleet) dial(ctx context.Context, g wire.Gateway) (*link, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	l, err := f.start(conn, &link{gateway: peer.ID, address: g.Address, way: way})
+	l, err := f.start(conn, &link{gateway: peer.ID, address: g.Address, local: localAddress(conn), way: way})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,18 @@
+package client
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Moved tells the client that the machine has these addresses now.
+func (c *Client) Moved(addrs ...netip.Addr) { c.fleet.moved(addrs) }
+
+// Probe has the client look whether its tunnels answer.
+func (c *Client) Probe() { c.fleet.probe() }
+
+// Renew renews the device's certificate.
+func (c *Client) Renew(ctx context.Context) error { return c.renew(ctx, c.current.Load()) }
+
+// Redial has the client make its tunnels anew, as with a new certificate.
+func (c *Client) Redial() { c.fleet.renew() }
