@@ -12,7 +12,7 @@ import (
 )
 
 // deviceAnswer is what the service answers a device for its request: each time another certificate.
-func deviceAnswer(t *testing.T, w *world, csr []byte, id string) wire.Credential {
+func deviceAnswer(t *testing.T, w world, csr []byte, id string) wire.Credential {
 	t.Helper()
 	public, err := ca.ParseCSR(csr)
 	if err != nil {
