@@ -286,7 +286,8 @@ func TestProgram(t *testing.T) {
 	status, stop := u.up()
 	page := fmt.Sprintf("http://localhost:%d/deep", u.port)
 	for name, args := range map[string][]string{
-		"socks": {"--proxy", "socks5h://" + listener(t, status, "SOCKS5")}, "connect": {"--proxytunnel", "--proxy", "http://" + listener(t, status, "HTTP CONNECT")},
+		"socks": {"--proxy", "socks5h://" + listener(t, status, "SOCKS5")}, "connect": {"--proxytunnel", "--proxy", "http://" + listener(t, status, "HTTP")},
+		"http": {"--proxy", "http://" + listener(t, status, "HTTP")},
 	} {
 		cmd := exec.CommandContext(t.Context(), "curl", append(args, "--noproxy", "", "-sS", "--max-time", "30", page)...)
 		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "page /deep" {

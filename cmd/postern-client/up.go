@@ -37,7 +37,7 @@ func upCommand(s *settings) *cobra.Command {
 		Use:   "up",
 		Short: "Run the client: keep the tunnels, and carry what programs of this machine send to private applications",
 		Long: `up keeps tunnels to two gateways and serves until SIGTERM or SIGINT, or postern-client down. Programs reach private
-applications through its proxies, names included: SOCKS5 (TCP and UDP) and HTTP CONNECT. forward, connect and ssh
+applications through its proxies, names included: SOCKS5 (TCP and UDP) and HTTP. forward, connect and ssh
 use the same tunnels.
 
 With --tun every program reaches them, without a word to it: an interface takes what goes to their addresses, and their
@@ -60,7 +60,7 @@ a password (--local-user-file).`,
 	f.BoolVar(&flags.tun, "tun", false, "carry the connections of all programs, by a network interface (Linux, as root)")
 	f.StringVar(&flags.tunName, "tun-name", "postern0", "`name` of that interface")
 	f.StringVar(&flags.socks, "socks", "", "`address` or port for a SOCKS5 proxy, such as 127.0.0.1:1080 (default none)")
-	f.StringVar(&flags.http, "http", "", "`address` or port for an HTTP CONNECT proxy, such as 127.0.0.1:8080 (default none)")
+	f.StringVar(&flags.http, "http", "", "`address` or port for an HTTP proxy, such as 127.0.0.1:8080 (default none)")
 	f.BoolVar(&flags.anywhere, "listen-anywhere", false, "let the proxies listen on other addresses than loopback; needs --local-user-file")
 	f.StringVar(&flags.localUser, "local-user-file", "", "`file` with the user:password that programs must show to the proxies")
 	f.BoolVar(&flags.direct, "direct", false, "dial what belongs to no application, instead of refusing it")
@@ -149,7 +149,7 @@ func (u *upFlags) listen(c *client.Client, log *slog.Logger) (*serving, error) {
 	for _, p := range []struct {
 		flag, address, kind string
 		serve               func(context.Context, net.Listener, proxy.Config) error
-	}{{"--socks", u.socks, "SOCKS5", proxy.ServeSOCKS}, {"--http", u.http, "HTTP CONNECT", proxy.ServeConnect}} {
+	}{{"--socks", u.socks, "SOCKS5", proxy.ServeSOCKS}, {"--http", u.http, "HTTP", proxy.ServeHTTP}} {
 		if p.address == "" {
 			continue
 		}

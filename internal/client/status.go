@@ -69,7 +69,7 @@ type FlowsStatus struct {
 
 // Listener is where programs of this machine connect.
 type Listener struct {
-	Kind    string `json:"kind"` // "SOCKS5", "HTTP CONNECT"
+	Kind    string `json:"kind"` // "SOCKS5", "HTTP"
 	Address string `json:"address"`
 }
 

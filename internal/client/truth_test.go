@@ -32,7 +32,7 @@ type way struct {
 func (w *world) ways(t *testing.T, d *posterntest.Device) []way {
 	cfg := proxies.Config{Opener: d, Log: w.Log}
 	dest := to(t, flow.TCP, "127.0.0.1", w.tcp.port)
-	socks, connect := serve(t, proxies.ServeSOCKS, cfg), serve(t, proxies.ServeConnect, cfg)
+	socks, connect := serve(t, proxies.ServeSOCKS, cfg), serve(t, proxies.ServeHTTP, cfg)
 	forwarded := serve(t, func(ctx context.Context, l net.Listener, cfg proxies.Config) error {
 		return proxies.ServeForward(ctx, l, dest, cfg)
 	}, cfg)
@@ -271,7 +271,7 @@ func TestRefusalsOfProxies(t *testing.T) {
 	d := w.Device("ada")
 	w.ready(d, 1)
 	cfg := proxies.Config{Opener: d, Log: w.Log}
-	socks, connect := serve(t, proxies.ServeSOCKS, cfg), serve(t, proxies.ServeConnect, cfg)
+	socks, connect := serve(t, proxies.ServeSOCKS, cfg), serve(t, proxies.ServeHTTP, cfg)
 	for _, test := range []struct {
 		address string
 		socks   string

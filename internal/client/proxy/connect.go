@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -22,10 +23,10 @@ import (
 // maxHead bounds the head of a request, in bytes.
 const maxHead = 16 << 10
 
-// ServeConnect serves HTTP CONNECT (RFC 9110, section 9.3.6) on a listener until ctx ends.
-func ServeConnect(ctx context.Context, l net.Listener, cfg Config) error {
+// ServeHTTP serves a proxy of HTTP on a listener until ctx ends: CONNECT (RFC 9110, section 9.3.6), and requests for http:// URLs.
+func ServeHTTP(ctx context.Context, l net.Listener, cfg Config) error {
 	cfg = cfg.withDefaults()
-	return cfg.serve(ctx, l, cfg.connect)
+	return cfg.serve(ctx, l, cfg.http)
 }
 
 // httpError is a request that cannot be served, with its status.
@@ -40,23 +41,27 @@ func httpErrorf(status int, format string, args ...any) error {
 	return &httpError{status, fmt.Sprintf(format, args...)}
 }
 
-func (c Config) connect(ctx context.Context, conn *net.TCPConn) {
+func (c Config) http(ctx context.Context, conn *net.TCPConn) {
 	a := c.ask(conn)
-	to, authorization, err := readConnect(a.in)
-	if err == nil && c.User != nil && !c.admits(authorization) {
+	r, err := readHTTP(a.in)
+	if err == nil && c.User != nil && !c.admits(r.header.Get("Proxy-Authorization")) {
 		err = httpErrorf(http.StatusProxyAuthRequired, "this proxy wants a user and a password")
 	}
 	if err != nil {
-		c.Log.Info("CONNECT refused", "from", conn.RemoteAddr(), "error", err)
+		c.Log.Info("HTTP proxy request refused", "from", conn.RemoteAddr(), "error", err)
 		if wrong, ok := errors.AsType[*httpError](err); ok {
 			answerHTTP(conn, wrong.status, wrong.text)
 		}
 		return
 	}
 	c.asked(a)
-	f, err := c.open(ctx, to)
+	f, err := c.open(ctx, r.to)
 	if err != nil {
 		answerHTTP(conn, statusOf(err), err.Error())
+		return
+	}
+	if r.method != http.MethodConnect {
+		c.once(a, r, f)
 		return
 	}
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connected\r\n\r\n"); err != nil {
@@ -66,35 +71,58 @@ func (c Config) connect(ctx context.Context, conn *net.TCPConn) {
 	c.carry(a, f)
 }
 
-// readConnect reads the head of a CONNECT.
-func readConnect(in *bufio.Reader) (to flow.To, authorization string, err error) {
+// httpRequest is what a program asks of the proxy.
+type httpRequest struct {
+	method  string
+	to      flow.To
+	target  *url.URL // of another method than CONNECT
+	version string
+	header  http.Header
+}
+
+// readHTTP reads the head of a request.
+func readHTTP(in *bufio.Reader) (r httpRequest, err error) {
 	head, err := readHead(in)
 	if err != nil {
-		return to, "", err
+		return r, err
 	}
 	line, fields, _ := bytes.Cut(head, []byte("\r\n"))
 	method, rest, _ := strings.Cut(string(line), " ")
 	target, version, ok := strings.Cut(rest, " ")
-	switch {
-	case !ok || method == "" || !strings.HasPrefix(version, "HTTP/1."):
-		return to, "", httpErrorf(http.StatusBadRequest, "it is not a request of HTTP/1.1")
-	case method != http.MethodConnect:
-		return to, "", httpErrorf(http.StatusMethodNotAllowed, "this proxy takes CONNECT only, not %s: have the program use it for https and other "+
-			"connections, or use SOCKS", fault.Readable(method))
+	if !ok || !isToken(method) || version != "HTTP/1.1" && version != "HTTP/1.0" {
+		return r, httpErrorf(http.StatusBadRequest, "it is not a request of HTTP/1.1")
 	}
 	header, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(fields))).ReadMIMEHeader()
 	if err != nil {
-		return to, "", httpErrorf(http.StatusBadRequest, "the head of the request cannot be read")
+		return r, httpErrorf(http.StatusBadRequest, "the head of the request cannot be read")
 	}
+	r = httpRequest{method: method, version: version, header: http.Header(header)}
+	if method != http.MethodConnect {
+		return r, r.plain(target)
+	}
+	r.to, err = httpTarget(target)
+	return r, err
+}
+
+func httpTarget(target string) (flow.To, error) {
 	host, port, err := net.SplitHostPort(target)
 	number, numberErr := strconv.ParseUint(port, 10, 16)
 	if err != nil || numberErr != nil {
-		return to, "", httpErrorf(http.StatusBadRequest, "the target %q is not HOST:PORT", fault.Readable(target))
+		return flow.To{}, httpErrorf(http.StatusBadRequest, "the target %q is not HOST:PORT", fault.Readable(target))
 	}
-	if to, err = flow.Parse(flow.TCP, host, uint16(number)); err != nil {
-		return to, "", httpErrorf(http.StatusBadRequest, "%s", err)
+	to, err := flow.Parse(flow.TCP, host, uint16(number))
+	if err != nil {
+		return to, httpErrorf(http.StatusBadRequest, "%s", err)
 	}
-	return to, header.Get("Proxy-Authorization"), nil
+	return to, nil
+}
+
+// isToken tells whether a text is a token (RFC 9110, section 5.6.2).
+func isToken(text string) bool {
+	other := func(c rune) bool {
+		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", c))
+	}
+	return text != "" && !strings.ContainsFunc(text, other)
 }
 
 // readHead reads to the empty line, which it gives with it.
@@ -134,9 +162,6 @@ func answerHTTP(out io.Writer, status int, text string) {
 	extra := ""
 	if status == http.StatusProxyAuthRequired {
 		extra = "Proxy-Authenticate: Basic realm=\"postern-client\"\r\n"
-	}
-	if status == http.StatusMethodNotAllowed {
-		extra = "Allow: CONNECT\r\n"
 	}
 	_, _ = fmt.Fprintf(out, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		status, http.StatusText(status), extra, len(text), text) // whoever is gone is not told

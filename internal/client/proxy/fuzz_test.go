@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"net/http"
 	"testing"
 
 	"postern/internal/client/flow"
@@ -52,17 +53,24 @@ func FuzzSOCKSDatagram(f *testing.F) {
 	})
 }
 
-func FuzzConnect(f *testing.F) {
-	for _, seed := range []string{"CONNECT localhost:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT [::1]:443 HTTP/1.0\r\n\r\nrest", "GET / HTTP/1.1\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: Basic eDp5\r\n\r\n"} {
+func FuzzHTTP(f *testing.F) {
+	for _, seed := range []string{"CONNECT localhost:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT [::1]:443 HTTP/1.0\r\n\r\nrest", "GET / HTTP/1.1\r\n\r\n", "GET http://a/b?c HTTP/1.1\r\nConnection: x\r\nX: y\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: Basic eDp5\r\n\r\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := bufio.NewReaderSize(bytes.NewReader(data), headBuffer)
-		to, authorization, err := readConnect(in)
+		r, err := readHTTP(in)
 		if err != nil {
 			return
 		}
-		checked(t, to, flow.TCP)
+		checked(t, r.to, flow.TCP)
+		authorization := r.header.Get("Proxy-Authorization")
+		if r.method != "CONNECT" {
+			again, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(r.head())))
+			if err == nil && (again.Host != r.target.Host || !again.Close || again.Header.Get("Proxy-Authorization") != "") {
+				t.Errorf("%q is written as %q", data, r.head())
+			}
+		}
 		c := Config{User: &User{"ada", "secret"}}
 		if c.admits(authorization) && !bytes.Contains(data, []byte("YWRhOnNlY3JldA")) {
 			t.Errorf("%q lets somebody in", authorization)

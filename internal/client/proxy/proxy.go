@@ -1,4 +1,4 @@
-// Package proxy takes connections of programs on this machine, as a SOCKS5 and an HTTP CONNECT proxy and on forwarded ports, and
+// Package proxy takes connections of programs on this machine, as a SOCKS5 and an HTTP proxy and on forwarded ports, and
 // opens flows for them.
 //
 // Whatever a program sends before its flow is open has a bound and a time. A name goes to the connector as it was asked for: nothing

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,8 +147,8 @@ func TestSOCKS(t *testing.T) {
 	}
 }
 
-// TestConnect: the same of HTTP CONNECT.
-func TestConnect(t *testing.T) {
+// TestConnect: the same of an HTTP proxy.
+func TestHTTP(t *testing.T) {
 	at := echo(t)
 	for _, test := range []struct {
 		name, head string
@@ -158,7 +160,9 @@ func TestConnect(t *testing.T) {
 		{"with a user", "CONNECT " + at.String() + " HTTP/1.1\r\nProxy-Authorization: Basic YWRhOnNlY3JldA==\r\n\r\n", Config{Opener: direct{}, User: &User{"ada", "secret"}}, 200},
 		{"with a wrong one", "CONNECT " + at.String() + " HTTP/1.1\r\nProxy-Authorization: Basic YWRhOlNlY3JldA==\r\n\r\n", Config{Opener: direct{}, User: &User{"ada", "secret"}}, 407},
 		{"without one", "CONNECT " + at.String() + " HTTP/1.1\r\n\r\n", Config{Opener: direct{}, User: &User{"ada", "secret"}}, 407},
-		{"another method", "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", Config{Opener: direct{}}, 405},
+		{"a request for the proxy itself", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", Config{Opener: direct{}}, 400},
+		{"another scheme", "GET ftp://x/ HTTP/1.1\r\nHost: x\r\n\r\n", Config{Opener: direct{}}, 501},
+		{"HTTP/2", "CONNECT " + at.String() + " HTTP/2\r\n\r\n", Config{Opener: direct{}}, 400},
 		{"no port", "CONNECT localhost HTTP/1.1\r\n\r\n", Config{Opener: direct{}}, 400},
 		{"port 0", "CONNECT localhost:0 HTTP/1.1\r\n\r\n", Config{Opener: direct{}}, 400},
 		{"an address in disguise", "CONNECT 0x7f.1:80 HTTP/1.1\r\n\r\n", Config{Opener: direct{}}, 400},
@@ -169,7 +173,7 @@ func TestConnect(t *testing.T) {
 		{"what is away", "CONNECT " + at.String() + " HTTP/1.1\r\n\r\n", Config{Opener: direct{fault.Unavailable("no gateway")}}, 503},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			conn := dial(t, start(t, ServeConnect, test.cfg))
+			conn := dial(t, start(t, ServeHTTP, test.cfg))
 			_, _ = conn.Write([]byte(test.head))
 			in := bufio.NewReader(conn)
 			response, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
@@ -270,7 +274,7 @@ func TestForwardDatagrams(t *testing.T) {
 // TestLimit: who comes when all places are taken is sent away, and the places come back.
 func TestLimit(t *testing.T) {
 	at := echo(t)
-	address := start(t, ServeConnect, Config{Opener: direct{}, Limit: NewLimit(2)})
+	address := start(t, ServeHTTP, Config{Opener: direct{}, Limit: NewLimit(2)})
 	head := "CONNECT " + at.String() + " HTTP/1.1\r\n\r\n"
 	ask := func() (*net.TCPConn, bool) {
 		conn := dial(t, address)
@@ -293,5 +297,48 @@ func TestLimit(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("no place came back")
 		}
+	}
+}
+
+// TestPlainHTTP: requests for http:// URLs go to their host, one on a connection, without what is between the program and its proxy.
+func TestPlainHTTP(t *testing.T) {
+	got := make(chan *http.Request, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- r
+		fmt.Fprintf(w, "%s %s %s", r.Method, r.URL, body)
+	}))
+	t.Cleanup(server.Close)
+	address := start(t, ServeHTTP, Config{Opener: direct{}, User: &User{"ada", "secret"}})
+	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: address, User: url.UserPassword("ada", "secret")})}
+	t.Cleanup(transport.CloseIdleConnections)
+	program := &http.Client{Transport: transport, Timeout: patience}
+	for _, body := range []string{"", "a body", strings.Repeat("x", 1<<20)} {
+		request := must(http.NewRequest(http.MethodPost, server.URL+"/deep?x=1", io.MultiReader(strings.NewReader(body))))(t) // of a length that is not known: chunked
+		if body == "a body" {
+			request = must(http.NewRequest(http.MethodPost, server.URL+"/deep?x=1", strings.NewReader(body)))(t)
+		}
+		request.Header.Set("Connection", "X-Between")
+		request.Header.Set("X-Between", "us")
+		response := must(program.Do(request))(t)
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if want := "POST /deep?x=1 " + body; err != nil || string(text) != want {
+			t.Errorf("%.40q, %v", text, err)
+		}
+		if r := <-got; r.Host != server.Listener.Addr().String() || r.Header.Get("Proxy-Authorization") != "" || r.Header.Get("X-Between") != "" || !r.Close {
+			t.Errorf("%+v", r)
+		}
+	}
+	conn := dial(t, start(t, ServeHTTP, Config{Opener: direct{}}))
+	for range 2 { // the second one would go to whom the first is for
+		_, _ = fmt.Fprintf(conn, "GET %s/ HTTP/1.1\r\nHost: x\r\n\r\n", server.URL)
+	}
+	_, err := io.ReadAll(conn)
+	<-got
+	select {
+	case r := <-got:
+		t.Errorf("a second request arrived: %v, %v", r.URL, err)
+	default:
 	}
 }
