@@ -92,7 +92,7 @@ func interleave(addrs []netip.Addr) []netip.Addr {
 }
 
 func plainly(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
-	var d net.Dialer
+	d := dialer(ctx)
 	conn, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return nil, err

@@ -9,11 +9,31 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // timeout bounds every dial.
 const timeout = 30 * time.Second
+
+// A Control is called for each socket before it is connected, as that of net.Dialer.
+type Control func(network, address string, c syscall.RawConn) error
+
+type controlKey struct{}
+
+// With has every dial under a context call control, also those of transports that dial by this package. nil: as before.
+func With(ctx context.Context, control Control) context.Context {
+	if control == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, controlKey{}, control)
+}
+
+// dialer gives what dials under a context.
+func dialer(ctx context.Context) *net.Dialer {
+	control, _ := ctx.Value(controlKey{}).(Control)
+	return &net.Dialer{Control: control}
+}
 
 // Context dials with the timeout of ctx, at most 30 seconds. Its signature is that of
 // net.Dialer.DialContext, for use in transports.
@@ -24,8 +44,7 @@ func Context(ctx context.Context, network, address string) (net.Conn, error) {
 	number, numeric := strconv.ParseUint(port, 10, 16)
 	_, literal := netip.ParseAddr(host)
 	if err != nil || numeric != nil || literal == nil || network != "tcp" {
-		var dialer net.Dialer
-		return dialer.DialContext(ctx, network, address)
+		return dialer(ctx).DialContext(ctx, network, address)
 	}
 	addrs := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	if !IsLocalhost(host) {

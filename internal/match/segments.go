@@ -241,6 +241,14 @@ func (s Segment) String() string {
 	return text + ":" + s.Ports() + "/" + s.protocol.String()
 }
 
+// Prefixes gives the fewest prefixes that have all addresses of the segment; none for one of names.
+func (s Segment) Prefixes() []netip.Prefix {
+	if s.form != formAddresses {
+		return nil
+	}
+	return blocks(s.first, s.last)
+}
+
 // Contains reports whether a destination is in the segment. The protocol must be one, not a set.
 func (s Segment) Contains(host Host, port uint16, protocol Protocol) bool {
 	return s.covers(host) && s.carries(port, protocol)

@@ -1,0 +1,71 @@
+package tun
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"postern/internal/match"
+	"postern/internal/wire"
+)
+
+// view is what is private just now: nothing without a table.
+type view struct {
+	rules wire.Rules
+	table *match.Table
+	own   map[string]bool // names that never are
+}
+
+func newView(rules wire.Rules, table *match.Table, own []string) view {
+	v := view{rules: rules, table: table, own: map[string]bool{}}
+	for _, host := range own {
+		v.own[strings.ToLower(strings.TrimSuffix(host, "."))] = true
+	}
+	return v
+}
+
+// private reports whether connectors are asked for a host.
+func (v view) private(host match.Host) bool {
+	return v.table != nil && !v.own[host.Name] && len(v.table.Covering(host)) > 0
+}
+
+// direct reports whether a host is reached as if there were no client while no gateway is: by the rule that comes first.
+func (v view) direct(host match.Host) bool {
+	for _, e := range v.table.Covering(host) {
+		for i := range v.rules.Applications {
+			if r := &v.rules.Applications[i]; r.Application == e.Owner {
+				return r.Direct
+			}
+		}
+	}
+	return false
+}
+
+// plan is what the machine is to be told.
+type plan struct {
+	routes []netip.Prefix // in order, each once
+	names  bool           // names are answered here
+}
+
+// plan gives the routes of what is private: the addresses of segments, and those that names get.
+func (v view) plan() plan {
+	if v.table == nil || len(v.table.Entries()) == 0 {
+		return plan{}
+	}
+	p := plan{routes: []netip.Prefix{pool4, pool6}, names: true}
+	for _, e := range v.table.Entries() {
+		p.routes = append(p.routes, e.Segment.Prefixes()...)
+	}
+	slices.SortFunc(p.routes, comparePrefixes)
+	p.routes = slices.Compact(p.routes)
+	return p
+}
+
+func comparePrefixes(a, b netip.Prefix) int {
+	if c := a.Addr().Compare(b.Addr()); c != 0 {
+		return c
+	}
+	return a.Bits() - b.Bits()
+}
+
+func (p plan) equal(q plan) bool { return p.names == q.names && slices.Equal(p.routes, q.routes) }

@@ -1,0 +1,303 @@
+//go:build linux
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"postern/internal/posterntest"
+)
+
+// ada's device is on the internet; the private zone is known in the private network only.
+const (
+	privateZone  = "corp.test"
+	databaseHost = "db." + privateZone
+	publicHost   = "www.public.test"
+)
+
+// device is ada's, with the client.
+type device struct {
+	*product
+	state string
+}
+
+// newDevice builds a lab with a connector, a private application for ada, and her device, on which she has signed in.
+func newDevice(t *testing.T, segments ...string) *device {
+	t.Helper()
+	p := newProduct(t)
+	p.publish()
+	p.nameServer(Backend, map[string][]dnsmessage.ResourceBody{
+		databaseHost + ".":                    {&dnsmessage.AResource{A: [4]byte{10, 20, 0, 20}}, &dnsmessage.TXTResource{TXT: []string{"the database"}}},
+		"_kerberos._udp." + privateZone + ".": {&dnsmessage.SRVResource{Target: dnsmessage.MustNewName(databaseHost + "."), Port: 88}},
+	})
+	p.nameServer(Service, map[string][]dnsmessage.ResourceBody{publicHost + ".": {&dnsmessage.AResource{A: [4]byte{203, 0, 113, 10}}}})
+	p.ResolveBy(Site, Backend.Addr(), privateZone, false)
+	p.ResolveBy(Internet, Service.Addr(), "public.test", false)
+	p.Run(Internet, "ip", "route", "del", "10.20.0.0/24") // a route of the machine's own goes before the client's
+	p.startConnector()
+	p.awaitActive()
+	args := []string{"applications", "create", "Lab", "--kind", "private"}
+	for _, s := range segments {
+		args = append(args, "--segment", s)
+	}
+	p.admin(args...)
+	p.admin("assignments", "create", "--application", "Lab", "--user", "ada")
+	d := &device{p, p.path("client")}
+	d.login()
+	return d
+}
+
+var shownCode = regexp.MustCompile(`(?m)^    ([A-Z]{4}-[A-Z]{4})$`)
+
+// login signs ada in by a code that she types in a browser.
+func (d *device) login() {
+	d.t.Helper()
+	said := &transcript{}
+	login := d.start(Internet, said, "postern-client", "login", "https://"+portalHost, "--device-code", "--ca-file", d.path("service/ca.pem"), "--state", d.state)
+	var code []string
+	d.system.Await("the code", func() bool {
+		code = shownCode.FindStringSubmatch(said.String())
+		return code != nil
+	})
+	browser := d.newUser()
+	browser.Post("https://"+portalHost+"/sign-in", url.Values{"name": {"ada"}, "password": {posterntest.Password}})
+	browser.Post("https://"+portalHost+"/device", url.Values{"user_code": {code[1]}})
+	browser.Post("https://"+portalHost+"/device/decide", url.Values{"user_code": {code[1]}, "answer": {"allow"}})
+	if err := login.Wait(); err != nil {
+		d.t.Fatalf("sign in: %v: %s", err, said)
+	}
+}
+
+// client runs a command of the client to its end.
+func (d *device) client(args ...string) string {
+	d.t.Helper()
+	return d.Run(Internet, filepath.Join(programs, "postern-client"), append(args, "--state", d.state)...)
+}
+
+// nameServer answers on a host from a list of records. What it has nothing of does not exist.
+func (p *product) nameServer(h Host, records map[string][]dnsmessage.ResourceBody) {
+	p.t.Helper()
+	conn, err := p.ListenPacket(h, net.JoinHostPort(h.Addr(), "53"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for buffer := make([]byte, 1<<16); ; {
+			n, from, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			if answer := answerFrom(records, buffer[:n]); answer != nil {
+				_, _ = conn.WriteTo(answer, from)
+			}
+		}
+	}()
+	p.t.Cleanup(func() { conn.Close(); <-done })
+}
+
+func answerFrom(records map[string][]dnsmessage.ResourceBody, question []byte) []byte {
+	var m dnsmessage.Message
+	if m.Unpack(question) != nil || len(m.Questions) != 1 {
+		return nil
+	}
+	q := m.Questions[0]
+	answer := dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true}, Questions: m.Questions}
+	all, known := records[strings.ToLower(q.Name.String())]
+	if !known {
+		answer.RCode = dnsmessage.RCodeNameError
+	}
+	for _, body := range all {
+		of := dnsmessage.TypeA
+		switch body.(type) {
+		case *dnsmessage.SRVResource:
+			of = dnsmessage.TypeSRV
+		case *dnsmessage.TXTResource:
+			of = dnsmessage.TypeTXT
+		}
+		if of == q.Type {
+			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 1}, Body: body})
+		}
+	}
+	packed, err := answer.Pack()
+	if err != nil {
+		return nil
+	}
+	return packed
+}
+
+// machine is what a client may change on a device and must put back.
+func (d *device) machine() string {
+	d.t.Helper()
+	var all strings.Builder
+	for _, args := range [][]string{{"-4", "rule"}, {"-6", "rule"}, {"-4", "route", "show", "table", "all"}, {"-o", "link"}} {
+		all.WriteString(d.Run(Internet, "ip", args...))
+	}
+	return all.String() + d.Run(Internet, "cat", "/etc/resolv.conf") + d.Run(Internet, "stat", "-c", "%a %F", "/etc/resolv.conf")
+}
+
+// up starts the client with its interface and waits until it carries.
+func (d *device) up() func(syscall.Signal) {
+	d.t.Helper()
+	cmd := d.start(Internet, io.Discard, "postern-client", "up", "--tun", "--state", d.state)
+	d.system.Await("the names of the private network", func() bool {
+		out, err := d.Command(Internet, "getent", "ahostsv4", databaseHost).CombinedOutput()
+		return err == nil && strings.HasPrefix(string(out), "198.1")
+	})
+	return func(s syscall.Signal) {
+		d.t.Helper()
+		_ = cmd.Process.Signal(s)
+		err := cmd.Wait()
+		if s == syscall.SIGTERM && err != nil {
+			d.t.Errorf("postern-client up ended: %v", err)
+		}
+	}
+}
+
+// TestDeviceByInterface: with --tun every program of a device reaches private applications, by name and by address, with bytes and with
+// datagrams; everything else stays as it is; and what was changed on the machine is put back, also after the client was killed.
+func TestDeviceByInterface(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, ".corp.test:1-65535/both", "10.20.0.20:1-65535/both")
+	before := d.machine()
+	stop := d.up()
+	for _, to := range []string{databaseHost, Backend.Addr()} {
+		if got := d.Run(Internet, "curl", "-sS", "--max-time", "20", "http://"+to+"/"); got != pageText {
+			t.Errorf("%s: %q", to, got)
+		}
+	}
+	if got := d.Run(Internet, "getent", "ahostsv4", publicHost); !strings.HasPrefix(got, "203.0.113.10") {
+		t.Errorf("a public name: %q", got)
+	}
+	if out, err := d.Command(Internet, "getent", "ahostsv4", "none."+privateZone).CombinedOutput(); err == nil {
+		t.Errorf("a private name that there is not: %q", out)
+	}
+	d.expectBytes()
+	d.expectDatagrams()
+	d.expectNothingInbound()
+	stop(syscall.SIGTERM)
+	if after := d.machine(); after != before {
+		t.Errorf("after the client ended the machine is\n%s\nbefore it was\n%s", after, before)
+	}
+
+	stop = d.up()
+	stop(syscall.SIGKILL)
+	stop = d.up() // a killed one is cleaned up after at the next start
+	if got := d.Run(Internet, "curl", "-sS", "--max-time", "20", "http://"+databaseHost+"/"); got != pageText {
+		t.Errorf("after the client was killed: %q", got)
+	}
+	stop(syscall.SIGTERM)
+	if after := d.machine(); after != before {
+		t.Errorf("after the client was killed and ended the machine is\n%s\nbefore it was\n%s", after, before)
+	}
+}
+
+// dial connects from the device, by the routes that it has.
+func (d *device) dial(network, port string) net.Conn {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), patient)
+	defer cancel()
+	conn, err := d.Dial(ctx, Internet, network, net.JoinHostPort(Backend.Addr(), port))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(2 * patient))
+	return conn
+}
+
+// expectBytes: an end of one direction, a reset and a port that is closed are seen as they are.
+func (d *device) expectBytes() {
+	t := d.t
+	l, err := d.Listen(Backend, net.JoinHostPort(Backend.Addr(), "7001"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	accepted := func() *net.TCPConn {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn.(*net.TCPConn)
+	}
+	sent := make([]byte, 4<<20)
+	_, _ = rand.Read(sent) // never fails
+	near := d.dial("tcp", "7001")
+	far := accepted()
+	go func() { // ends with the connections
+		got, _ := io.ReadAll(far)
+		_, _ = far.Write(got) // after the other one's end
+		_ = far.Close()
+	}()
+	go func() { // as above
+		_, _ = near.Write(sent)
+		_ = near.(*net.TCPConn).CloseWrite()
+	}()
+	if got, err := io.ReadAll(near); err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d of %d bytes came back, %v", len(got), len(sent), err)
+	}
+
+	near = d.dial("tcp", "7001")
+	far = accepted()
+	_, _ = io.WriteString(far, "half a")
+	if _, err := io.ReadFull(near, make([]byte, 6)); err != nil {
+		t.Error(err)
+	}
+	_ = far.SetLinger(0)
+	_ = far.Close()
+	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a reset looks like %v", err)
+	}
+	if _, err := d.Dial(t.Context(), Internet, "tcp", net.JoinHostPort(Backend.Addr(), "7002")); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a closed port looks like %v", err)
+	}
+}
+
+// expectDatagrams: each stays what it is, whatever its size.
+func (d *device) expectDatagrams() {
+	t := d.t
+	server, err := d.ListenPacket(Backend, net.JoinHostPort(Backend.Addr(), "7003"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for buffer := make([]byte, 1<<16); ; {
+			n, from, err := server.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			_, _ = server.WriteTo(buffer[:n], from)
+		}
+	}()
+	defer func() { server.Close(); <-done }()
+	conn := d.dial("udp", "7003")
+	for _, size := range []int{1, 200, 1472, 9000, 65507} {
+		sent := make([]byte, size)
+		_, _ = rand.Read(sent) // never fails
+		if _, err := conn.Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 1<<16)
+		if n, err := conn.Read(got); err != nil || !bytes.Equal(got[:n], sent) {
+			t.Errorf("a datagram of %d bytes came back as %d, %v", size, n, err)
+		}
+	}
+}
