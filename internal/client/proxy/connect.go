@@ -158,13 +158,21 @@ func (c Config) admits(authorization string) bool {
 
 // answerHTTP refuses a request with a sentence.
 func answerHTTP(out io.Writer, status int, text string) {
-	text = fault.Readable(text) + "\n"
+	text = strings.ToValidUTF8(strings.Map(onOneLine, text), "?") + "\n"
 	extra := ""
 	if status == http.StatusProxyAuthRequired {
 		extra = "Proxy-Authenticate: Basic realm=\"postern-client\"\r\n"
 	}
 	_, _ = fmt.Fprintf(out, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		status, http.StatusText(status), extra, len(text), text) // whoever is gone is not told
+}
+
+// onOneLine keeps what others chose within a line.
+func onOneLine(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return ' '
+	}
+	return r
 }
 
 // statusOf gives the status that says best why a flow could not be opened.
