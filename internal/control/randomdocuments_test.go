@@ -105,7 +105,7 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 		a.ExternalURL = "https://moved-" + stamp + ".example.com/"
 		return "application.update " + a.Name
 	case 3:
-		doc.Applications = append(doc.Applications, access.Application{Name: "app" + stamp, GroupID: "Site A", PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendHTTP1, Balancing: access.StickyAddress,
+		doc.Applications = append(doc.Applications, access.Application{Name: "app" + stamp, Kind: access.KindWeb, GroupID: "Site A", PreAuthentication: access.SignIn, HostHeader: access.HostInternal, BackendProtocol: access.BackendHTTP1, Balancing: access.StickyAddress,
 			ExternalURL: "https://n" + stamp + ".example.com/", InternalURL: "http://n/"})
 		return "application.create app" + stamp
 	case 4:
@@ -143,7 +143,8 @@ func change(doc *access.Document, dice *rand.Rand, round int) string {
 		name := "Policy " + stamp
 		doc.Policies = append(doc.Policies, access.Policy{Name: name, Mode: access.ModeReportOnly, Applications: some(doc.Applications, func(a *access.Application) string { return a.Name }),
 			Groups: some(doc.Groups, func(g *access.Group) string { return g.Name }), ExceptUsers: some(doc.Users, func(u *access.User) string { return u.Name }),
-			Conditions: access.Conditions{Strength: access.MultiFactor, MaxAge: time.Hour, Windows: []access.Window{{Days: 3, From: 60, To: 120, Zone: "Europe/Berlin"}}}})
+			Conditions: access.Conditions{Strength: access.MultiFactor, MaxAge: time.Hour, Windows: []access.Window{{Days: 3, From: 60, To: 120, Zone: "Europe/Berlin"}},
+				Device: access.DeviceCondition{Systems: []string{"linux"}, Clients: []access.ClientVersion{{Version: "1.4"}}}}})
 		return "policy.create " + name
 	case 10:
 		for i := range doc.Policies {
