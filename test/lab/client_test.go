@@ -82,12 +82,6 @@ func (d *device) login() {
 	}
 }
 
-// client runs a command of the client to its end.
-func (d *device) client(args ...string) string {
-	d.t.Helper()
-	return d.Run(Internet, filepath.Join(programs, "postern-client"), append(args, "--state", d.state)...)
-}
-
 // nameServer answers on a host from a list of records. What it has nothing of does not exist.
 func (p *product) nameServer(h Host, records map[string][]dnsmessage.ResourceBody) {
 	p.t.Helper()

@@ -357,7 +357,10 @@ func (t *tun) exchange(ctx context.Context, network, server string, question []b
 	ctx, cancel := context.WithTimeout(ctx, forwardWait)
 	defer cancel()
 	d := net.Dialer{Control: t.cfg.Control}
-	conn, err := d.DialContext(ctx, network, net.JoinHostPort(server, "53"))
+	if _, err := netip.ParseAddrPort(server); err != nil {
+		server = net.JoinHostPort(server, "53")
+	}
+	conn, err := d.DialContext(ctx, network, server)
 	if err != nil {
 		return nil, err
 	}

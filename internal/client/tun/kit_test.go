@@ -30,6 +30,8 @@ import (
 
 const patience = 30 * time.Second
 
+var discard = slog.New(slog.DiscardHandler)
+
 // A kernel is what programs of the device talk to: a TCP/IP whose packets go to the interface, as those of a real one do.
 type kernel struct {
 	t     *testing.T
