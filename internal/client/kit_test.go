@@ -31,7 +31,7 @@ type world struct {
 	free     uint16 // a port of loopback on which nobody listens
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{System: posterntest.New(t), tcp: newTCPBackend(t), udp: newUDPBackend(t)}
 	w.Connector("site")
@@ -52,7 +52,7 @@ func (w *world) unassign() {
 	}
 }
 
-func closedPort(t *testing.T) uint16 {
+func closedPort(t testing.TB) uint16 {
 	t.Helper()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer l.Close()
@@ -65,7 +65,7 @@ type tcpBackend struct {
 	conns chan *net.TCPConn
 }
 
-func newTCPBackend(t *testing.T) *tcpBackend {
+func newTCPBackend(t testing.TB) *tcpBackend {
 	t.Helper()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	b := &tcpBackend{uint16(l.Addr().(*net.TCPAddr).Port), make(chan *net.TCPConn, 1000)}
@@ -92,7 +92,7 @@ func newTCPBackend(t *testing.T) *tcpBackend {
 }
 
 // next gives the next connection.
-func (b *tcpBackend) next(t *testing.T) *net.TCPConn {
+func (b *tcpBackend) next(t testing.TB) *net.TCPConn {
 	t.Helper()
 	select {
 	case conn := <-b.conns:
@@ -119,7 +119,7 @@ func (b *tcpBackend) echo() {
 	}()
 }
 
-func newUDPBackend(t *testing.T) uint16 {
+func newUDPBackend(t testing.TB) uint16 {
 	t.Helper()
 	conn := must(net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}))(t)
 	done := make(chan struct{})
@@ -156,7 +156,7 @@ func to(t testing.TB, network, host string, port uint16) flow.To {
 }
 
 // serve serves a proxy until the test ends and gives its address.
-func serve(t *testing.T, by func(context.Context, net.Listener, proxy.Config) error, cfg proxy.Config) string {
+func serve(t testing.TB, by func(context.Context, net.Listener, proxy.Config) error, cfg proxy.Config) string {
 	t.Helper()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	ctx, cancel := context.WithCancel(context.Background())
