@@ -70,7 +70,7 @@ func shownAuthority(a control.Authority) api.Authority {
 	if a.Started.IsZero() {
 		return out
 	}
-	out.Exchange = &api.AuthorityExchange{Started: a.Started, Waiting: []api.AuthorityWaiting{}, Tokens: []api.AuthorityOldToken{}}
+	out.Exchange = &api.AuthorityExchange{Started: a.Started, Waiting: []api.AuthorityWaiting{}, Tokens: []api.AuthorityOldToken{}, Devices: a.Devices}
 	for _, k := range a.Waiting {
 		out.Exchange.Waiting = append(out.Exchange.Waiting, api.AuthorityWaiting{ID: string(k.ID), Name: k.Name, Disabled: k.Disabled, LastSeen: k.LastSeen})
 	}

@@ -24,6 +24,7 @@ type AuthorityExchange struct {
 	Started Time                `json:"started" doc:"When it began."`
 	Waiting []AuthorityWaiting  `json:"waiting" doc:"Connectors that have not renewed under the next root."`
 	Tokens  []AuthorityOldToken `json:"tokens" doc:"Enrolment tokens that may still be used and name the root before."`
+	Devices int                 `json:"devices" doc:"How many devices of users have a certificate of before that is good still. They renew by themselves, within half of its life."`
 }
 
 // AuthorityWaiting is a connector that has not renewed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,8 +133,8 @@ func printExchange(w io.Writer, now time.Time, x *api.AuthorityExchange) error {
 		return nil
 	}
 	fmt.Fprintf(w, "\nThe root is being exchanged since %s.\n", x.Started.UTC().Format("2006-01-02 15:04 UTC"))
-	if len(x.Waiting)+len(x.Tokens) == 0 {
-		fmt.Fprintln(w, "Every connector has followed: postern ca rotate --finish retires the old root.")
+	if len(x.Waiting)+len(x.Tokens)+x.Devices == 0 {
+		fmt.Fprintln(w, "Every connector and device has followed: postern ca rotate --finish retires the old root.")
 		return nil
 	}
 	rows := [][]string{}
@@ -146,6 +147,9 @@ func printExchange(w io.Writer, now time.Time, x *api.AuthorityExchange) error {
 	}
 	for _, t := range x.Tokens {
 		rows = append(rows, []string{"token", cell(t.Name), cell(t.ID), "-", "names the old root; expires " + ago(now, t.Expires)})
+	}
+	if x.Devices > 0 {
+		rows = append(rows, []string{"devices", strconv.Itoa(x.Devices), "-", "-", "have a certificate of before; they renew by themselves when they are used"})
 	}
 	fmt.Fprintln(w, "Finishing now would cut off:")
 	fmt.Fprintln(w)

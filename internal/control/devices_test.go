@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -528,5 +529,95 @@ func TestDeviceIsKnownWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	if _, err := m.known(); err != nil {
 		t.Errorf("after that: %v", err)
+	}
+}
+
+// TestDevicesFollowAnExchangeOfTheRoot: with their next request, and nobody finishes it over their heads.
+func TestDevicesFollowAnExchangeOfTheRoot(t *testing.T) {
+	both(t, func(t *testing.T, k *kit) {
+		ctx := t.Context()
+		k.user("ada")
+		m := k.machine(k.person("ada"))
+		before := m.serial
+		k.pass(time.Second)
+		if err := k.ExchangeRoot(ctx, k.owner); err != nil {
+			t.Fatal(err)
+		}
+		k.settled()
+		k.exchanged(5)
+		if a, err := k.Authority(ctx, k.owner); err != nil || a.Devices != 1 {
+			t.Errorf("%d devices wait, %v", a.Devices, err)
+		}
+		err := k.FinishExchange(ctx, k.owner, false)
+		wantKind(t, err, fault.KindConflict)
+		if err == nil || !strings.Contains(err.Error(), "1 devices") {
+			t.Errorf("%v", err)
+		}
+		if err := m.enrol(deviceRequest(t, m.key)); err != nil || m.serial == before {
+			t.Fatalf("its next request: %s, %v", m.serial, err)
+		}
+		if _, err := m.known(); err != nil {
+			t.Error(err)
+		}
+		if err := k.FinishExchange(ctx, k.owner, false); err != nil {
+			t.Errorf("after everybody has followed: %v", err)
+		}
+		k.settled()
+		if _, err := m.known(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestDevicesAtAllServices: what one service did, the others know.
+func TestDevicesAtAllServices(t *testing.T) {
+	t.Parallel()
+	one, other := two(t)
+	one.user("ada")
+	m := one.machine(one.person("ada"))
+	there := func() error { _, _, err := other.Device(t.Context(), m.shows()); return err }
+	if err := there(); err != nil { // at once: what does not fit is looked up anew
+		t.Errorf("enrolled at another service: %v", err)
+	}
+	m.tokens = one.clientTokens(one.person("ada"), access.ClientDevice, "")
+	if err := there(); !fault.Is(err, fault.KindUnauthenticated) {
+		t.Errorf("a sign-in that is bound to no device: %v", err)
+	}
+	m.k = other
+	if err := m.enrol(deviceRequest(t, m.key)); err != nil {
+		t.Fatal(err)
+	}
+	m.k = one
+	if _, err := m.known(); err != nil {
+		t.Errorf("bound at another service: %v", err)
+	}
+	if _, err := other.RevokeDevice(t.Context(), one.owner, m.id); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the revocation to be known", func() bool {
+		_, err := m.known()
+		return fault.Is(err, fault.KindUnauthenticated) && one.Certificates().Revoked(m.serial)
+	})
+	// The same first request at both, at the same moment, makes one device.
+	who := one.person("ada")
+	key := newKey(t)
+	req := deviceRequest(t, key)
+	var all sync.WaitGroup
+	ids := make([]string, 8)
+	for i := range ids {
+		k := []*kit{one, other}[i%2]
+		token := one.clientTokens(who, access.ClientDevice, "").Access
+		all.Go(func() {
+			got, err := k.EnrolDevice(t.Context(), anyone(), token, req)
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = got.Connector
+		})
+	}
+	all.Wait()
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); len(ids) != 1 {
+		t.Errorf("devices %v", ids)
 	}
 }

@@ -22,6 +22,7 @@ type Authority struct {
 	Started time.Time          // of the exchange; zero: there is none
 	Waiting []WaitingConnector // that have not renewed under the next root yet, by name
 	Tokens  []access.Token     // that may still be used and name the root before
+	Devices int                // whose certificate is of before the exchange, and good still
 	Signing []SigningKey
 }
 
@@ -90,7 +91,10 @@ func (c *Control) authorityState(ctx context.Context, tx *store.Tx, a *authority
 	if out.Waiting, err = waiting(ctx, tx, a); err != nil {
 		return out, err
 	}
-	out.Tokens, err = c.oldTokens(ctx, tx, a.next.started)
+	if out.Tokens, err = c.oldTokens(ctx, tx, a.next.started); err != nil {
+		return out, err
+	}
+	out.Devices, err = tx.CountOldDevices(ctx, a.next.started, c.now())
 	return out, err
 }
 
@@ -269,6 +273,9 @@ func (a Authority) cutOff() error {
 	}
 	if n := len(a.Tokens); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d enrolment tokens made before it, which would be worthless", n))
+	}
+	if n := a.Devices; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d devices with a certificate of before, which renew by themselves within half of its life when they are used, or when their user signs in on them again", n))
 	}
 	if len(parts) == 0 {
 		return nil

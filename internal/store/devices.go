@@ -112,6 +112,13 @@ func (t *Tx) TouchDevices(ctx context.Context, seen []Seen) error {
 		WHERE devices.id = new.column1 AND devices.last_seen < new.column2`)
 }
 
+// CountOldDevices counts the devices whose certificate was issued before a time and is good still.
+func (t *Tx) CountOldDevices(ctx context.Context, before, now time.Time) (count int, err error) {
+	err = t.row(ctx, "", `SELECT COUNT(*) FROM devices, issued_certificates WHERE issued_certificates.serial = devices.serial AND devices.revoked = 0
+		AND issued_certificates.not_before < $1 AND issued_certificates.not_after > $2`, []any{micros(before), micros(now)}, &count)
+	return count, err
+}
+
 // DeleteOldDevices removes devices that were revoked before a time, at most limit.
 func (t *Tx) DeleteOldDevices(ctx context.Context, before time.Time, limit int) (int64, error) {
 	return t.exec(ctx, "DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE revoked > 0 AND revoked < $1 LIMIT $2)", micros(before), limit)

@@ -80,6 +80,18 @@ func devicesAreFoundAndBound(t *testing.T, k *kit) {
 		}
 		return errFirst(err, listErr)
 	})
+	k.write(t, func(ctx context.Context, tx *store.Tx) error {
+		return tx.ReserveSerial(ctx, &store.IssuedCertificate{Serial: fresh.Serial, Kind: "client", Subject: "s", KeyHash: "aa", NotBefore: at(10), NotAfter: at(70)})
+	})
+	for _, c := range []struct{ before, now, want int }{{11, 69, 1}, {10, 69, 0}, {11, 70, 0}} {
+		k.read(t, func(ctx context.Context, tx *store.Tx) error {
+			n, err := tx.CountOldDevices(ctx, at(c.before), at(c.now))
+			if n != c.want {
+				t.Errorf("%d certificates from before %d are good at %d", n, c.before, c.now)
+			}
+			return err
+		})
+	}
 	fresh.Revoked = at(80)
 	k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateDevice(ctx, &fresh) })
 	k.refused(t, fault.KindNotFound, func(ctx context.Context, tx *store.Tx) error { return tx.RefreshDevice(ctx, &fresh) })

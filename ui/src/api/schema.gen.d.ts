@@ -3201,6 +3201,11 @@ export interface components {
         };
         AuthorityExchange: {
             /**
+             * Format: int64
+             * @description How many devices of users have a certificate of before that is good still. They renew by themselves, within half of its life.
+             */
+            devices: number;
+            /**
              * Format: date-time
              * @description When it began.
              */
