@@ -56,6 +56,16 @@ func TestTargets(t *testing.T) {
 		case test.problem == "" && (err != nil || text != test.want):
 			t.Errorf("%q: %s, %v", test.text, text, err)
 		}
+		if err != nil {
+			continue
+		}
+		said := got.String() // in full it is the same
+		if got.Application != "" {
+			said = got.Application + ":" + said
+		}
+		if again, err := client.ParseTarget(toldRules(), said); err != nil || again != got {
+			t.Errorf("%q is %+v, and %q is %+v, %v", test.text, got, said, again, err)
+		}
 	}
 }
 
