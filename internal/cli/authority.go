@@ -134,7 +134,7 @@ func printExchange(w io.Writer, now time.Time, x *api.AuthorityExchange) error {
 	}
 	fmt.Fprintf(w, "\nThe root is being exchanged since %s.\n", x.Started.UTC().Format("2006-01-02 15:04 UTC"))
 	if len(x.Waiting)+len(x.Tokens)+x.Devices == 0 {
-		fmt.Fprintln(w, "Every connector and device has followed: postern ca rotate --finish retires the old root.")
+		fmt.Fprintln(w, "Every connector has followed, and every device: postern ca rotate --finish retires the old root.")
 		return nil
 	}
 	rows := [][]string{}
