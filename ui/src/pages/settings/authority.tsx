@@ -79,7 +79,7 @@ function Roots({ of: a, ask }: { of: Whole; ask: (a: Asked) => void }) {
 function Exchange({ of: a, ask }: { of: Whole; ask: (a: Asked) => void }) {
   const styles = useStyles()
   const e = a.exchange
-  const left = e ? (e.waiting ?? []).length + (e.tokens ?? []).length : 0
+  const left = e ? (e.waiting ?? []).length + (e.tokens ?? []).length + e.devices : 0
   return (
     <section className={styles.card} aria-label={x.title}>
       <Text as="h2" size={400} weight="semibold" className={styles.h2}>{x.title}</Text>
@@ -92,6 +92,7 @@ function Exchange({ of: a, ask }: { of: Whole; ask: (a: Asked) => void }) {
           <Text>{x.waiting}</Text>
           <ul className={styles.list} aria-label={x.waiting}>
             {(e.waiting ?? []).map((k) => <li key={k.id} className={styles.one}><Text>{x.connector}</Text><Anchor className={styles.link} href={`/connectors?open=${k.id}`}>{k.name}</Anchor><Text>{k.disabled ? x.disabled : <>{x.notYet} <Ago time={k.lastSeen} never={t.never} /></>}</Text></li>)}
+            {e.devices > 0 && <li className={styles.one}><Text>{x.devices(e.devices)}</Text></li>}
             {(e.tokens ?? []).map((k) => <li key={k.id} className={styles.one}><Text>{x.token}</Text><b>{k.name}</b><Text>{x.expires} <Ago time={k.expires} /></Text></li>)}
           </ul>
         </>
