@@ -14,5 +14,16 @@ func (c *Client) Probe() { c.fleet.probe() }
 // Renew renews the device's certificate.
 func (c *Client) Renew(ctx context.Context) error { return c.renew(ctx, c.current.Load()) }
 
+// Reshow has the client show newer tokens over all tunnels.
+func (c *Client) Reshow(ctx context.Context) error {
+	links, _ := c.fleet.live()
+	for _, l := range links {
+		if err := c.fleet.reshow(ctx, l, l.known.Load()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Redial has the client make its tunnels anew, as with a new certificate.
 func (c *Client) Redial() { c.fleet.renew() }

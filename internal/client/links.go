@@ -34,7 +34,9 @@ type link struct {
 	ended   chan struct{} // closed when Run has returned
 	err     error         // why; to be read after ended
 	known   atomic.Pointer[wire.SessionKnown]
-	shown   string // the token; belongs to whoever vouches
+
+	showing sync.Mutex // held while a token is shown; guards shown
+	shown   string     // the token
 }
 
 // Close ends the tunnel at once and waits for its end.
@@ -252,8 +254,10 @@ func (f *fleet) introduce(ctx context.Context, l *link, token string) error {
 	if hello.Instance != "" {
 		l.gateway = hello.Instance // a resumed TLS session names who issued the ticket; this is who answers
 	}
+	l.showing.Lock()
+	defer l.showing.Unlock()
 	err = f.show(ctx, l, token)
-	if refusal, ok := errors.AsType[*wire.Refusal](err); ok && refusal.Code == wire.CodeNoSession {
+	if noSession(err) {
 		if token, err = f.c.tokens.get(ctx, token); err == nil {
 			err = f.show(ctx, l, token)
 		}
@@ -261,7 +265,32 @@ func (f *fleet) introduce(ctx context.Context, l *link, token string) error {
 	return err
 }
 
-// show tells the gateway who uses the device.
+// noSession tells whether a gateway says that it knows nobody who uses the device.
+func noSession(err error) bool {
+	refusal, ok := errors.AsType[*wire.Refusal](err)
+	return ok && refusal.Code == wire.CodeNoSession
+}
+
+// reshow shows a newer token than the one that the answer known was about, unless somebody has by now. Of a sign-in that is over nothing is
+// left: the tunnel ends.
+func (f *fleet) reshow(ctx context.Context, l *link, known *wire.SessionKnown) error {
+	l.showing.Lock()
+	defer l.showing.Unlock()
+	if l.known.Load() != known {
+		return nil
+	}
+	token, err := f.c.tokens.get(ctx, l.shown)
+	if err == nil {
+		err = f.show(ctx, l, token)
+	}
+	if noSession(err) || fault.Is(err, fault.KindUnauthenticated) {
+		f.c.note("stay signed in", err)
+		_ = l.session.Close() // nobody waits for it
+	}
+	return err
+}
+
+// show tells the gateway who uses the device. l.showing is held.
 func (f *fleet) show(ctx context.Context, l *link, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
@@ -288,10 +317,7 @@ func (f *fleet) vouch(l *link) {
 		wait := min(max(life-max(life/4, renewAhead), time.Second), time.Hour)
 		pause(ctx, wait)
 		for again := time.Second; ctx.Err() == nil; again = min(2*again, 15*time.Second) {
-			token, err := f.c.tokens.get(ctx, l.shown)
-			if err == nil {
-				err = f.show(ctx, l, token)
-			}
+			err := f.reshow(ctx, l, known)
 			if err == nil {
 				break
 			}

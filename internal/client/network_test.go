@@ -1,14 +1,17 @@
 package client_test
 
 import (
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"postern/internal/client"
 	"postern/internal/client/flow"
+	"postern/internal/fault"
 )
 
 // TestAddressLost: when the machine loses the address that a tunnel goes out by, the tunnel is made anew without waiting for its silence.
@@ -59,6 +62,69 @@ func TestRenewal(t *testing.T) {
 	backend.Close()
 	f.Close()
 	w.Await("the tunnel of before to go", func() bool { return len(d.Status().Tunnels) == 1 })
+}
+
+// TestNewerToken: before a token ends the next one is shown, what is open stays, and the one before is spent.
+func TestNewerToken(t *testing.T) {
+	w := newWorld(t)
+	d := w.Device("ada")
+	w.ready(d, 1)
+	before := d.Status().Tunnels[0]
+	f, err := d.Open(t.Context(), to(t, flow.TCP, "127.0.0.1", w.tcp.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func() string {
+		return string(must(os.ReadFile(filepath.Join(d.State, "sign-in.json")))(t))
+	}
+	for range 3 {
+		shown := kept()
+		if err := d.Reshow(t.Context()); err != nil || kept() == shown {
+			t.Fatalf("the next token: %v (another one is kept: %t)", err, kept() != shown)
+		}
+	}
+	now := d.Status().Tunnels[0]
+	if now.SignedIn.Before(before.SignedIn) || !now.Since.Equal(before.Since) {
+		t.Errorf("before %+v, now %+v", before, now)
+	}
+	backend := w.tcp.next(t)
+	_, _ = f.Stream.Write([]byte("still"))
+	if got := make([]byte, 5); readFull(backend, got) != "still" {
+		t.Errorf("%q", got)
+	}
+	f.Close()
+}
+
+func readFull(r io.Reader, p []byte) string {
+	n, _ := io.ReadFull(r, p) // what is missing is seen
+	return string(p[:n])
+}
+
+// TestSessionRevoked: when an administrator ends the sign-in, the client says so, and goes on when the user signs in again.
+func TestSessionRevoked(t *testing.T) {
+	w := newWorld(t)
+	d := w.Device("ada")
+	w.ready(d, 1)
+	f, err := d.Open(t.Context(), to(t, flow.TCP, "127.0.0.1", w.tcp.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.API.Users.RevokeSessions(t.Context(), w.ada.ID); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Stream.SetReadDeadline(time.Now().Add(patience))
+	if _, err := f.Stream.Read(make([]byte, 1)); !isReset(err) {
+		t.Errorf("the flow ended with %v", err)
+	}
+	w.Await("the client to say that it is signed out", func() bool {
+		s := d.Status()
+		return s.State == client.StateSignedOut && len(s.Why) > 0 && strings.Contains(s.Why[0], "sign in again")
+	})
+	if _, err := d.Open(t.Context(), f.To); !fault.Is(err, fault.KindUnauthenticated) {
+		t.Errorf("signed out: %v", err)
+	}
+	w.SignInDevice("ada", d.State, nil)
+	w.ready(d, 1)
 }
 
 // TestInterruptedSwitch: a change of the device's key that a crash cut is ended at the next start.

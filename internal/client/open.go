@@ -177,11 +177,18 @@ func (c *Client) unreached(what string) error {
 func (c *Client) openVia(ctx context.Context, links []*link, to flow.To) (*flow.Flow, error) {
 	var last error
 	for _, l := range links {
+		known := l.known.Load()
 		f, err := c.openOn(ctx, l, to)
+		if noSession(err) && c.fleet.reshow(ctx, l, known) == nil {
+			f, err = c.openOn(ctx, l, to)
+		}
 		if err == nil || ctx.Err() != nil || !another(err) {
 			return f, err
 		}
 		last = err
+	}
+	if err := c.fleet.problem(); err != nil {
+		return nil, err
 	}
 	return nil, fault.Unavailable("%s is not reached: %v", to, last).Because(last)
 }
@@ -192,8 +199,7 @@ func another(err error) bool {
 	if ok {
 		return reset.Code.Retryable() || reset.Code == tunnel.CodeConnectionLost
 	}
-	refusal, refused := errors.AsType[*wire.Refusal](err)
-	return errors.Is(err, tunnel.ErrDraining) || errors.Is(err, tunnel.ErrExhausted) || refused && refusal.Code == wire.CodeNoSession
+	return errors.Is(err, tunnel.ErrDraining) || errors.Is(err, tunnel.ErrExhausted) || noSession(err)
 }
 
 func (c *Client) openOn(ctx context.Context, l *link, to flow.To) (*flow.Flow, error) {

@@ -142,6 +142,9 @@ func (f *following) run(ctx context.Context) {
 			return
 		case err != nil && links[0].session.Draining():
 			// the tunnel is to go: ask over another one
+		case noSession(err):
+			_ = f.c.fleet.reshow(ctx, links[0], links[0].known.Load()) // it says so itself
+			pause(ctx, askSoon)
 		case err != nil:
 			f.c.note("ask for the rules", err)
 			pause(ctx, askAgain)

@@ -136,10 +136,10 @@ func (c *Client) summary(s Status, off bool) (state string, why []string) {
 		return StateOff, append(why, "an administrator has turned all clients off: everything goes as if there were none")
 	case !s.PausedUntil.IsZero():
 		return StatePaused, append(why, fmt.Sprintf("until %s nothing goes through a gateway; postern-client resume ends that", s.PausedUntil.Local().Format("15:04:05")))
-	case live:
-		return StateConnected, why
 	case c.tokens.problem() != nil:
 		return StateSignedOut, why
+	case live:
+		return StateConnected, why
 	case time.Since(c.started) < initially:
 		return StateConnecting, why
 	}

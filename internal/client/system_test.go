@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"postern/internal/client"
 	"postern/internal/client/flow"
 	"postern/internal/fault"
+	"postern/internal/posterntest"
 	"postern/internal/tunnel"
 )
 
@@ -131,6 +133,14 @@ func TestServiceAway(t *testing.T) {
 	if _, err := d.Open(t.Context(), to(t, flow.TCP, "127.0.0.2", 1)); !fault.Is(err, fault.KindForbidden) {
 		t.Errorf("nobody's, while the service is away: %v", err)
 	}
+	for _, change := range []struct{ from, to string }{{`"segments":`, `"direct":true,"segments":`}, {`"applications":`, `"off":true,"applications":`}} {
+		w.rules(d, change.from, change.to)
+		f, err := d.Open(t.Context(), dest)
+		if err != nil || f.Stream != nil || d.Explain(dest).Way != client.WayDirect {
+			t.Fatalf("with %s: %+v, %v, %+v", change.to, f, err, d.Explain(dest))
+		}
+		f.Close()
+	}
 	w.Restart()
 	w.ready(d, 1)
 	var f *flow.Flow
@@ -140,6 +150,26 @@ func TestServiceAway(t *testing.T) {
 		return err == nil
 	})
 	f.Close()
+}
+
+// rules changes the rules that a client keeps, and starts it anew with them.
+func (w *world) rules(d *posterntest.Device, from, to string) {
+	w.T.Helper()
+	if err := d.Stop(); err != nil {
+		w.T.Fatal(err)
+	}
+	path := filepath.Join(d.State, "rules.json")
+	text, err := os.ReadFile(path)
+	if err == nil && !bytes.Contains(text, []byte(from)) {
+		err = fmt.Errorf("%s has no %s", text, from)
+	}
+	if err == nil {
+		err = os.WriteFile(path, bytes.Replace(text, []byte(from), []byte(to), 1), 0o600)
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	w.RunDevice(d)
 }
 
 // TestLogout: who signs out is signed out in the client that runs, and who signs in goes on in it.
