@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -142,6 +143,35 @@ func appsTable(t *table, told wire.Rules) {
 			t.row("", "", g.Destination, g.Ports, g.Protocol, "")
 		}
 	}
+}
+
+func flowsCommand(s *settings) *cobra.Command {
+	out := &output{}
+	cmd := &cobra.Command{
+		Use:   "flows",
+		Short: "List what is open through gateways just now",
+		Long: `flows lists each connection, and exchange of datagrams, that goes through a gateway just now: since when, where to, by which
+application, what the connector dialled, bytes each way, and the reference under which the service logs it.`,
+		Example: "  postern-client flows\n  postern-client flows -o json",
+		Args:    arguments(cobra.NoArgs),
+	}
+	out.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.remotely(cmd.Context(), func(ctx context.Context, remote *client.Remote) error {
+			list, err := remote.Flows(ctx)
+			if err != nil {
+				return err
+			}
+			return out.print(s.std.out, list, func(t *table) {
+				t.row("SINCE", "DESTINATION", "APPLICATION", "DIALLED", "IN", "OUT", "REFERENCE")
+				for _, f := range list {
+					t.row(time.Since(f.Since).Round(time.Second).String(), f.Destination+"/"+f.Network, cmp.Or(f.Name, f.Application), f.Address,
+						fmt.Sprint(f.In), fmt.Sprint(f.Out), f.Request)
+				}
+			})
+		})
+	}
+	return cmd
 }
 
 // explainFlags are the flags of explain.

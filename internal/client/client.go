@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/client/flow"
 	"postern/internal/credential"
 	"postern/internal/dial"
 	"postern/internal/disk"
@@ -76,7 +77,7 @@ type Client struct {
 	fleet    *fleet
 	rules    *following
 	check    chan struct{} // holds one element when a gateway refused the certificate
-	flows    counts
+	flows    *flows
 
 	current atomic.Pointer[identity] // nil: nobody is signed in
 
@@ -107,7 +108,7 @@ func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	c := &Client{
 		cfg: cfg, log: cfg.Log, state: cfg.State, instance: rand.Text(), started: time.Now(), budget: tunnel.NewBudget(0),
-		check: make(chan struct{}, 1),
+		check: make(chan struct{}, 1), flows: &flows{open: map[*flow.Flow]time.Time{}},
 	}
 	c.tokens = &tokens{state: cfg.State, dialer: cfg.Dialer}
 	c.fleet = newFleet(c)

@@ -22,6 +22,7 @@ import (
 const (
 	questionStatus  = "status"  // {} → Status
 	questionRules   = "rules"   // {} → wire.Rules
+	questionFlows   = "flows"   // {} → []FlowStatus
 	questionExplain = "explain" // askExplain → Decision
 	questionPause   = "pause"   // askPause → pausedUntil
 	questionLogs    = "logs"    // askLogs → []Record
@@ -212,6 +213,8 @@ func (s *Control) answer(ctx context.Context, st *tunnel.Stream, question string
 			return nil, err
 		}
 		return r.Rules, nil
+	case questionFlows:
+		return s.c.Flows(), nil
 	case questionExplain:
 		q, err := wire.Decode[askExplain](body)
 		if err != nil {

@@ -67,10 +67,21 @@ func TestControl(t *testing.T) {
 	if _, err := remote.Open(t.Context(), to(t, flow.TCP, "127.0.0.1", w.free)); code(err) != "connection-refused" {
 		t.Errorf("nobody listens: %v", err)
 	}
+	open := must(remote.Open(t.Context(), to(t, flow.TCP, "127.0.0.1", w.tcp.port)))(t)
+	_, _ = open.Stream.Write([]byte("1234567"))
+	_, _ = io.ReadFull(w.tcp.next(t), make([]byte, 7))
+	if list, err := remote.Flows(t.Context()); err != nil || len(list) != 1 || list[0].Name != "lab" || list[0].Out != 7 || list[0].Request != open.Request || list[0].Network != flow.TCP {
+		t.Errorf("%+v, %v", list, err)
+	}
+	open.Close()
+	w.Await("the flow to be over", func() bool { return len(d.Flows()) == 0 })
 	u := must(remote.Open(t.Context(), to(t, flow.UDP, "127.0.0.1", w.udp)))(t)
 	_ = u.Stream.SendDatagram([]byte("hello"))
 	if got, err := u.Stream.ReceiveDatagram(t.Context()); err != nil || string(got) != "hello" {
 		t.Errorf("%q, %v", got, err)
+	}
+	if list := d.Flows(); len(list) != 1 || list[0].Network != flow.UDP || list[0].In != 5 || list[0].Out != 5 {
+		t.Errorf("%+v", list)
 	}
 	u.Close()
 }

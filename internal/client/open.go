@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"postern/internal/client/flow"
@@ -41,9 +40,6 @@ type Decision struct {
 	Segment     string `json:"segment,omitempty"`     // that the destination is in
 	Why         string `json:"why"`
 }
-
-// counts counts flows for the status.
-type counts struct{ open, opened, refused, direct atomic.Int64 }
 
 // decide says where a flow goes, by the rules alone. It is pure.
 func (r *rules) decide(to flow.To, direct bool) Decision {
@@ -222,14 +218,9 @@ func (c *Client) openOn(ctx context.Context, l *link, to flow.To) (*flow.Flow, e
 		st.Reset(tunnel.CodeCancelled)
 		return nil, fault.New(fault.KindUpstream, "gateway %s answered something else than a gateway does", l.gateway).Because(err)
 	}
-	c.counted(st)
-	return &flow.Flow{To: to, Stream: st, Application: opened.Application, Address: opened.Address, Request: opened.Request}, nil
-}
-
-// counted counts a flow as open until it ends.
-func (c *Client) counted(st *tunnel.Stream) {
-	c.flows.open.Add(1)
-	context.AfterFunc(st.Context(), func() { c.flows.open.Add(-1) })
+	f := &flow.Flow{To: to, Stream: st, Application: opened.Application, Address: opened.Address, Request: opened.Request}
+	c.flows.enter(f)
+	return f, nil
 }
 
 // openDirect dials as if there were no client.

@@ -106,6 +106,11 @@ func (r *Remote) Rules(ctx context.Context) (wire.Rules, error) {
 	return remotely[wire.Rules](ctx, r, questionRules, struct{}{})
 }
 
+// Flows asks which flows are open.
+func (r *Remote) Flows(ctx context.Context) ([]FlowStatus, error) {
+	return remotely[[]FlowStatus](ctx, r, questionFlows, struct{}{})
+}
+
 // Explain asks where a flow would go.
 func (r *Remote) Explain(ctx context.Context, to flow.To) (Decision, error) {
 	return remotely[Decision](ctx, r, questionExplain, askExplain{to.Network, to.Host.String(), to.Port, to.Application})

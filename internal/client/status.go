@@ -84,7 +84,7 @@ type CertificateStatus struct {
 func (c *Client) Status() Status {
 	s := Status{
 		Program: c.cfg.Host.Program, Started: c.started, PausedUntil: c.pausedUntil(), Tunnels: []TunnelStatus{}, Listeners: []Listener{},
-		Flows:        FlowsStatus{c.flows.open.Load(), c.flows.opened.Load(), c.flows.direct.Load(), c.flows.refused.Load()},
+		Flows:        FlowsStatus{c.flows.count(), c.flows.opened.Load(), c.flows.direct.Load(), c.flows.refused.Load()},
 		SignInSealed: SealedBy,
 	}
 	if id := c.current.Load(); id != nil {

@@ -74,6 +74,13 @@ func (st *Stream) Payload() []byte { return st.payload }
 // ID returns the stream's number, for logs: the same at both ends, unique within the session.
 func (st *Stream) ID() uint32 { return st.id }
 
+// Moved returns how many bytes came and went so far. Datagrams are none of them.
+func (st *Stream) Moved() (in, out uint64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.received, st.sent
+}
+
 // Session returns the session that carries the stream.
 func (st *Stream) Session() *Session { return st.s }
 

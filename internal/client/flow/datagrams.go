@@ -34,6 +34,7 @@ func (f *Flow) Datagrams() *Datagrams { return &Datagrams{flow: f} }
 // Send sends one datagram, or loses it where there is no room just now. An error says that the flow is over.
 func (d *Datagrams) Send(p []byte) error {
 	d.moved.Store(true)
+	d.flow.out.Add(uint64(len(p)))
 	if d.flow.Stream != nil {
 		return d.flow.Stream.SendDatagram(p)
 	}
@@ -42,6 +43,11 @@ func (d *Datagrams) Send(p []byte) error {
 		return nil // lost, as datagrams are
 	}
 	return err
+}
+
+func (d *Datagrams) came(p []byte) {
+	d.moved.Store(true)
+	d.flow.in.Add(uint64(len(p)))
 }
 
 // Pump gives each datagram that comes to use, which must not keep it, until the flow ends, ctx ends or both sides were silent for idle.
@@ -61,7 +67,7 @@ func (d *Datagrams) pumpStream(ctx context.Context, idle time.Duration, use func
 		p, err := st.ReceiveDatagram(ctx)
 		switch {
 		case err == nil:
-			d.moved.Store(true)
+			d.came(p)
 			if err := use(p); err != nil {
 				return err
 			}
@@ -84,7 +90,7 @@ func (d *Datagrams) pumpConn(ctx context.Context, idle time.Duration, use func([
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(idle)) // fails on a socket that is closed, which reading then says
 		err := sock.ReadDatagrams(conn, func(p []byte) error {
-			d.moved.Store(true)
+			d.came(p)
 			return use(p)
 		})
 		switch {

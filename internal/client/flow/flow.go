@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 
 	"postern/internal/match"
 	"postern/internal/tunnel"
@@ -72,6 +73,18 @@ type Flow struct {
 	Application string         // that it belongs to; empty if dialled directly
 	Address     string         // that was dialled, by the connector or by this machine
 	Request     string         // under which the gateway logs it
+
+	in, out atomic.Uint64 // bytes of datagrams
+}
+
+// Moved gives how many bytes came and went so far.
+func (f *Flow) Moved() (in, out uint64) {
+	in, out = f.in.Load(), f.out.Load()
+	if f.Stream != nil {
+		i, o := f.Stream.Moved()
+		return in + i, out + o
+	}
+	return in, out
 }
 
 // End gives the flow's side for Join.
