@@ -53,7 +53,9 @@ func TestPreviewSegments(t *testing.T) {
 		in := access.Application{Name: "Narrow", Kind: access.KindPrivate, Segments: segmentsOf(t, "10.1.0.0/16:443", "192.0.2.1:22", "[fd00::1]:22")}
 		got, err := k.PreviewSegments(ctx, k.actor(access.RoleReader), in, false)
 		must(t, got, err)
-		narrow := func(segment string) control.SegmentOwner { return control.SegmentOwner{Name: "Narrow", Segment: segment} }
+		narrow := func(segment string) control.SegmentOwner {
+			return control.SegmentOwner{Name: "Narrow", Segment: segment}
+		}
 		want := []control.SegmentChange{
 			{From: control.SegmentOwner{wide.ID, "Wide", "10.0.0.0/8:443/tcp"}, To: narrow("10.1.0.0/16:443/tcp"), Example: "10.1.0.0:443/tcp", Losing: []string{"ada", "bob", "eve"}, LosingCount: 3},
 			{From: control.SegmentOwner{quick.ID, "Quick", "0.0.0.0/0:1-65535/both"}, To: narrow("192.0.2.1:22/tcp"), Example: "192.0.2.1:22/tcp", Losing: []string{"ada"}, LosingCount: 1},

@@ -339,6 +339,19 @@ func (s *devices) leaveFlow(f *flow) {
 	s.flows--
 }
 
+// byApp adds the flows under way to what is under way of each application.
+func (s *devices) byApp(apps map[access.ID]int) {
+	for _, d := range s.list(anyDevice) {
+		d.mu.Lock()
+		for f := range d.flows {
+			if f.app != "" {
+				apps[f.app]++
+			}
+		}
+		d.mu.Unlock()
+	}
+}
+
 // cutFlows ends all flows, since the gateway does.
 func (s *devices) cutFlows() {
 	why := &wire.Refusal{Phase: wire.PhaseLimit, Code: "shutting-down", Message: "the gateway is shutting down"}

@@ -47,8 +47,8 @@ func newMetrics(g *Gateway, registerer prometheus.Registerer) (*metrics, error) 
 			func() float64 { return float64(value()) })
 	}
 	m := &metrics{
-		requests:   counter("requests_total", "Requests answered, by application and class of status.", "application", "class"),
-		bytes:      counter("body_bytes_total", "Bytes of bodies and WebSockets, by application and direction.", "application", "direction"),
+		requests:   counter("requests_total", "Requests answered, by application and class of status; flows by what became of them (2xx: they went, 4xx: refused, 5xx: they failed).", "application", "class"),
+		bytes:      counter("body_bytes_total", "Bytes of bodies, WebSockets and flows, by application and direction.", "application", "direction"),
 		handshakes: counter("handshakes_total", "TLS handshakes, by face and outcome.", "face", "outcome"),
 		refused:    counter("refused_total", "What was refused because of a limit, by limit.", "limit"),
 		cut:        counter("cut_total", "Exchanges cut because they are no longer allowed, by reason.", "reason"),
@@ -121,10 +121,21 @@ func (m *metrics) exchange(r *wire.Record) {
 // flow counts a flow that is over.
 func (m *metrics) flow(r *wire.Record) {
 	m.flows.WithLabelValues(r.Application, string(r.Outcome)).Inc()
-	a := m.of(r.Application)
+	a, class := m.of(r.Application), flowClasses[r.Outcome]
+	a.classes[class].Inc()
 	a.received.Add(float64(r.Received))
 	a.sent.Add(float64(r.Sent))
+	if r.FirstByte > 0 {
+		a.latency.Observe(r.FirstByte.Seconds())
+	}
+	if r.Outcome == wire.OutcomeFailed && r.Reason != "" {
+		a.causes.add(r.Reason)
+	}
+	m.usage.carried(r, class)
 }
+
+// flowClasses give flows the class that a request with the same end has, so that one series tells of both.
+var flowClasses = map[wire.Outcome]int{wire.OutcomeForwarded: 2, wire.OutcomeRefused: 4, wire.OutcomeFailed: 5}
 
 // keep forgets the series of applications and connectors that a view no longer has.
 func (m *metrics) keep(before, after *view) {

@@ -58,7 +58,7 @@ func newUsage(g *Gateway) (*usage, []prometheus.Collector) {
 	}
 	return u, []prometheus.Collector{u.arrived, outcomes, u.seconds, u.requests, u.bytes, u.first, u.failures, &underWay{
 		g: g,
-		apps: prometheus.NewDesc("postern_gateway_application_exchanges", "Requests under way, by application.",
+		apps: prometheus.NewDesc("postern_gateway_application_exchanges", "Requests and flows under way, by application.",
 			[]string{"application"}, nil),
 		connectors: prometheus.NewDesc("postern_gateway_connector_exchanges", "Requests under way, by connector.", []string{"connector"}, nil),
 	}}
@@ -80,11 +80,16 @@ func (u *usage) of(connector string) *connectorUsage {
 // exchange counts an exchange that is over for its connector.
 func (u *usage) exchange(r *wire.Record) {
 	u.outcomes[r.Outcome].Inc()
+	u.carried(r, max(0, min(r.Status/100, 5)))
+}
+
+// carried counts an exchange or a flow that is over for its connector.
+func (u *usage) carried(r *wire.Record, class int) {
 	if r.Connector == "" {
 		return
 	}
 	c := u.of(r.Connector)
-	c.classes[max(0, min(r.Status/100, 5))].Inc()
+	c.classes[class].Inc()
 	c.received.Add(float64(r.Received))
 	c.sent.Add(float64(r.Sent))
 	if r.FirstByte > 0 {
@@ -112,7 +117,9 @@ func (u *underWay) Describe(to chan<- *prometheus.Desc) { to <- u.apps; to <- u.
 
 // Collect implements prometheus.Collector.
 func (u *underWay) Collect(to chan<- prometheus.Metric) {
-	for app, n := range u.g.live.byApp() {
+	apps := u.g.live.byApp()
+	u.g.devices.byApp(apps)
+	for app, n := range apps {
 		to <- prometheus.MustNewConstMetric(u.apps, prometheus.GaugeValue, float64(n), string(app))
 	}
 	active := map[access.ID]int64{}

@@ -9,11 +9,12 @@ import { Failure, Guarded, useToast } from '../../parts/feedback'
 import { useLeaving } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
-import { draftOf, shownOf, titles, type Application, type Draft } from './fields'
+import { asTyped, draftOf, isPrivate, shownOf, titles, type Application, type Draft } from './fields'
 import { Form } from './form'
+import { Preview } from './preview'
 import { Trial, useTrial } from './trial'
 
-const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap', alignItems: 'center' }, value: { overflowWrap: 'anywhere' } })
+const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap', alignItems: 'center' }, value: { overflowWrap: 'anywhere' }, wide: { maxWidth: 'min(960px, 95vw)' } })
 
 export function Edit({ application, groups }: { application: Application; groups: Schema['ConnectorGroup'][] }) {
   const styles = useStyles()
@@ -22,7 +23,7 @@ export function Edit({ application, groups }: { application: Application; groups
   const [start, setStart] = useState(() => draftOf(application))
   const [draft, setDraft] = useState(start)
   const [review, setReview] = useState(false)
-  const saving = useSaving('showApplication', 'updateApplication', { ...application, ...start } as never)
+  const saving = useSaving('showApplication', 'updateApplication', { ...application, ...start } as never, asTyped)
   const trial = useTrial(draft)
   const toast = useToast()
   const patch = changes(start, draft)
@@ -45,7 +46,7 @@ export function Edit({ application, groups }: { application: Application; groups
     <form noValidate onSubmit={(e) => { e.preventDefault(); if (changed.length > 0) setReview(true) }}>
       <Form draft={draft} set={setDraft} problem={saving.problem ?? trial.test.error} groups={groups} owners={owners.flatMap((o) => o.data ?? [])} />
       {!atField && <Failure problem={saving.problem} retry={() => void save()} />}
-      <Trial trial={trial} />
+      {isPrivate(draft) ? <Preview draft={draft} id={application.id} /> : <Trial trial={trial} />}
       <Conflict saving={saving} mine={draft} title={(n) => titles[n] ?? n} shownValue={(n, v) => shownOf(groups, n, v)} merged={(next) => { setDraft(next as Draft); void save(next as Draft) }} />
       <div className={styles.foot}>
         <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Busy /> : s.form.save}</Guarded>
@@ -54,7 +55,7 @@ export function Edit({ application, groups }: { application: Application; groups
       </div>
       {review && (
         <Dialog open onOpenChange={(_, d) => setReview(d.open)}>
-          <DialogSurface>
+          <DialogSurface className={patch.segments === undefined ? undefined : styles.wide}>
             <DialogBody>
               <DialogTitle>{s.form.review}</DialogTitle>
               <DialogContent>
@@ -65,6 +66,7 @@ export function Edit({ application, groups }: { application: Application; groups
                     <TableRow key={n}><TableCell className={styles.value}>{titles[n] ?? n}</TableCell><TableCell className={styles.value}>{shownOf(groups, n, start[n])}</TableCell><TableCell className={styles.value}>{shownOf(groups, n, draft[n])}</TableCell></TableRow>
                   ))}</TableBody>
                 </Table>
+                {patch.segments !== undefined && <Preview draft={draft} id={application.id} atOnce />}
               </DialogContent>
               <DialogActions>
                 <Button onClick={() => setReview(false)}>{t.action.back}</Button>

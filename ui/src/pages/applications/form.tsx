@@ -5,7 +5,7 @@ import type { Problem, Schema } from '../../api/client'
 import { Choices } from '../../parts/choices'
 import { Picker } from '../../parts/picker'
 import { t } from '../../strings'
-import type { Draft } from './fields'
+import { isPrivate, wrongLines, type Draft } from './fields'
 
 const useStyles = makeStyles({
   form: { display: 'flex', flexDirection: 'column', gap: '16px', maxWidth: '720px' },
@@ -13,7 +13,8 @@ const useStyles = makeStyles({
   tags: { flexWrap: 'wrap' },
 })
 
-interface Props { draft: Draft; set: (d: Draft) => void; problem: Problem | null; groups: Schema['ConnectorGroup'][]; owners?: { id: string; name: string }[] }
+interface Props { draft: Draft; set: (d: Draft) => void; problem: Problem | null; groups: Schema['ConnectorGroup'][]; owners?: { id: string; name: string }[]; kinds?: boolean }
+
 
 const sections: Record<string, string[]> = {
   backend: ['hostHeader', 'backendProtocol', 'skipVerify', 'backendCa', 'backendTimeout', 'idleTimeout'],
@@ -21,12 +22,13 @@ const sections: Record<string, string[]> = {
   traffic: ['balancing', 'allowRawPaths', 'disabled'],
 }
 
-export function Form({ draft, set, problem, groups, owners = [] }: Props) {
+export function Form({ draft, set, problem, groups, owners = [], kinds = false }: Props) {
   const styles = useStyles()
   const f = t.applications.form
   const [open, setOpen] = useState<string[]>([])
   const [names, setNames] = useState<Record<string, string>>({})
   const put = (some: Partial<Draft>) => set({ ...draft, ...some } as Draft)
+  const hidden = isPrivate(draft)
   const wrong = Object.keys(sections).filter((key) => sections[key]!.some((name) => problem?.field(name)))
   const title = (name: string, text: string) => (f.terms[name] ? <InfoLabel info={f.entra(f.terms[name])}>{text}</InfoLabel> : text)
   const field = (name: string, text: string, hint: string | undefined, control: ReactElement, required = false) => (
@@ -42,20 +44,30 @@ export function Form({ draft, set, problem, groups, owners = [] }: Props) {
   return (
     <div className={styles.form}>
       {field('name', f.name, f.nameHint, <Input value={draft.name} onChange={(_, d) => put({ name: d.value })} />, true)}
-      {field('externalUrl', f.externalUrl, f.externalUrlHint, <Input type="url" spellCheck={false} value={draft.externalUrl} onChange={(_, d) => put({ externalUrl: d.value })} />, true)}
-      {field('internalUrl', f.internalUrl, f.internalUrlHint, <Input type="url" spellCheck={false} value={draft.internalUrl} onChange={(_, d) => put({ internalUrl: d.value })} />, true)}
+      {kinds && field('kind', f.kind, undefined, (
+        <RadioGroup value={draft.kind} onChange={(_, d) => put({ kind: d.value })}>
+          {Object.entries(f.kinds).map(([v, text]) => <Radio key={v} value={v} label={text} />)}
+        </RadioGroup>
+      ))}
+      {hidden && (
+        <Field label={title('segments', f.segments) as never} hint={f.segmentsHint} required validationMessage={wrongLines(problem)}>
+          <Textarea rows={6} resize="vertical" spellCheck={false} value={draft.segments} placeholder={f.segmentsExample} onChange={(_, d) => put({ segments: d.value })} />
+        </Field>
+      )}
+      {!hidden && field('externalUrl', f.externalUrl, f.externalUrlHint, <Input type="url" spellCheck={false} value={draft.externalUrl} onChange={(_, d) => put({ externalUrl: d.value })} />, true)}
+      {!hidden && field('internalUrl', f.internalUrl, f.internalUrlHint, <Input type="url" spellCheck={false} value={draft.internalUrl} onChange={(_, d) => put({ internalUrl: d.value })} />, true)}
       {field('connectorGroup', f.connectorGroup, f.connectorGroupHint, (
         <Select value={draft.connectorGroup || fallback?.id || ''} onChange={(_, d) => put({ connectorGroup: d.value })}>
           {groups.map((g) => <option key={g.id} value={g.id}>{g.default ? f.defaultGroup(g.name) : g.name}</option>)}
         </Select>
       ))}
-      {field('preAuthentication', f.preAuthentication, undefined, (
+      {!hidden && field('preAuthentication', f.preAuthentication, undefined, (
         <RadioGroup value={draft.preAuthentication} onChange={(_, d) => put({ preAuthentication: d.value })}>
           <Radio value="sign-in" label={f.signIn} /><Radio value="passthrough" label={f.passthrough} />
         </RadioGroup>
       ))}
       <Accordion multiple collapsible openItems={[...new Set([...open, ...wrong])]} onToggle={(_, d) => setOpen(d.openItems as string[])}>
-        <AccordionItem value="backend">
+        {!hidden && <AccordionItem value="backend">
           <AccordionHeader as="h2">{f.sections.backend}</AccordionHeader>
           <AccordionPanel className={styles.panel}>
             {field('hostHeader', f.hostHeader, f.hostHeaderHint, <Select value={draft.hostHeader} onChange={(_, d) => put({ hostHeader: d.value })}><option value="internal">{f.hostInternal}</option><option value="external">{f.hostExternal}</option></Select>)}
@@ -65,7 +77,7 @@ export function Form({ draft, set, problem, groups, owners = [] }: Props) {
             {field('backendTimeout', f.backendTimeout, f.backendTimeoutHint, <Input value={draft.backendTimeout} onChange={(_, d) => put({ backendTimeout: d.value })} />)}
             {field('idleTimeout', f.idleTimeout, f.idleTimeoutHint, <Input value={draft.idleTimeout} onChange={(_, d) => put({ idleTimeout: d.value })} />)}
           </AccordionPanel>
-        </AccordionItem>
+        </AccordionItem>}
         <AccordionItem value="access">
           <AccordionHeader as="h2">{f.sections.access}</AccordionHeader>
           <AccordionPanel className={styles.panel}>
@@ -78,14 +90,14 @@ export function Form({ draft, set, problem, groups, owners = [] }: Props) {
               }} /></div>
               <Text>{problem?.field('ownerUsers') ?? problem?.field('ownerGroups')}</Text>
             </Choices>
-            {toggle('accessKeys', f.accessKeys, f.accessKeysHint)}
+            {!hidden && toggle('accessKeys', f.accessKeys, f.accessKeysHint)}
           </AccordionPanel>
         </AccordionItem>
         <AccordionItem value="traffic">
           <AccordionHeader as="h2">{f.sections.traffic}</AccordionHeader>
           <AccordionPanel className={styles.panel}>
             {field('balancing', f.balancing, undefined, <Select value={draft.balancing} onChange={(_, d) => put({ balancing: d.value })}>{Object.entries(f.balancings).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</Select>)}
-            {toggle('allowRawPaths', f.allowRawPaths, f.allowRawPathsHint)}
+            {!hidden && toggle('allowRawPaths', f.allowRawPaths, f.allowRawPathsHint)}
             {toggle('disabled', f.disabled, f.disabledHint)}
           </AccordionPanel>
         </AccordionItem>

@@ -10,6 +10,7 @@ import { Label } from '../../parts/status'
 import { Anchor, navigate, useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
+import { writeSegment } from './fields'
 
 type Application = Schema['Application']
 
@@ -33,13 +34,14 @@ export function ApplicationList() {
   const [group, setGroup] = useFilter('group')
   const [disabled, setDisabled] = useFilter('disabled')
   const groups = useAll('listConnectorGroups', { sort: 'name' })
-  const list = usePages('listApplications', { sort: 'name', search, connectorGroup: group, disabled }, { every: 2 * often })
+  const [kind, setKind] = useFilter('kind')
+  const list = usePages('listApplications', { sort: 'name', search, connectorGroup: group, disabled, kind }, { every: 2 * often })
   const names = new Map((groups.data ?? []).map((g) => [g.id, g.name]))
   const columns: Column<Application>[] = [
     { key: 'name', title: s.column.name, width: 'minmax(0, 2fr)', show: (a) => <Anchor className={styles.link} href={`/applications/${a.id}`}>{a.name}</Anchor> },
     { key: 'state', title: s.column.state, width: 'minmax(128px, 1fr)', show: (a) => <State application={a} /> },
-    { key: 'external', title: s.column.external, width: 'minmax(0, 3fr)', show: (a) => a.externalUrl },
-    { key: 'internal', title: s.column.internal, width: 'minmax(0, 3fr)', minor: true, show: (a) => a.internalUrl },
+    { key: 'external', title: s.column.external, width: 'minmax(0, 3fr)', show: (a) => a.externalUrl || s.withClient },
+    { key: 'internal', title: s.column.internal, width: 'minmax(0, 3fr)', minor: true, show: (a) => a.internalUrl || (a.segments ?? []).slice(0, 3).map(writeSegment).join(', ') + ((a.segments ?? []).length > 3 ? ' …' : '') },
     { key: 'group', title: s.column.group, width: 'minmax(0, 2fr)', minor: true, show: (a) => names.get(a.connectorGroup ?? '') ?? t.unknown },
   ]
   return (
@@ -51,6 +53,9 @@ export function ApplicationList() {
           <option value="">{t.connectors.allGroups}</option>
           {(groups.data ?? []).map((g) => <option key={g.id} value={g.id}>{g.name}</option>)}
         </Select>
+        <Select aria-label={s.filter.kind} value={kind} onChange={(_, d) => setKind(d.value)}>
+          <option value="">{s.filter.everyKind}</option>{Object.entries(s.filter.kinds).map(([v, text]) => <option key={v} value={v}>{text}</option>)}
+        </Select>
         <Select aria-label={s.filter.disabled} value={disabled} onChange={(_, d) => setDisabled(d.value)}>
           <option value="">{s.filter.all}</option><option value="false">{s.filter.on}</option><option value="true">{s.filter.off}</option>
         </Select>
@@ -59,7 +64,7 @@ export function ApplicationList() {
       <Failure problem={list.problem} retry={() => void list.refetch()} title={list.items.length ? t.error.title : t.error.unread} />
       {(!list.problem || list.items.length > 0) && (
         <Rows label={s.title} items={list.items} columns={columns} id={(a) => a.id} name={(a) => a.name} loading={list.isPending} open="" setOpen={() => undefined}
-          empty={search || group || disabled ? t.list.none : s.empty} more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+          empty={search || group || disabled || kind ? t.list.none : s.empty} more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
       )}
     </>
   )

@@ -8,8 +8,9 @@ import { PageHead } from '../../parts/page'
 import { navigate, useAddress, useLeaving } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
-import { draftOf, inputOf, titles, type Draft } from './fields'
+import { draftOf, inputOf, isPrivate, titles, type Draft } from './fields'
 import { Form } from './form'
+import { Preview } from './preview'
 import { Trial, useTrial } from './trial'
 
 const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap' } })
@@ -25,14 +26,14 @@ export function NewApplication() {
       <PageHead title={s.form.newTitle} crumbs={[{ title: s.title, href: '/applications' }]} />
       <Failure problem={groups.error ?? source.error} retry={() => { void groups.refetch(); void source.refetch() }} title={t.error.unread} />
       {(!from || source.data) && groups.data && (
-        <Create groups={groups.data} start={source.data ? draftOf({ ...source.data, name: s.copyOf(source.data.name) }) : draftOf()} cancel={() => navigate('/applications')} done={(a) => navigate(`/applications/${a.id}`, { force: true })} />
+        <Create kinds groups={groups.data} start={source.data ? draftOf({ ...source.data, name: s.copyOf(source.data.name) }) : draftOf()} cancel={() => navigate('/applications')} done={(a) => navigate(`/applications/${a.id}`, { force: true })} />
       )}
     </>
   )
 }
 
 // Create is the form of a new application; the first steps use it, too.
-export function Create({ groups, start, done, cancel }: { groups: Schema['ConnectorGroup'][]; start: Draft; done: (a: Schema['Application']) => void; cancel?: () => void }) {
+export function Create({ groups, start, done, cancel, kinds = false }: { groups: Schema['ConnectorGroup'][]; start: Draft; done: (a: Schema['Application']) => void; cancel?: () => void; kinds?: boolean }) {
   const styles = useStyles()
   const s = t.applications
   const { mayNot } = useSession()
@@ -45,8 +46,8 @@ export function Create({ groups, start, done, cancel }: { groups: Schema['Connec
   const atField = write.error && Object.keys(titles).some((name) => write.error.field(name))
   return (
     <form noValidate onSubmit={(e) => { e.preventDefault(); create() }}>
-      <Form draft={draft} set={setDraft} problem={write.error ?? trial.test.error} groups={groups} />
-      <Trial trial={trial} />
+      <Form draft={draft} set={setDraft} problem={write.error ?? trial.test.error} groups={groups} kinds={kinds} />
+      {isPrivate(draft) ? <Preview draft={draft} /> : <Trial trial={trial} />}
       {!atField && <Failure problem={write.error} retry={create} />}
       <div className={styles.foot}>
         <Guarded appearance="primary" type="submit" why={mayNot('createApplication')} disabledFocusable={write.isPending}>{write.isPending ? <Busy /> : s.form.create}</Guarded>

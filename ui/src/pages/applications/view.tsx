@@ -15,7 +15,7 @@ import { useSession } from '../../session'
 import { t } from '../../strings'
 import { Edit } from './edit'
 import { Explain } from './explain'
-import { shownOf } from './fields'
+import { isPrivate, shownOf, writeSegment } from './fields'
 import { State } from './list'
 import { People } from './people'
 import { Reach } from './reach'
@@ -24,6 +24,17 @@ import { Traffic } from '../../parts/traffic'
 
 const useStyles = makeStyles({ traffic: { marginTop: '24px' } })
 const tabs = ['overview', 'settings', 'people', 'test'] as const
+
+// Segments lists the first of them; all are among the settings.
+function Segments({ of }: { of: Schema['Segment'][] }) {
+  const some = 20
+  return (
+    <>
+      {of.slice(0, some).map((x) => <div key={writeSegment(x)}><code>{writeSegment(x)}</code></div>)}
+      {of.length > some && <div>{t.applications.more(of.length - some)}</div>}
+    </>
+  )
+}
 
 export function ApplicationView({ id }: { id: string }) {
   const s = t.applications
@@ -56,13 +67,14 @@ export function ApplicationView({ id }: { id: string }) {
     return <MenuItem disabled={why !== ''} subText={why || undefined} onClick={what}>{title}</MenuItem>
   }
   const shown = (name: string, value: unknown) => shownOf(groups.data ?? [], name, value)
+  const hidden = isPrivate(a)
   const at = tabs.find((x) => x === tab) ?? 'overview'
   return (
     <>
       <PageHead title={a.name} crumbs={crumbs} updated={app.dataUpdatedAt} actions={
         <>
           <State application={a} />
-          <Button as="a" icon={<OpenRegular />} href={a.externalUrl} target="_blank" rel="noreferrer">{s.action.open}</Button>
+          {!hidden && <Button as="a" icon={<OpenRegular />} href={a.externalUrl} target="_blank" rel="noreferrer">{s.action.open}</Button>}
           <Menu>
             <MenuTrigger disableButtonEnhancement><Button icon={<MoreHorizontalRegular />} aria-label={t.list.actions(a.name)} /></MenuTrigger>
             <MenuPopover>
@@ -86,15 +98,24 @@ export function ApplicationView({ id }: { id: string }) {
         {at === 'overview' && (
           <>
             <Facts>
-              <Fact title={s.facts.external}>{a.externalUrl}</Fact>
-              <Fact title={s.facts.internal}>{a.internalUrl}</Fact>
+              {hidden ? (
+                <>
+                  <Fact title={s.form.kind}>{s.form.kinds[a.kind ?? '']}</Fact>
+                  <Fact title={s.form.segments}><Segments of={a.segments ?? []} /></Fact>
+                </>
+              ) : (
+                <>
+                  <Fact title={s.facts.external}>{a.externalUrl}</Fact>
+                  <Fact title={s.facts.internal}>{a.internalUrl}</Fact>
+                </>
+              )}
               <Fact title={s.facts.group}>{shown('connectorGroup', a.connectorGroup)}</Fact>
-              <Fact title={s.facts.sign}>{a.preAuthentication === 'passthrough' ? s.form.passthrough : s.form.signIn}</Fact>
+              {!hidden && <Fact title={s.facts.sign}>{a.preAuthentication === 'passthrough' ? s.form.passthrough : s.form.signIn}</Fact>}
               <Fact title={s.facts.changed}><Ago time={a.updated} /></Fact>
               <Fact title={s.facts.version}>{a.version}</Fact>
               <Fact title={s.facts.id}><code>{a.id}</code></Fact>
             </Facts>
-            <Reach id={id} />
+            {!hidden && <Reach id={id} />}
             <div className={styles.traffic}><Traffic of="showApplicationSeries" id={id} /></div>
           </>
         )}

@@ -90,7 +90,7 @@ export default function FirstSteps() {
             {app && <People application={app} />}
           </Step>
           <Step n={4} title={s.open.title} text={count === 0 ? s.open.wait : first.seesTraffic ? s.open.text : s.open.unknown} done={answered !== undefined} is={answered && s.open.is(ago(answered.time, now))}>
-            {app && count > 0 && <div><Button as="a" appearance="primary" href={app.externalUrl} target="_blank" rel="noreferrer">{s.open.link(new URL(app.externalUrl).host)}</Button></div>}
+            {app && count > 0 && <div><Button as="a" appearance="primary" href={app.externalUrl ?? ''} target="_blank" rel="noreferrer">{s.open.link(new URL(app.externalUrl ?? '').host)}</Button></div>}
           </Step>
         </ol>
       )}
