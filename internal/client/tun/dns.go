@@ -48,9 +48,15 @@ func (n *netstack) dnsDatagrams(conn *gonet.UDPConn) {
 			return
 		}
 		question := append([]byte(nil), p[:got]...)
+		select {
+		case n.questions <- struct{}{}:
+		default:
+			continue // lost, as datagrams are: the program asks again
+		}
 		n.flows.Add(1)
 		go func() { // a slow name must not hold up the others
 			defer n.flows.Done()
+			defer func() { <-n.questions }()
 			if answer := n.t.answer(n.t.life, question, sizeOf(question)); answer != nil {
 				_, _ = conn.Write(answer) // who asked may be gone
 			}

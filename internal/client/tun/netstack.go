@@ -34,6 +34,8 @@ const (
 	inFlight  = 2048 // connections that are being opened
 	maxUDP    = 8192 // flows of datagrams of programs at once
 	maxPacket = 1 << 16
+
+	maxQuestions = 1024 // for names, at once
 )
 
 // netstack is a TCP/IP behind a TUN device. It takes packets to any address, since the machine's routes say which come here.
@@ -44,10 +46,12 @@ type netstack struct {
 	link   *channel.Endpoint
 	flows  sync.WaitGroup
 	slots  chan struct{} // for flows of datagrams
+	// questions has room for those by datagram that are being answered.
+	questions chan struct{}
 }
 
 func newNetstack(d device.Device, t *tun) (*netstack, error) {
-	n := &netstack{t: t, device: d, link: channel.New(queued, mtu, ""), slots: make(chan struct{}, maxUDP)}
+	n := &netstack{t: t, device: d, link: channel.New(queued, mtu, ""), slots: make(chan struct{}, maxUDP), questions: make(chan struct{}, maxQuestions)}
 	n.stack = stack.New(stack.Options{
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
