@@ -286,12 +286,20 @@ func (c *Client) renewals(ctx context.Context) {
 func (c *Client) renew(ctx context.Context, id *identity) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*askWithin)
 	defer cancel()
-	_, kept, err := c.state.token(ctx, c.cfg.Dialer, "")
+	token, kept, err := c.state.token(ctx, c.cfg.Dialer, "")
 	if err != nil {
 		return err
 	}
 	d := &device{state: c.state, dialer: c.cfg.Dialer, host: c.cfg.Host, osVersion: c.cfg.OSVersion}
 	cred, err := d.renew(ctx, kept, id.cred.Serial)
+	if fault.Is(err, fault.KindUnauthenticated) { // the token may be one of before
+		if _, tokenErr := c.tokens.get(ctx, token); tokenErr != nil {
+			return tokenErr
+		}
+	}
+	if fault.Is(err, fault.KindForbidden) {
+		c.tokens.deny(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,14 @@ func (t *tokens) get(ctx context.Context, shown string) (string, error) {
 	return text, err
 }
 
+// deny says that the service does not want the sign-in to be used any more, for this device at least.
+func (t *tokens) deny(why error) {
+	now := t.state.stamp()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over, t.when = fault.Unauthenticated("%s", why).Because(why), now
+}
+
 // problem says why there are no tokens; nil: there are, as far as is known.
 func (t *tokens) problem() error {
 	t.mu.Lock()

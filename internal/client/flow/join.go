@@ -24,6 +24,9 @@ type End interface {
 // lastWrite is how long one side may take to accept what the other one sent before it closed.
 const lastWrite = 500 * time.Millisecond
 
+// lastAnswer is how long an end that takes no more may go on answering.
+const lastAnswer = 30 * time.Second
+
 const copyBuffer = 32 << 10
 
 // errCut is of an end that the other side did not mean.
@@ -35,13 +38,15 @@ func Join(near, far End) error {
 	defer j.watch(near, j.out)()
 	defer j.watch(far, j.in)()
 	var up error
+	ended := make(chan struct{})
 	go func() {
-		defer close(j.out)
+		defer close(ended)
 		up = j.carry(far, near)
+		j.over(j.out)
 	}()
 	down := j.carry(near, far)
-	close(j.in)
-	<-j.out
+	j.over(j.in)
+	<-ended
 	_, _ = near.Close(), far.Close() // whoever wanted an error of them has had it from a read or a write
 	if down != nil {
 		return down
@@ -92,6 +97,14 @@ func (j *join) abort() {
 	j.far.Abort()
 }
 
+// over ends a direction. If the other one can deliver nothing any more, it has nothing left to wait for either.
+func (j *join) over(direction chan struct{}) {
+	close(direction)
+	if j.stuck.Load() {
+		_, _ = j.near.Close(), j.far.Close() // as in Join
+	}
+}
+
 // carry copies one direction to its end and passes on how it ended.
 func (j *join) carry(to, from End) error {
 	read, write := pass(to, from, &j.stuck)
@@ -99,11 +112,31 @@ func (j *join) carry(to, from End) error {
 	case read != nil:
 		j.abort()
 		return read
+	case write != nil && errors.Is(write, net.ErrClosed):
+		j.abort() // it was we who closed it
+		return write
 	case write != nil:
-		// It takes no more. It may have answered before: its answer is carried to its end.
+		j.discard(to, from)
 		return write
 	}
 	return to.CloseWrite()
+}
+
+// discard reads on for an end that takes no more. It may have answered before: its answer is carried to its end, within a time, and whoever
+// gets that may read it only once what it sends itself is taken.
+func (j *join) discard(to, from End) {
+	other := j.in
+	if to == j.near {
+		other = j.out
+	}
+	select {
+	case <-other:
+		return
+	default:
+	}
+	late := time.AfterFunc(lastAnswer, j.abort)
+	defer late.Stop()
+	_, _ = io.Copy(io.Discard, from) // its end is no news
 }
 
 // pass copies until the end of from. Which side failed is told apart.
