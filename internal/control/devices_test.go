@@ -621,3 +621,23 @@ func TestDevicesAtAllServices(t *testing.T) {
 		t.Errorf("devices %v", ids)
 	}
 }
+
+// TestDeviceRequestsAreBounded: whoever asks without end is told to wait, and nobody else is.
+func TestDeviceRequestsAreBounded(t *testing.T) {
+	k := newKit(t, engines[0].url(t))
+	k.user("ada")
+	k.user("eve")
+	tokens := k.clientTokens(k.person("ada"), access.ClientDevice, "")
+	bad := wire.DeviceRequest{Version: wire.Version, CSR: []byte("x")}
+	var err error
+	for range 200 {
+		if _, err = k.EnrolDevice(t.Context(), anyone(), tokens.Access, bad); fault.Is(err, fault.KindLimited) {
+			break
+		}
+		wantKind(t, err, fault.KindInvalid)
+	}
+	if limited, ok := errors.AsType[*fault.Error](err); !ok || limited.Kind != fault.KindLimited || limited.RetryAfter <= 0 {
+		t.Errorf("two hundred requests: %v", err)
+	}
+	k.machine(k.person("eve")) // from the same network
+}
