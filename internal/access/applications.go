@@ -90,6 +90,7 @@ type Application struct {
 	Kind              ApplicationKind // KindWeb if empty
 	GroupID           ID              // the connector group that serves it
 	Segments          []Segment       // of a private application
+	Direct            bool            // of a private application: devices that reach no gateway dial its destinations themselves, instead of blocking them
 	ExternalURL       string
 	InternalURL       string
 	PreAuthentication PreAuthentication
@@ -318,6 +319,9 @@ func (a *Application) Validate() error {
 
 // checkWeb says what is wrong with what only a web application has.
 func (a *Application) checkWeb(p *fault.Problems) {
+	if a.Direct {
+		p.Add("direct", "must be left out of a web application: only private ones have it")
+	}
 	if len(a.Segments) > 0 {
 		p.Add("segments", "must be empty for a web application; kind %q has them", KindPrivate)
 	}

@@ -146,6 +146,7 @@ func TestNastyInputIsRefused(t *testing.T) {
 		at(private(`"segments":[{"destination":"db","ports":"22"}],"preAuthentication":"passthrough"`), "preAuthentication"),
 		at(private(`"segments":[{"destination":"db","ports":"22"}],"accessKeys":true`), "accessKeys"),
 		at(app(full(`"kind":"vpn"`)), "kind"),
+		at(app(full(`"direct":true`)), "direct"),
 		at(app(full(`"segments":[{"destination":"db","ports":"22"}]`)), "segments"),
 		// what is taken
 		{"POST", "/connector-groups", `{"name":"Default"}`, 409, "name"},

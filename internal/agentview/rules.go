@@ -17,7 +17,7 @@ func Rules(snap *access.Snapshot, may func(*access.Application) bool) wire.Rules
 		if !app.Private() || !may(app) {
 			continue
 		}
-		r.Applications = append(r.Applications, wire.Rule{Application: string(app.ID), Name: app.Name, QuickAccess: app.Kind == access.KindQuickAccess, Segments: segments(app)})
+		r.Applications = append(r.Applications, wire.Rule{Application: string(app.ID), Name: app.Name, QuickAccess: app.Kind == access.KindQuickAccess, Direct: app.Direct, Segments: segments(app)})
 	}
 	slices.SortFunc(r.Applications, func(a, b wire.Rule) int { return strings.Compare(a.Application, b.Application) })
 	counted := r

@@ -451,6 +451,16 @@ func TestRules(t *testing.T) {
 	w.publish("https://wiki.test/", "http://127.0.0.1:1/", nil) // of no interest to devices
 	app := w.private("Databases", access.KindPrivate, "db.corp.example:5432")
 	told := <-changed
+	direct := make(chan wire.Rules, 1)
+	go func() { direct <- rules(told.Hash, patience) }()
+	w.change(func(c *access.Content) {
+		changed := *c.Applications[1]
+		changed.Direct, changed.Version = true, 2
+		c.Applications[1] = &changed
+	})
+	if told = <-direct; len(told.Applications) != 1 || !told.Applications[0].Direct {
+		t.Errorf("with direct %+v", told)
+	}
 	if len(told.Applications) != 1 || told.Applications[0].Application != string(app.ID) || told.Applications[0].Name != "Databases" ||
 		!slices.Equal(told.Applications[0].Segments, []wire.Segment{{Destination: "db.corp.example", Ports: "5432", Protocol: "tcp"}}) {
 		t.Errorf("then %+v", told)

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"

@@ -2581,6 +2581,8 @@ export interface components {
              * @description When it was made, UTC.
              */
             created: string;
+            /** @description Of a private application: a device that reaches no gateway dials its destinations itself, as if there were no client. Otherwise they are blocked then. */
+            direct?: boolean;
             /** @description Nobody may use it, for maintenance. */
             disabled?: boolean;
             /**
@@ -2718,6 +2720,8 @@ export interface components {
             balancing: "least-loaded" | "sticky-user" | "sticky-address" | "priority";
             /** @description The connector group that serves it; the default group if left out. */
             connectorGroup?: string;
+            /** @description Of a private application: a device that reaches no gateway dials its destinations itself, as if there were no client. Otherwise they are blocked then. */
+            direct?: boolean;
             /** @description Nobody may use it, for maintenance. */
             disabled?: boolean;
             /**
@@ -2799,6 +2803,8 @@ export interface components {
             balancing?: "least-loaded" | "sticky-user" | "sticky-address" | "priority" | null;
             /** @description The connector group that serves it; the default group if left out. */
             connectorGroup?: string | null;
+            /** @description Of a private application: a device that reaches no gateway dials its destinations itself, as if there were no client. Otherwise they are blocked then. */
+            direct?: boolean | null;
             /** @description Nobody may use it, for maintenance. */
             disabled?: boolean | null;
             /**

@@ -19,7 +19,7 @@ interface Props { draft: Draft; set: (d: Draft) => void; problem: Problem | null
 const sections: Record<string, string[]> = {
   backend: ['hostHeader', 'backendProtocol', 'skipVerify', 'backendCa', 'backendTimeout', 'idleTimeout'],
   access: ['requestable', 'ownerUsers', 'ownerGroups', 'accessKeys'],
-  traffic: ['balancing', 'allowRawPaths', 'disabled'],
+  traffic: ['direct', 'balancing', 'allowRawPaths', 'disabled'],
 }
 
 export function Form({ draft, set, problem, groups, owners = [], kinds = false }: Props) {
@@ -34,7 +34,7 @@ export function Form({ draft, set, problem, groups, owners = [], kinds = false }
   const field = (name: string, text: string, hint: string | undefined, control: ReactElement, required = false) => (
     <Field label={title(name, text) as never} hint={hint} required={required} validationMessage={problem?.field(name)}>{control}</Field>
   )
-  const toggle = (name: 'skipVerify' | 'requestable' | 'accessKeys' | 'allowRawPaths' | 'disabled', text: string, hint: string) => (
+  const toggle = (name: 'direct' | 'skipVerify' | 'requestable' | 'accessKeys' | 'allowRawPaths' | 'disabled', text: string, hint: string) => (
     <Field hint={hint} validationMessage={problem?.field(name)}><Switch label={text} checked={draft[name]} onChange={(_, d) => put({ [name]: d.checked })} /></Field>
   )
   const owned = [...draft.ownerUsers, ...draft.ownerGroups]
@@ -97,6 +97,7 @@ export function Form({ draft, set, problem, groups, owners = [], kinds = false }
           <AccordionHeader as="h2">{f.sections.traffic}</AccordionHeader>
           <AccordionPanel className={styles.panel}>
             {field('balancing', f.balancing, undefined, <Select value={draft.balancing} onChange={(_, d) => put({ balancing: d.value })}>{Object.entries(f.balancings).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</Select>)}
+            {hidden && toggle('direct', f.direct, f.directHint)}
             {!hidden && toggle('allowRawPaths', f.allowRawPaths, f.allowRawPathsHint)}
             {toggle('disabled', f.disabled, f.disabledHint)}
           </AccordionPanel>
