@@ -8,7 +8,7 @@ type ApplicationInput struct {
 	ExternalURL       string    `json:"externalUrl,omitempty" doc:"The https URL that people use; of a web application." example:"https://wiki.example.com/"`
 	InternalURL       string    `json:"internalUrl,omitempty" doc:"The http or https URL that the connectors reach; of a web application." example:"http://wiki.internal:8080/"`
 	Segments          []Segment `json:"segments,omitempty" maxItems:"10000" doc:"The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more."`
-	Direct            bool      `json:"direct" required:"false" doc:"Of a private application: a device that reaches no gateway dials its destinations itself, as if there were no client. Otherwise they are blocked then."`
+	Direct            bool      `json:"direct,omitempty" doc:"Of a private application: a device that reaches no gateway dials its destinations itself, as if there were no client. Otherwise they are blocked then."`
 	PreAuthentication string    `json:"preAuthentication,omitempty" enum:"sign-in,passthrough" default:"sign-in" doc:"What happens before a byte reaches the private network."`
 	HostHeader        string    `json:"hostHeader,omitempty" enum:"internal,external" default:"internal" doc:"Which Host the application is shown."`
 	BackendProtocol   string    `json:"backendProtocol,omitempty" enum:"http1,http2,auto" default:"http1" doc:"Which version of HTTP the application is spoken to: http1; http2, which gRPC needs (agreed on in TLS by ALPN, or h2c where the internal URL has http://); auto, whichever it chooses in TLS."`

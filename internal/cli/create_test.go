@@ -37,7 +37,7 @@ func TestCreateNamesFlags(t *testing.T) {
 		"policies create Office --strength multi-factor":                                     "--application or --all-applications and --user or --group or --everyone are missing",
 		"upstreams create Example":                                                           "--kind is missing",
 		"upstreams create Example --kind oidc":                                               "--issuer",
-		"applications create Wiki --external-url https://wiki.example.com":                   "--internal-url is missing",
+		"applications create Wiki --external-url https://wiki.example.com":                   "--internal-url must not be empty",
 		"keys create ci":       "--role is missing",
 		"explain":              "USER and APP are missing",
 		"explain ada":          "APP is missing",

@@ -78,9 +78,9 @@ func TestNastyArgumentsAreRefused(t *testing.T) {
 		{"assignments show x", 2, "assignment"},
 		{"assignments delete Wiki --yes", 2, "assignment"},
 		// applications
-		{"applications create", 2, "NAME, --external-url and --internal-url are missing"},
+		{"applications create", 2, "NAME and --external-url or --internal-url or --kind or --segment are missing"},
 		{"applications create X", 2, "--external-url"},
-		{"applications create X --external-url https://x.example.com/", 2, "--internal-url"},
+		{"applications create X --external-url https://x.example.com/", 1, "--internal-url"},
 		{"applications create ∅ --external-url https://x.example.com/ --internal-url http://x/", 1, "NAME"},
 		{"applications create §x --external-url https://x.example.com/ --internal-url http://x/", 1, "NAME"},
 		{app("--external-url http://x.example.com/"), 1, "--external-url"},
