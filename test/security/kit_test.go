@@ -115,13 +115,18 @@ func (w *world) rawRequest(app, cookie string, lines ...string) string {
 // exchange sends bytes on a connection of its own and gives the status of the answer.
 func (w *world) exchange(t testing.TB, app, request string) *http.Response {
 	t.Helper()
+	return must(w.tryExchange(t, app, request))(t)
+}
+
+// tryExchange does so for a request that may be cut while it is under way.
+func (w *world) tryExchange(t testing.TB, app, request string) (*http.Response, error) {
+	t.Helper()
 	conn := w.dial(t, app)
+	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	resp := must(http.ReadResponse(bufio.NewReader(conn), nil))(t)
-	conn.Close()
-	return resp
+	return http.ReadResponse(bufio.NewReader(conn), nil)
 }
 
 // The ways in which a client can ask.
