@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"cmp"
+
 	"postern/internal/access"
 	"postern/internal/api"
 	"postern/internal/control"
@@ -13,7 +15,7 @@ func (h *Handler) previewSegments() operation {
 		if err != nil {
 			return reply{}, err
 		}
-		a := access.Application{Name: in.Name, Kind: access.ApplicationKind(in.Kind), Segments: each(in.Segments, func(_ int, s api.Segment) access.Segment { return access.Segment(s) })}
+		a := access.Application{Name: in.Name, Kind: cmp.Or(access.ApplicationKind(in.Kind), access.KindPrivate), Segments: each(in.Segments, func(_ int, s api.Segment) access.Segment { return access.Segment(s) })}
 		a.ID = access.ID(in.Application)
 		p, err := h.cfg.Control.PreviewSegments(c, c.by, a, in.Remove)
 		if err != nil {

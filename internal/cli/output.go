@@ -128,7 +128,7 @@ func flatten(w io.Writer, path string, n *yaml.Node, v *view) {
 	case yaml.SequenceNode:
 		items := make([]string, len(n.Content))
 		for i, item := range n.Content {
-			items[i] = v.value(item.Value)
+			items[i] = onOneLine(item, v)
 		}
 		fmt.Fprintf(w, "%s:\t%s\n", path, cell(strings.Join(items, ", ")))
 	default:
@@ -144,6 +144,18 @@ func flatten(w io.Writer, path string, n *yaml.Node, v *view) {
 			fmt.Fprintf(w, "\t%s\n", cell(line))
 		}
 	}
+}
+
+// onOneLine gives an item of a list: of an object its values, in order.
+func onOneLine(n *yaml.Node, v *view) string {
+	if n.Kind != yaml.MappingNode {
+		return v.value(n.Value)
+	}
+	var words []string
+	for i := 1; i < len(n.Content); i += 2 {
+		words = append(words, onOneLine(n.Content[i], v))
+	}
+	return strings.Join(words, " ")
 }
 
 // ago says how far away a time is, as roughly as a person would.
