@@ -43,6 +43,7 @@ func (h *Handler) listTraffic() operation {
 		parameter{"reason", "Only those with this reason, such as not-assigned.", ""},
 		parameter{"hop", "Only those that failed at this hop: " + strings.Join(trafficHops, ", ") + ".", ""},
 		parameter{"request", "Only the request with this reference, as error pages show it.", ""},
+		parameter{"policy", "Only those that did not meet this policy, whether it denied them, would have if it were enforced, or was passed by breaking the glass.", ""},
 		parameter{"minDuration", "Only those that took at least so long, such as 2s.", ""},
 	), run: func(c *call) (reply, error) {
 		query, err := trafficQuery(c)
@@ -77,7 +78,7 @@ func trafficQuery(c *call) (q control.TrafficQuery, err error) {
 	for name, into := range map[string]struct {
 		prefix string
 		id     *string
-	}{"user": {access.PrefixUser, &f.User}, "application": {access.PrefixApplication, &f.Application}, "connector": {access.PrefixConnector, &f.Connector}} {
+	}{"user": {access.PrefixUser, &f.User}, "application": {access.PrefixApplication, &f.Application}, "connector": {access.PrefixConnector, &f.Connector}, "policy": {access.PrefixPolicy, &f.Policy}} {
 		id, err := c.reference(name, into.prefix)
 		p.Check(name, err)
 		*into.id = string(id)

@@ -69,7 +69,7 @@ type TrafficOptions struct {
 	After                                       string
 	User, Application, Connector, Gateway       string
 	Client, Host, Path, Method, Status, Outcome string
-	Action, Reason, Hop, Request                string
+	Action, Reason, Hop, Request, Policy        string
 	From, To                                    time.Time
 	MinDuration                                 time.Duration
 }
@@ -78,7 +78,7 @@ func (o TrafficOptions) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"after": o.After, "user": o.User, "application": o.Application, "connector": o.Connector, "gateway": o.Gateway,
 		"client": o.Client, "host": o.Host, "path": o.Path, "method": o.Method, "status": o.Status, "outcome": o.Outcome, "action": o.Action,
-		"reason": o.Reason, "hop": o.Hop, "request": o.Request} {
+		"reason": o.Reason, "hop": o.Hop, "request": o.Request, "policy": o.Policy} {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -75,10 +75,10 @@ func took(t api.Traffic) string {
 
 // trafficFlags are what the traffic log can be narrowed down by.
 type trafficFlags struct {
-	o                                        api.TrafficOptions
-	user, application, connector, since, end string
-	limit                                    int
-	follow                                   bool
+	o                                                api.TrafficOptions
+	user, application, connector, policy, since, end string
+	limit                                            int
+	follow                                           bool
 }
 
 func traffic() *cobra.Command {
@@ -105,11 +105,13 @@ func (f *trafficFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.o.Reason, "reason", "", "only those with this reason, such as not-assigned")
 	flags.StringVar(&f.o.Hop, "hop", "", "only those that failed at this hop: you, service, gateway, connector, backend")
 	flags.StringVar(&f.o.Request, "request", "", "only the request with this reference, as an error page shows it")
+	flags.StringVar(&f.policy, "policy", "", "only those that did not meet this policy, enforced or not")
 	flags.DurationVar(&f.o.MinDuration, "min-duration", 0, "only those that took at least so long, such as 2s")
 	flags.StringVar(&f.since, "since", "", "only requests that came since: a time, a day, or a duration back as in 24h or 7d")
 	flags.StringVar(&f.end, "until", "", "only requests that came until then")
 	completeFlag(c, "user", refUser.completion())
 	completeFlag(c, "application", refApplication.completion())
+	completeFlag(c, "policy", anew(policies().complete))
 	completeFlag(c, "outcome", fixed(trafficOutcomes...))
 	completeFlag(c, "action", fixed("allow", "deny"))
 	completeFlag(c, "hop", fixed("you", "service", "gateway", "connector", "backend"))
@@ -127,6 +129,7 @@ func (f *trafficFlags) read(ctx context.Context, client *api.Client) (err error)
 		{"--user", access.PrefixUser, f.user, &f.o.User, func() (string, error) { return idOf(ctx, client, users(), f.user) }},
 		{"--application", access.PrefixApplication, f.application, &f.o.Application, func() (string, error) { return idOf(ctx, client, applications(), f.application) }},
 		{"--connector", access.PrefixConnector, f.connector, &f.o.Connector, func() (string, error) { return idOf(ctx, client, connectors(), f.connector) }},
+		{"--policy", access.PrefixPolicy, f.policy, &f.o.Policy, func() (string, error) { return idOf(ctx, client, policies(), f.policy) }},
 	} {
 		if r.given == "" || access.ID(r.given).Valid(r.prefix) {
 			*r.into = r.given

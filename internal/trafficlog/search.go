@@ -234,7 +234,14 @@ func (m *matcher) matches(r *wire.Record) bool {
 		is(m.Host, r.Host) && is(m.Method, r.Method) && is(string(m.Outcome), string(r.Outcome)) && is(m.Action, r.Action) &&
 		is(m.Reason, r.Reason) && is(m.Hop, r.Hop) && is(m.Request, r.Request) && strings.HasPrefix(r.Path, m.Path) &&
 		(m.Status == 0 || m.Status == r.Status || m.Status < 10 && m.Status == r.Status/100) &&
-		r.Duration >= m.MinDuration && m.isFrom(r.Client)
+		r.Duration >= m.MinDuration && m.isFrom(r.Client) && m.mattered(r)
+}
+
+// mattered reports whether the policy that is wanted was not met. Blocks do not know their policies: few ask, and what is asked
+// for is mostly recent.
+func (m *matcher) mattered(r *wire.Record) bool {
+	return m.Policy == "" || m.Policy == r.Policy || m.Policy == r.BreakGlass ||
+		slices.ContainsFunc(r.Reports, func(report wire.PolicyReport) bool { return report.Policy == m.Policy })
 }
 
 // isFrom reports whether a client is of the network that is wanted. A summary is, if its network has anything of it.

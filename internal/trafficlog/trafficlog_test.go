@@ -73,7 +73,8 @@ func TestFilters(t *testing.T) {
 	odd := record(500)
 	odd.Method, odd.Host, odd.Reason, odd.Hop, odd.Action, odd.Status, odd.Duration = "POST", "other.example.com", "connect", "backend", "deny", 502, time.Minute
 	odd.Connector, odd.Gateway, odd.Client = "con_2", "gwy_2", "[2001:db8::7]:99"
-	odd.Outcome = wire.OutcomeFailed
+	odd.Outcome, odd.Policy, odd.BreakGlass = wire.OutcomeFailed, "pol_denied", "pol_passed"
+	odd.Reports = []wire.PolicyReport{{Policy: "pol_other"}, {Policy: "pol_told"}}
 	for n := range 500 {
 		l.Record(record(n))
 	}
@@ -120,6 +121,10 @@ func TestFilters(t *testing.T) {
 		{"hop", wire.TrafficFilter{Hop: "backend"}, 1},
 		{"request", wire.TrafficFilter{Request: "req000321"}, 1},
 		{"duration", wire.TrafficFilter{MinDuration: time.Second}, 1},
+		{"policy that denied", wire.TrafficFilter{Policy: "pol_denied"}, 1},
+		{"policy that only reports", wire.TrafficFilter{Policy: "pol_told"}, 1},
+		{"policy that was passed by breaking the glass", wire.TrafficFilter{Policy: "pol_passed"}, 1},
+		{"policy that everybody met", wire.TrafficFilter{Policy: "pol_met"}, 0},
 		{"from", wire.TrafficFilter{From: record(590).Time}, 10},
 		{"to", wire.TrafficFilter{To: record(9).Time}, 10},
 		{"between", wire.TrafficFilter{From: record(100).Time, To: record(104).Time}, 5},

@@ -27,6 +27,7 @@ type TrafficFilter struct {
 	Hop         string        `json:"hop,omitempty"`
 	Request     string        `json:"request,omitempty"`
 	MinDuration time.Duration `json:"minDuration,omitempty"`
+	Policy      string        `json:"policy,omitempty"` // said no, would have if it were enforced, or was passed by breaking the glass
 }
 
 // AskTraffic asks a gateway for records of its log, the newest first.

@@ -10917,6 +10917,8 @@ export interface operations {
                 hop?: string;
                 /** @description Only the request with this reference, as error pages show it. */
                 request?: string;
+                /** @description Only those that did not meet this policy, whether it denied them, would have if it were enforced, or was passed by breaking the glass. */
+                policy?: string;
                 /** @description Only those that took at least so long, such as 2s. */
                 minDuration?: string;
             };
