@@ -19,6 +19,9 @@ import (
 const (
 	limitDevices = "devices"
 	limitFlows   = "flows"
+	limitUnknown = "device-unknown"
+	// unknownFor is how long a tunnel may stay over which nobody shows a token that is good.
+	unknownFor = time.Minute
 	// tokenGrace is how long flows of a device whose token ended may begin, since it is just about to show the next one.
 	tokenGrace = 30 * time.Second
 	// A name is looked up by so many connectors at most, each within so long: who asked waits for some seconds only.
@@ -40,6 +43,7 @@ type device struct {
 	shown   access.DeviceToken // the last one that was good
 	who     *access.Principal  // whose that is, never changed; nil before and after
 	until   time.Time          // until when the token is good for what begins
+	unknown time.Time          // since when who is nil
 	checked time.Time
 	flows   map[*flow]struct{}
 	changed chan struct{} // closed and replaced when the rules may have changed
@@ -62,7 +66,7 @@ func newDevices(g *Gateway) *devices {
 // deviceTunnel carries a device's tunnel from its handshake to its end.
 func (g *Gateway) deviceTunnel(c *tls.Conn, peer wire.Identity, serial string) {
 	d := &device{g: g, id: access.ID(peer.ID), serial: serial, client: addressOf(c), asks: make(chan struct{}, g.limits.DeviceAsks),
-		log: g.log.With("device", peer.ID), flows: map[*flow]struct{}{}, changed: make(chan struct{})}
+		log: g.log.With("device", peer.ID), unknown: g.now(), flows: map[*flow]struct{}{}, changed: make(chan struct{})}
 	var err error
 	d.session, err = tunnel.New(tunnel.Config{Conn: c, Hello: tunnel.Hello{Instance: g.cfg.ID}, Accept: d.accept, Log: d.log, Budget: g.budget,
 		Limits: tunnel.Limits{Streams: g.limits.DeviceFlows + 2*g.limits.DeviceAsks}})
@@ -173,7 +177,7 @@ func look(ctx context.Context, list []*device) {
 	each.Wait()
 }
 
-// sweep decides flows again whose time has come, and looks sessions up that were not for long.
+// sweep decides flows again whose time has come, looks sessions up that were not for long, and ends tunnels that nobody is known on.
 func (s *devices) sweep(ctx context.Context, now time.Time) {
 	v := s.g.view.Load()
 	var old []*device
@@ -192,6 +196,22 @@ func (s *devices) sweep(ctx context.Context, now time.Time) {
 		}
 	}
 	look(ctx, old)
+	for _, d := range s.list(func(d *device) bool { return d.isUnknown(now) }) {
+		s.g.metrics.refused.WithLabelValues(limitUnknown).Inc()
+		d.log.Info("tunnel of a device ended: no token that is good was shown", "address", d.client.String(), "for", unknownFor)
+		_ = d.session.Close()
+	}
+}
+
+// isUnknown tells whether for too long nobody has shown a token that is good: ever, or since the last one ended. While nobody can tell whose
+// a session is, nobody can get a newer token either; what was known stays then, for as long as look leaves it.
+func (d *device) isUnknown(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.who == nil {
+		return now.Sub(d.unknown) >= unknownFor
+	}
+	return now.Sub(d.until) >= unknownFor && now.Sub(d.checked) <= recheckAfter
 }
 
 func (d *device) user() *access.Principal {
@@ -306,7 +326,7 @@ func (d *device) look(ctx context.Context) {
 	d.log.Info("the session on a device is over", "user", who.Name, "reason", err)
 	d.mu.Lock()
 	if d.who == who { // nobody signed in meanwhile
-		d.who = nil
+		d.who, d.unknown = nil, d.g.now()
 	}
 	d.mu.Unlock()
 	if v := d.g.view.Load(); v != nil {
