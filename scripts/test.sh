@@ -42,7 +42,7 @@ run_system() {
 }
 
 needs_lab() {
-  needs go ip nft curl squid openssl
+  needs go ip nft curl squid openssl initdb ssh sshd pgbench pg_dump redis-benchmark redis-server smbclient smbd iperf3 dnsperf proxychains4
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo "it needs root, to make network namespaces"
 }
 run_lab() { # compiled as ourselves, run as root
@@ -72,6 +72,7 @@ needs() { local c; for c; do command -v "$c" >/dev/null || echo "$c is missing";
 
 want systemd-analyze systemd; want gcc gcc; want gcc libc6-dev; want initdb postgresql; want ip iproute2; want nft nftables
 want slapd slapd; want curl curl; want ssh openssh-client; want openssl openssl; want nginx nginx-light; want haproxy haproxy; want h2load nghttp2-client; want slowhttptest slowhttptest; want /usr/lib/squid/security_file_certgen squid-openssl; want kdb5_util krb5-kdc; want kadmin.local krb5-admin-server; want kinit krb5-user; want chromium chromium; want chromium fonts-dejavu-core; want certutil libnss3-tools; want node nodejs; want npm npm
+want sshd openssh-server; want redis-benchmark redis-tools; want redis-server redis-server; want smbclient smbclient; want smbd samba; want iperf3 iperf3; want dnsperf dnsperf; want proxychains4 proxychains4
 install_wanted || say "Going on without."
 
 say "Building everything once, so that the parts do not compile the same packages side by side."

@@ -21,7 +21,7 @@ import (
 	"postern/internal/posterntest"
 )
 
-// ada's device is on the internet; the private zone is known in the private network only.
+// The private zone is known in the private network only.
 const (
 	privateZone  = "corp.test"
 	databaseHost = "db." + privateZone
@@ -43,10 +43,8 @@ func newDevice(t *testing.T, segments ...string) *device {
 		databaseHost + ".":                    {&dnsmessage.AResource{A: [4]byte{10, 20, 0, 20}}, &dnsmessage.TXTResource{TXT: []string{"the database"}}},
 		"_kerberos._udp." + privateZone + ".": {&dnsmessage.SRVResource{Target: dnsmessage.MustNewName(databaseHost + "."), Port: 88}},
 	})
-	p.nameServer(Service, map[string][]dnsmessage.ResourceBody{publicHost + ".": {&dnsmessage.AResource{A: [4]byte{203, 0, 113, 10}}}})
 	p.ResolveBy(Site, Backend.Addr(), privateZone, false)
-	p.ResolveBy(Internet, Service.Addr(), "public.test", false)
-	p.Run(Internet, "ip", "route", "del", "10.20.0.0/24") // a route of the machine's own goes before the client's
+	p.publicNames()
 	p.startConnector()
 	p.awaitActive()
 	args := []string{"applications", "create", "Lab", "--kind", "private"}
@@ -60,13 +58,20 @@ func newDevice(t *testing.T, segments ...string) *device {
 	return d
 }
 
+// publicNames gives the device names of the internet.
+func (p *product) publicNames() {
+	p.t.Helper()
+	p.nameServer(Service, map[string][]dnsmessage.ResourceBody{publicHost + ".": {&dnsmessage.AResource{A: [4]byte{203, 0, 113, 10}}}})
+	p.ResolveBy(Device, Service.Addr(), "public.test", false)
+}
+
 var shownCode = regexp.MustCompile(`(?m)^    ([A-Z]{4}-[A-Z]{4})$`)
 
 // login signs ada in by a code that she types in a browser.
 func (d *device) login() {
 	d.t.Helper()
 	said := &transcript{}
-	login := d.start(Internet, said, "postern-client", "login", "https://"+portalHost, "--device-code", "--ca-file", d.path("service/ca.pem"), "--state", d.state)
+	login := d.start(Device, said, "postern-client", "login", "https://"+portalHost, "--device-code", "--ca-file", d.path("service/ca.pem"), "--state", d.state)
 	var code []string
 	d.system.Await("the code", func() bool {
 		code = shownCode.FindStringSubmatch(said.String())
@@ -139,17 +144,20 @@ func (d *device) machine() string {
 	d.t.Helper()
 	var all strings.Builder
 	for _, args := range [][]string{{"-4", "rule"}, {"-6", "rule"}, {"-4", "route", "show", "table", "all"}, {"-o", "link"}} {
-		all.WriteString(d.Run(Internet, "ip", args...))
+		all.WriteString(d.Run(Device, "ip", args...))
 	}
-	return all.String() + d.Run(Internet, "cat", "/etc/resolv.conf") + d.Run(Internet, "stat", "-c", "%a %F", "/etc/resolv.conf")
+	return all.String() + d.Run(Device, "cat", "/etc/resolv.conf") + d.Run(Device, "stat", "-c", "%a %F", "/etc/resolv.conf")
 }
 
 // up starts the client with its interface and waits until it carries.
-func (d *device) up() func(syscall.Signal) {
+func (d *device) up() func(syscall.Signal) { d.t.Helper(); return d.upFor(databaseHost) }
+
+// upFor waits for another name of the private network.
+func (d *device) upFor(name string) func(syscall.Signal) {
 	d.t.Helper()
-	cmd := d.start(Internet, io.Discard, "postern-client", "up", "--tun", "--state", d.state)
+	cmd := d.start(Device, io.Discard, "postern-client", "up", "--tun", "--state", d.state)
 	d.system.Await("the names of the private network", func() bool {
-		out, err := d.Command(Internet, "getent", "ahostsv4", databaseHost).CombinedOutput()
+		out, err := d.Command(Device, "getent", "ahostsv4", name).CombinedOutput()
 		return err == nil && strings.HasPrefix(string(out), "198.1")
 	})
 	return func(s syscall.Signal) {
@@ -170,14 +178,14 @@ func TestDeviceByInterface(t *testing.T) {
 	before := d.machine()
 	stop := d.up()
 	for _, to := range []string{databaseHost, Backend.Addr()} {
-		if got := d.Run(Internet, "curl", "-sS", "--max-time", "20", "http://"+to+"/"); got != pageText {
+		if got := d.Run(Device, "curl", "-sS", "--max-time", "20", "http://"+to+"/"); got != pageText {
 			t.Errorf("%s: %q", to, got)
 		}
 	}
-	if got := d.Run(Internet, "getent", "ahostsv4", publicHost); !strings.HasPrefix(got, "203.0.113.10") {
+	if got := d.Run(Device, "getent", "ahostsv4", publicHost); !strings.HasPrefix(got, "203.0.113.10") {
 		t.Errorf("a public name: %q", got)
 	}
-	if out, err := d.Command(Internet, "getent", "ahostsv4", "none."+privateZone).CombinedOutput(); err == nil {
+	if out, err := d.Command(Device, "getent", "ahostsv4", "none."+privateZone).CombinedOutput(); err == nil {
 		t.Errorf("a private name that there is not: %q", out)
 	}
 	d.expectBytes()
@@ -191,7 +199,7 @@ func TestDeviceByInterface(t *testing.T) {
 	stop = d.up()
 	stop(syscall.SIGKILL)
 	stop = d.up() // a killed one is cleaned up after at the next start
-	if got := d.Run(Internet, "curl", "-sS", "--max-time", "20", "http://"+databaseHost+"/"); got != pageText {
+	if got := d.Run(Device, "curl", "-sS", "--max-time", "20", "http://"+databaseHost+"/"); got != pageText {
 		t.Errorf("after the client was killed: %q", got)
 	}
 	stop(syscall.SIGTERM)
@@ -205,7 +213,7 @@ func (d *device) dial(network, port string) net.Conn {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), patient)
 	defer cancel()
-	conn, err := d.Dial(ctx, Internet, network, net.JoinHostPort(Backend.Addr(), port))
+	conn, err := d.Dial(ctx, Device, network, net.JoinHostPort(Backend.Addr(), port))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -257,7 +265,7 @@ func (d *device) expectBytes() {
 	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("a reset looks like %v", err)
 	}
-	if _, err := d.Dial(t.Context(), Internet, "tcp", net.JoinHostPort(Backend.Addr(), "7002")); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := d.Dial(t.Context(), Device, "tcp", net.JoinHostPort(Backend.Addr(), "7002")); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a closed port looks like %v", err)
 	}
 }

@@ -20,11 +20,14 @@ const (
 	Reset Cut = "reject with tcp reset" // refusal: both ends get a reset
 )
 
-// InboundPackets returns how many packets from outside, which were no replies, the firewall has dropped.
-func (l *Lab) InboundPackets() uint64 { l.t.Helper(); return l.packets("inbound") }
+// InboundPackets returns how many packets from outside, which were no replies, the firewalls have dropped.
+func (l *Lab) InboundPackets() uint64 {
+	l.t.Helper()
+	return l.packets(Firewall, "inbound") + l.packets(BranchFirewall, "inbound")
+}
 
 // CutPackets returns how many packets a cut has swallowed, in both directions: the proof that it bit.
-func (l *Lab) CutPackets() uint64 { l.t.Helper(); return l.packets("cut") }
+func (l *Lab) CutPackets() uint64 { l.t.Helper(); return l.packets(Firewall, "cut") }
 
 // CutOutbound cuts the private network's outbound TCP 443 until Restore.
 func (l *Lab) CutOutbound(how Cut) {
@@ -68,7 +71,7 @@ func (l *Lab) nft(rules string) {
 	}
 }
 
-// rules make the firewall. Replies are what belongs to connections from inside; everything else from
+// rules make a firewall. Replies are what belongs to connections from inside; everything else from
 // outside is counted and dropped, whether it is meant for the firewall itself or for what is behind it.
 // From lan to lan: on kernels with br_netfilter the traffic of a bridge passes through here, too.
 const rules = `
@@ -112,34 +115,46 @@ func (l *Lab) build() error {
 			return err
 		}
 	}
-	wan, lan := l.Namespace(Internet), l.Namespace(Firewall)
-	steps := []string{
-		"-n " + wan + " link add wan type bridge", "-n " + wan + " link set wan up",
-		"-n " + wan + " addr add " + Internet.Addr() + "/24 dev wan",
-		"-n " + lan + " link add lan type bridge", "-n " + lan + " link set lan up",
-		"-n " + lan + " addr add 10.20.0.1/24 dev lan",
+	wan := "-n " + l.Namespace(Internet)
+	steps := []string{wan + " link add wan type bridge", wan + " link set wan up", wan + " addr add " + Internet.Addr() + "/24 dev wan"}
+	for _, h := range []Host{Service, Device} {
+		steps = append(steps, l.wire(Internet, "wan", h)...)
 	}
-	steps = append(steps, l.wire(Internet, "wan", Service)...)
-	steps = append(steps, l.wire(Internet, "wan", Firewall)...)
-	for _, site := range []Host{Site, Site2, Site3, Proxy} {
-		steps = append(steps, l.wire(Firewall, "lan", site)...)
-		steps = append(steps, "-n "+l.Namespace(site)+" route add default via 10.20.0.1")
-	}
-	steps = append(steps, l.wire(Firewall, "lan", Backend)...)
-	steps = append(steps, l.wire(Firewall, "lan", Domain)...)
+	steps = append(steps, l.privateNetwork(Firewall, []Host{Site, Site2, Site3, Proxy}, []Host{Backend, Domain})...)
+	steps = append(steps, l.privateNetwork(BranchFirewall, []Host{Branch}, []Host{BranchBackend})...)
 	steps = append(steps,
-		"-n "+l.Namespace(Internet)+" route add 10.20.0.0/24 via "+Firewall.Addr(),
+		wan+" route add 10.20.0.0/24 via "+Firewall.Addr(),
 		"-n "+l.Namespace(Service)+" route add 10.20.0.0/24 via "+Firewall.Addr(),
+		"-n "+l.Namespace(Device)+" route add default via "+Internet.Addr(),
 	)
 	for _, step := range steps {
 		if _, err := tool("", "ip", strings.Fields(step)...); err != nil {
 			return err
 		}
 	}
-	if _, err := tool(rules, "ip", "netns", "exec", lan, "nft", "-f", "-"); err != nil {
+	return errors.Join(l.guard(Firewall), l.guard(BranchFirewall))
+}
+
+// privateNetwork wires a private network: its firewall, hosts that it lets out, and others.
+func (l *Lab) privateNetwork(firewall Host, out, others []Host) []string {
+	at := "-n " + l.Namespace(firewall)
+	steps := append(l.wire(Internet, "wan", firewall), at+" link add lan type bridge", at+" link set lan up", at+" addr add 10.20.0.1/24 dev lan")
+	for _, h := range out {
+		steps = append(steps, l.wire(firewall, "lan", h)...)
+		steps = append(steps, "-n "+l.Namespace(h)+" route add default via 10.20.0.1")
+	}
+	for _, h := range others {
+		steps = append(steps, l.wire(firewall, "lan", h)...)
+	}
+	return steps
+}
+
+// guard makes a host a firewall.
+func (l *Lab) guard(h Host) error {
+	if _, err := tool(rules, "ip", "netns", "exec", l.Namespace(h), "nft", "-f", "-"); err != nil {
 		return err
 	}
-	return l.in(Firewall, func() error {
+	return l.in(h, func() error {
 		var errs []error
 		for name, value := range conntrack {
 			errs = append(errs, sysctl("netfilter/nf_conntrack_"+name, value))

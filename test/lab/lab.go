@@ -2,15 +2,17 @@
 
 // Package lab builds the world that Postern is made for, out of network namespaces on one Linux machine:
 //
-//	internet ───┬─── service                    203.0.113.0/24
+//	internet ───┬─── service, device            203.0.113.0/24
 //	  (users)   │
 //	         firewall    drops and counts every inbound packet that is not a reply;
 //	            │        lets out TCP to port 443 and nothing else, with its own address (masquerade)
 //	   site ────┴──── backend                   10.20.0.0/24
 //	(connector)       (no way out, no way in but from the site)
 //
-// Users and the service have a route to the private network, so that what protects it is the firewall and
-// not that nobody found the way. Everything is IPv4; IPv6 is off, so that no neighbour discovery is counted.
+// There is a second private network like it, the branch, with the very same addresses behind a firewall of its own.
+//
+// Users and the service have a route to the first private network, so that what protects it is the firewall and
+// not that nobody found the way. The device has none, since a route of its own goes before those of the client on it. Everything is IPv4; IPv6 is off, so that no neighbour discovery is counted.
 // Labs have unique names and run in parallel; each is removed with its test, and what a killed run left
 // behind is removed by the next. It needs root and Debian's iproute2 and nftables.
 package lab
@@ -42,6 +44,7 @@ type Host string
 // The hosts.
 const (
 	Internet Host = "internet" // where users are
+	Device   Host = "device"   // of a user, with the client; on the internet, too
 	Service  Host = "service"
 	Firewall Host = "firewall"
 	Site     Host = "site" // where the connector runs; others run on:
@@ -50,6 +53,10 @@ const (
 	Proxy    Host = "proxy" // in the private network; what goes out by it
 	Backend  Host = "backend"
 	Domain   Host = "domain" // in the private network; an Active Directory, where a test needs one
+
+	BranchFirewall Host = "branch-firewall"
+	Branch         Host = "branch" // where the branch's connector runs
+	BranchBackend  Host = "branch-backend"
 )
 
 // addresses are the hosts' own, in the order in which they are built; the firewall's is its public one.
@@ -59,6 +66,7 @@ var addresses = []struct {
 }{
 	{Internet, "203.0.113.1"}, {Service, "203.0.113.10"}, {Firewall, "203.0.113.20"}, {Site, "10.20.0.10"},
 	{Site2, "10.20.0.11"}, {Site3, "10.20.0.12"}, {Proxy, "10.20.0.30"}, {Backend, "10.20.0.20"}, {Domain, "10.20.0.40"},
+	{Device, "203.0.113.2"}, {BranchFirewall, "203.0.113.30"}, {Branch, "10.20.0.10"}, {BranchBackend, "10.20.0.20"},
 }
 
 // Addr returns the address of a host, without a port.
@@ -342,12 +350,12 @@ func tool(input, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// packets reads a counter of the firewall.
-func (l *Lab) packets(counter string) uint64 {
+// packets reads a counter that nftables keeps on a host.
+func (l *Lab) packets(h Host, counter string) uint64 {
 	l.t.Helper()
-	out, err := tool("", "ip", "netns", "exec", l.Namespace(Firewall), "nft", "-j", "list", "counter", "inet", "lab", counter)
+	out, err := tool("", "ip", "netns", "exec", l.Namespace(h), "nft", "-j", "list", "counter", "inet", "lab", counter)
 	if err != nil {
-		l.t.Fatalf("read the firewall's counter: %v", err)
+		l.t.Fatalf("read a counter of %s: %v", h, err)
 	}
 	var listing struct {
 		Nftables []struct {
@@ -355,13 +363,13 @@ func (l *Lab) packets(counter string) uint64 {
 		}
 	}
 	if err := json.Unmarshal([]byte(out), &listing); err != nil {
-		l.t.Fatalf("read the firewall's counter: %v in %s", err, out)
+		l.t.Fatalf("read a counter of %s: %v in %s", h, err, out)
 	}
 	for _, entry := range listing.Nftables {
 		if entry.Counter != nil {
 			return entry.Counter.Packets
 		}
 	}
-	l.t.Fatalf("read the firewall's counter: none in %s", out)
+	l.t.Fatalf("read a counter of %s: none in %s", h, out)
 	return 0
 }

@@ -98,7 +98,7 @@ func newProduct(t *testing.T) *product {
 	}
 	p := &product{Lab: New(t), t: t, dir: t.TempDir(), printed: &transcript{}}
 	p.Name(Service.Addr(), portalHost, adminHost, appHost)
-	p.serveBackend()
+	p.servePage(Backend, pageText)
 	p.startService()
 	p.system = posterntest.Attach(t, p.dir, 443)
 	p.system.PortalURL, p.system.AdminURL = "https://"+portalHost, "https://"+adminHost
@@ -144,17 +144,17 @@ func (p *product) startConnector() {
 		"--token-file", p.path("token"), "--name", "site", "--log-level", "warn")
 }
 
-// serveBackend serves the private application, which remembers who asked.
-func (p *product) serveBackend() {
+// servePage serves a private application on a host, which remembers who asked.
+func (p *product) servePage(h Host, text string) {
 	p.t.Helper()
-	listener, err := p.Listen(Backend, net.JoinHostPort(Backend.Addr(), "80"))
+	listener, err := p.Listen(h, net.JoinHostPort(h.Addr(), "80"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		p.peers.Store(host, true)
-		fmt.Fprint(w, pageText)
+		fmt.Fprint(w, text)
 	})}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
