@@ -158,11 +158,13 @@ its key and certificate are removed, too. To have the service forget it, revoke 
 			if err != nil {
 				return err
 			}
-			service, err := client.Logout(cmd.Context(), state, dialer, forget)
+			service, err := s.logout(cmd.Context(), func(ctx context.Context) (string, error) { return client.Logout(ctx, state, dialer, forget) }, forget)
 			switch {
-			case errors.Is(err, client.ErrSignedOut):
+			case service == "" && fault.Is(err, fault.KindUnauthenticated):
 				fmt.Fprintln(s.std.err, "You were not signed in.")
 				return nil
+			case service == "" && err != nil:
+				return err
 			case err != nil:
 				return fmt.Errorf("you are signed out here, but %s was not told: %w; end the sign-in on the page of your account", service, err)
 			}
@@ -172,6 +174,19 @@ its key and certificate are removed, too. To have the service forget it, revoke 
 	}
 	cmd.Flags().BoolVar(&forget, "forget", false, "remove the device's key and certificate, too")
 	return cmd
+}
+
+// logout has the client that runs end the sign-in, since it knows whether that is allowed; if none runs, by itself.
+func (s *settings) logout(ctx context.Context, alone func(context.Context) (string, error), forget bool) (service string, err error) {
+	remote, err := client.Connect(ctx, s.state)
+	if errors.Is(err, client.ErrNotRunning) {
+		return alone(ctx)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer remote.Close()
+	return remote.Logout(ctx, forget)
 }
 
 // notSignedIn is the error for those who have to sign in first.

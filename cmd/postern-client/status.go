@@ -67,6 +67,9 @@ func statusTable(t *table, s client.Status) {
 	for _, why := range s.Why {
 		t.row("", why)
 	}
+	if len(s.Locked) > 0 {
+		t.row("Locked", fmt.Sprintf("by your organisation: %s", strings.Trim(fmt.Sprint(s.Locked), "[]")))
+	}
 	t.row("User", s.User)
 	t.row("Device", s.Device)
 	t.row("Service", s.Service)

@@ -15,4 +15,5 @@ type Document struct {
 	Exports         []Export
 	Branding        *Branding
 	Retention       *Retention
+	Clients         *Clients
 }

@@ -40,6 +40,7 @@ type Content struct {
 	Policies     []*Policy
 	Branding     Branding
 	Retention    Retention
+	Clients      Clients
 }
 
 // Snapshot is the configuration at one version, on which all traffic is decided. It never changes

@@ -43,9 +43,7 @@ func brandingOf(in api.BrandingInput) (access.Branding, error) {
 }
 
 // applySettings reads those parts of a document that are one value each; nil stays nil.
-func applySettings(p *fault.Problems, in api.Document) (*access.Branding, *access.Retention) {
-	var branding *access.Branding
-	var retention *access.Retention
+func applySettings(p *fault.Problems, in api.Document, doc *access.Document) {
 	if in.Branding != nil {
 		b, err := brandingOf(*in.Branding)
 		if e, ok := errors.AsType[*fault.Error](err); ok {
@@ -53,13 +51,16 @@ func applySettings(p *fault.Problems, in api.Document) (*access.Branding, *acces
 				p.Add("document.branding."+f.Name, "%s", f.Message)
 			}
 		}
-		branding = &b
+		doc.Branding = &b
 	}
 	if in.Retention != nil {
 		r := retentionOf(*in.Retention)
-		retention = &r
+		doc.Retention = &r
 	}
-	return branding, retention
+	if in.Clients != nil {
+		c := clientsOf(*in.Clients)
+		doc.Clients = &c
+	}
 }
 
 func (h *Handler) showBranding() operation {

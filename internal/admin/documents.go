@@ -98,7 +98,7 @@ func readDocument(in api.Document) (access.Document, error) {
 		}),
 		Exports: each(in.Exports, func(_ int, e api.ExportInput) access.Export { return exportOf(e) }),
 	}
-	doc.Branding, doc.Retention = applySettings(&p, in)
+	applySettings(&p, in, &doc)
 	doc.Upstreams = placed(&p, "upstreams", in.Upstreams, applyUpstream)
 	doc.Users = placed(&p, "users", in.Users, applyUser)
 	doc.Groups = placed(&p, "groups", in.Groups, applyGroup)
@@ -143,9 +143,9 @@ func showDocument(doc access.Document) api.Document {
 		Assignments:     orNone(each(doc.Assignments, func(_ int, a access.Assignment) api.AssignmentInput { return inputAssignment(a) })),
 		Exports:         each(doc.Exports, func(_ int, e access.Export) api.ExportInput { return inputExport(e) }), // nil for who may not see them
 	}
-	if doc.Branding != nil && doc.Retention != nil {
-		b, r := inputBranding(*doc.Branding), inputRetention(*doc.Retention)
-		shown.Branding, shown.Retention = &b, &r
+	if doc.Branding != nil && doc.Retention != nil && doc.Clients != nil {
+		b, r, c := inputBranding(*doc.Branding), inputRetention(*doc.Retention), inputClients(*doc.Clients)
+		shown.Branding, shown.Retention, shown.Clients = &b, &r, &c
 	}
 	return shown
 }
@@ -197,6 +197,8 @@ func written(object any) any {
 		return tellBranding(o)
 	case access.Retention:
 		return inputRetention(o)
+	case access.Clients:
+		return inputClients(o)
 	}
 	return struct{}{}
 }

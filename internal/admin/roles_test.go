@@ -18,6 +18,8 @@ var bodies = map[string]string{
 	"undoBranding":         `{"to":1}`,
 	"updateRetention":      `{"signInDays":7}`,
 	"undoRetention":        `{"to":1}`,
+	"updateClients":        `{"off":true}`,
+	"undoClients":          `{"to":1}`,
 	"testApplication":      `{"internalUrl":"http://x/"}`,
 	"updateApplication":    `{"disabled":true}`,
 	"createConnectorGroup": `{"name":"{new}"}`,

@@ -16,6 +16,7 @@ type Document struct {
 	Exports         []ExportInput            `json:"exports,omitzero" doc:"Where logs are sent, without secrets: those that are there stay. Only for those who may see them."`
 	Branding        *BrandingInput           `json:"branding,omitempty" doc:"How the pages look that people see; the logo in base64."`
 	Retention       *RetentionInput          `json:"retention,omitempty" doc:"How long logs are kept."`
+	Clients         *ClientsInput            `json:"clients,omitempty" doc:"What holds for postern-client on all devices."`
 }
 
 // DocumentConnectorGroup is a connector group of a document.

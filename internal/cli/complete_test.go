@@ -45,7 +45,7 @@ var nouns = map[string]map[string]string{
 }
 
 // notNouns are paths of the admin API that are of the service as a whole.
-var notNouns = []string{"me", "health", "setup", "export", "plan", "apply", "explain", "authority", "signing-keys", "series", "summary", "branding", "retention", "settings", "backup", "rollout"}
+var notNouns = []string{"me", "health", "setup", "export", "plan", "apply", "explain", "authority", "signing-keys", "series", "summary", "branding", "retention", "clients", "settings", "backup", "rollout"}
 
 type operation struct {
 	Parameters []struct {

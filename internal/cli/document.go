@@ -137,7 +137,7 @@ func syntax(err error) string {
 // top reads the lists of a document. Several files may have the same list; they come together.
 func (r *reader) top(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
-		r.wrong(n, "must be lists with their names: connectorGroups, upstreams, users, groups, applications, policies, assignments, exports; or branding, retention")
+		r.wrong(n, "must be lists with their names: connectorGroups, upstreams, users, groups, applications, policies, assignments, exports; or branding, retention, clients")
 		return
 	}
 	seen := map[string]*yaml.Node{}
@@ -148,7 +148,7 @@ func (r *reader) top(n *yaml.Node) {
 		}
 		r.places[name] = r.at(n.Content[i])
 		list := n.Content[i+1]
-		if name == "branding" || name == "retention" {
+		if name == "branding" || name == "retention" || name == "clients" {
 			r.one(name, list)
 			continue
 		}

@@ -327,28 +327,6 @@ func (c *Client) note(while string, err error) {
 	c.log.Warn("error", "while", while, "error", err)
 }
 
-// Pause has nothing go through gateways for a while, as if there were no client; zero ends that.
-func (c *Client) Pause(d time.Duration) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.paused = time.Time{}
-	if d > 0 {
-		c.paused = time.Now().Add(d)
-	}
-	c.log.Info("paused", "until", c.paused)
-	return c.paused
-}
-
-// pausedUntil gives until when the user paused it; zero: it is not paused.
-func (c *Client) pausedUntil() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !time.Now().Before(c.paused) {
-		return time.Time{}
-	}
-	return c.paused
-}
-
 // pause waits for d or for the end of ctx.
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)

@@ -26,6 +26,7 @@ const (
 	questionExplain = "explain" // askExplain → Decision
 	questionPause   = "pause"   // askPause → pausedUntil
 	questionLogs    = "logs"    // askLogs → []Record
+	questionLogout  = "logout"  // askLogout → loggedOut
 	questionStop    = "stop"    // {} → {}
 )
 
@@ -48,6 +49,15 @@ type askExplain struct {
 
 type askPause struct {
 	For time.Duration `json:"for"` // nanoseconds; 0 ends the pause
+}
+
+type askLogout struct {
+	Forget bool `json:"forget"` // the device's key, too
+}
+
+type loggedOut struct {
+	Service string `json:"service"`
+	Untold  string `json:"untold,omitempty"` // why the service does not know
 }
 
 type pausedUntil struct {
@@ -231,15 +241,22 @@ func (s *Control) answer(ctx context.Context, st *tunnel.Stream, question string
 		if err != nil || q.For < 0 || q.For > 24*time.Hour {
 			return nil, fault.Invalid("--for", "must be at most 24h")
 		}
-		return pausedUntil{s.c.Pause(q.For)}, nil
+		until, err := s.c.Pause(q.For)
+		return pausedUntil{until}, err
 	case questionLogs:
 		q, err := wire.Decode[askLogs](body)
 		if err != nil {
 			return nil, fault.Invalid("the question", "cannot be read")
 		}
 		return s.logs(ctx, st, q), nil
+	case questionLogout:
+		q, err := wire.Decode[askLogout](body)
+		if err != nil {
+			return nil, fault.Invalid("the question", "cannot be read")
+		}
+		return s.c.logout(st.Context(), q)
 	case questionStop:
-		return struct{}{}, nil
+		return struct{}{}, s.c.may(wire.SwitchDown)
 	}
 	return nil, fault.Invalid("the question", "%q is not known to the client that runs: is it of an older version?", fault.Readable(question))
 }

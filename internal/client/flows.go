@@ -3,12 +3,14 @@ package client
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"postern/internal/client/flow"
+	"postern/internal/tunnel"
 )
 
 // flows knows the flows through gateways that are open, and counts all.
@@ -29,6 +31,16 @@ func (s *flows) enter(f *flow.Flow) {
 		defer s.mu.Unlock()
 		delete(s.open, f)
 	})
+}
+
+// cut ends all flows that are open, by force.
+func (s *flows) cut() {
+	s.mu.Lock()
+	list := slices.Collect(maps.Keys(s.open))
+	s.mu.Unlock()
+	for _, f := range list {
+		f.Stream.Reset(tunnel.CodeCancelled)
+	}
 }
 
 func (s *flows) count() int64 {

@@ -44,7 +44,7 @@ type Decision struct {
 // decide says where a flow goes, by the rules alone. It is pure.
 func (r *rules) decide(to flow.To, direct bool) Decision {
 	if r.Off {
-		return Decision{Way: WayDirect, Why: "an administrator has turned all clients off: everything goes as if there were none"}
+		return Decision{Way: WayDirect, Why: r.whyOff()}
 	}
 	entry, found := r.table.Find(to.Host, to.Port, to.Protocol())
 	rule := r.byID[entry.Owner]

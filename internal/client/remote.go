@@ -122,6 +122,15 @@ func (r *Remote) Pause(ctx context.Context, d time.Duration) (until time.Time, e
 	return answer.Until, err
 }
 
+// Logout ends the sign-in by the client that runs, which says whether that is allowed.
+func (r *Remote) Logout(ctx context.Context, forget bool) (service string, err error) {
+	answer, err := remotely[loggedOut](ctx, r, questionLogout, askLogout{forget})
+	if err == nil && answer.Untold != "" {
+		err = fault.Unavailable("%s", answer.Untold)
+	}
+	return answer.Service, err
+}
+
 // Logs asks for the newest records after a number, and waits up to wait for the first.
 func (r *Remote) Logs(ctx context.Context, after uint64, most int, wait time.Duration) ([]Record, error) {
 	return remotely[[]Record](ctx, r, questionLogs, askLogs{after, most, wait})

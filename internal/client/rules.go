@@ -70,17 +70,22 @@ type keptRules struct {
 	Rules  wire.Rules `json:"rules"`
 }
 
-// recall puts the rules in force that were told last, so that what is blocked without a gateway is blocked from the start.
-func (f *following) recall() {
-	data, err := disk.ReadSecret(f.c.state.file(fileRules), maxState)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	var kept keptRules
-	var r *rules
+// rules reads what was told last.
+func (s *State) rules() (kept keptRules, err error) {
+	data, err := disk.ReadSecret(s.file(fileRules), maxState)
 	if err == nil {
 		err = json.Unmarshal(data, &kept)
 	}
+	return kept, err
+}
+
+// recall puts the rules in force that were told last, so that what is blocked without a gateway is blocked from the start.
+func (f *following) recall() {
+	kept, err := f.c.state.rules()
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var r *rules
 	if err == nil && kept.Device != f.c.current.Load().cred.Identity.ID {
 		return // another user's
 	}
@@ -97,10 +102,11 @@ func (f *following) recall() {
 
 func (f *following) put(r *rules) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.current.Store(r)
 	close(f.changed)
 	f.changed = make(chan struct{})
+	f.mu.Unlock()
+	f.c.switched(r)
 }
 
 // forget has no rules in force.

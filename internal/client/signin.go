@@ -104,6 +104,11 @@ func (in SignIn) target() (signIn, error) {
 	if len(kept.CA) == 0 && old.Service == kept.Service {
 		kept.CA = old.CA
 	}
+	if old.Service != "" && old.Service != kept.Service { // it would end the sign-in there
+		if err := in.State.mayLogout(); err != nil {
+			return kept, err
+		}
+	}
 	_, err = kept.roots()
 	return kept, err
 }
@@ -163,8 +168,15 @@ func (s *State) replaceSignIn(ctx context.Context, kept signIn) error {
 }
 
 // Logout ends the sign-in here and at the service; with forget the device's key and certificate go, too. ErrSignedOut: there was none.
-// Any other error says that the service was not told: here the sign-in is over in any case.
+// An error of fault.KindForbidden says that an administrator locked it; any other that the service was not told: here the sign-in is over then.
 func Logout(ctx context.Context, state *State, dialer *uplink.Dialer, forget bool) (service string, err error) {
+	if err := state.mayLogout(); err != nil {
+		return "", err
+	}
+	return logout(ctx, state, dialer, forget)
+}
+
+func logout(ctx context.Context, state *State, dialer *uplink.Dialer, forget bool) (service string, err error) {
 	lock, err := state.lock(ctx)
 	if err != nil {
 		return "", err

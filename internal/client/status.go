@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"postern/internal/wire"
 )
 
 // The states of a running client.
@@ -22,21 +24,22 @@ const initially = 10 * time.Second
 
 // Status is what a running client says of itself. It holds no secrets.
 type Status struct {
-	State        string            `json:"state"`
-	Why          []string          `json:"why,omitempty"`
-	User         string            `json:"user,omitempty"`
-	Device       string            `json:"device,omitempty"`
-	Service      string            `json:"service,omitempty"`
-	Program      string            `json:"program"`
-	Started      time.Time         `json:"started"`
-	PausedUntil  time.Time         `json:"pausedUntil,omitzero"`
-	Tunnels      []TunnelStatus    `json:"tunnels"`
-	Rules        RulesStatus       `json:"rules"`
-	Flows        FlowsStatus       `json:"flows"`
-	Listeners    []Listener        `json:"listeners"`
-	Certificate  CertificateStatus `json:"certificate"`
-	SignInSealed string            `json:"signInSealed"` // by whom the sign-in on the disk is kept from others
-	LastError    *lastError        `json:"lastError,omitempty"`
+	State        string              `json:"state"`
+	Why          []string            `json:"why,omitempty"`
+	User         string              `json:"user,omitempty"`
+	Device       string              `json:"device,omitempty"`
+	Service      string              `json:"service,omitempty"`
+	Program      string              `json:"program"`
+	Started      time.Time           `json:"started"`
+	PausedUntil  time.Time           `json:"pausedUntil,omitzero"`
+	Tunnels      []TunnelStatus      `json:"tunnels"`
+	Rules        RulesStatus         `json:"rules"`
+	Flows        FlowsStatus         `json:"flows"`
+	Listeners    []Listener          `json:"listeners"`
+	Certificate  CertificateStatus   `json:"certificate"`
+	SignInSealed string              `json:"signInSealed"` // by whom the sign-in on the disk is kept from others
+	LastError    *lastError          `json:"lastError,omitempty"`
+	Locked       []wire.ClientSwitch `json:"locked,omitempty"` // what an administrator does not let the user do
 }
 
 // TunnelStatus is one tunnel.
@@ -103,9 +106,9 @@ func (c *Client) Status() Status {
 	slices.SortFunc(s.Tunnels, func(a, b TunnelStatus) int {
 		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), a.Since.Compare(b.Since))
 	})
-	off := false
-	if r := c.rules.current.Load(); r != nil {
-		s.Rules, off = RulesStatus{r.Version, len(r.Applications), r.when, !r.told}, r.Off
+	r := c.rules.current.Load()
+	if r != nil {
+		s.Rules, s.Locked = RulesStatus{r.Version, len(r.Applications), r.when, !r.told}, r.Locked
 	}
 	c.mu.Lock()
 	if !c.last.Time.IsZero() {
@@ -113,12 +116,12 @@ func (c *Client) Status() Status {
 		s.LastError = &last
 	}
 	c.mu.Unlock()
-	s.State, s.Why = c.summary(s, off)
+	s.State, s.Why = c.summary(s, r)
 	return s
 }
 
 // summary gives the state and what is wrong, in sentences.
-func (c *Client) summary(s Status, off bool) (state string, why []string) {
+func (c *Client) summary(s Status, r *rules) (state string, why []string) {
 	live := slices.ContainsFunc(s.Tunnels, func(t TunnelStatus) bool { return !t.Draining })
 	if err := c.fleet.problem(); err != nil {
 		why = append(why, err.Error())
@@ -132,8 +135,8 @@ func (c *Client) summary(s Status, off bool) (state string, why []string) {
 	switch {
 	case c.current.Load() == nil:
 		return StateSignedOut, why
-	case off:
-		return StateOff, append(why, "an administrator has turned all clients off: everything goes as if there were none")
+	case r != nil && r.Off:
+		return StateOff, append(why, r.whyOff())
 	case !s.PausedUntil.IsZero():
 		return StatePaused, append(why, fmt.Sprintf("until %s nothing goes through a gateway; postern-client resume ends that", s.PausedUntil.Local().Format("15:04:05")))
 	case c.tokens.problem() != nil:

@@ -40,6 +40,7 @@ type world struct {
 	exports         map[access.ID]access.Export
 	branding        access.Branding
 	retention       access.Retention
+	clients         access.Clients
 }
 
 func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
@@ -54,7 +55,8 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	exports, err9 := tx.AllExports(ctx)
 	branding, err10 := tx.Branding(ctx)
 	retention, err11 := tx.Retention(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11); err != nil { // not joined: its kind counts
+	clients, err12 := tx.Clients(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	w := &world{ids: map[string]access.ID{}, connectors: connectors}
@@ -67,7 +69,7 @@ func readWorld(ctx context.Context, tx *store.Tx) (*world, error) {
 	w.assignments = byID(assignments, func(a *access.Assignment) access.ID { return a.ID })
 	w.exports = byID(exports, func(e *access.Export) access.ID { return e.ID })
 	w.doc = access.Document{ConnectorGroups: connectorGroups, Upstreams: upstreams, Users: users, Groups: groups, Applications: applications, Policies: policies, Assignments: assignments, Exports: exports}
-	w.nameSettings(branding, retention)
+	w.nameSettings(branding, retention, clients)
 	w.name()
 	w.sort()
 	return w, nil

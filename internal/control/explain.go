@@ -222,6 +222,10 @@ func (x *explainer) assume() {
 
 func (x *explainer) application() {
 	d := policy.Published(x.snap, x.app)
+	if d.Reason == policy.ReasonClientsOff {
+		x.hop(Hop{Name: "application", Object: x.app.Name, State: HopFailed, Detail: "all clients are turned off", Cure: "postern clients on"})
+		return
+	}
 	if !d.Allow {
 		x.hop(Hop{Name: "application", Object: x.app.Name, State: HopFailed, Detail: "it is switched off (" + d.Reason + ")", Cure: "postern applications update " + quoted(x.app.Name) + " --disabled=false"})
 		return

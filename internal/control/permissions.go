@@ -46,6 +46,9 @@ const (
 	readRetention   permission = "retention.read"
 	updateRetention permission = "retention.update"
 
+	readClients   permission = "clients.read"
+	updateClients permission = "clients.update"
+
 	takeBackup permission = "backup.take"
 
 	readSettings permission = "settings.read"
@@ -214,7 +217,7 @@ func table() map[permission]who {
 		readConfiguration: roles(apps, people, reader), applyConfiguration: roles(apps, people),
 
 		readAccessKey: roles(people, reader), deleteAccessKey: roles(people), createAccessKey: kinds(access.ActorUser), dropAccessKey: kinds(access.ActorUser),
-		readDevice: roles(people, reader), updateDevice: roles(people), revokeDevice: roles(people), deleteDevice: roles(people), enrolDevice: kinds(access.ActorUser, access.ActorAnyone), dropDevice: kinds(access.ActorUser),
+		readDevice: roles(people, reader), updateDevice: roles(people), revokeDevice: roles(people), deleteDevice: roles(people), enrolDevice: kinds(access.ActorUser, access.ActorAnyone), dropDevice: kinds(access.ActorUser), readClients: roles(apps, people, reader), updateClients: roles(people),
 		allowProgram: kinds(access.ActorUser, access.ActorAnyone), setUp: kinds(access.ActorAnyone), signIn: kinds(access.ActorAnyone), handOff: kinds(access.ActorUser, access.ActorAnyone),
 		start: kinds(), renewAuthority: kinds(), retireKey: kinds(), useBreakGlass: kinds(),
 		readAuthority: roles(apps, reader), rotateAuthority: roles(), finishAuthority: roles(), rotateKey: roles(),

@@ -28,6 +28,7 @@ type Plan struct {
 	exports         []step[access.Export]
 	branding        []step[access.Branding]
 	retention       []step[access.Retention]
+	clients         []step[access.Clients]
 }
 
 // Step is one change of a plan. Before and After are values of package access with names for
@@ -62,7 +63,7 @@ func (c *Control) plan(w *world, r ApplyRequest) (*Plan, error) {
 	p := &planner{c: c, w: w, prune: r.Prune, names: map[string]string{}, doc: access.Document{
 		ConnectorGroups: slices.Clone(r.Document.ConnectorGroups), Upstreams: slices.Clone(r.Document.Upstreams), Users: slices.Clone(r.Document.Users), Groups: slices.Clone(r.Document.Groups),
 		Applications: slices.Clone(r.Document.Applications), Policies: slices.Clone(r.Document.Policies), Assignments: slices.Clone(r.Document.Assignments),
-		Exports: slices.Clone(r.Document.Exports), Branding: r.Document.Branding, Retention: r.Document.Retention}}
+		Exports: slices.Clone(r.Document.Exports), Branding: r.Document.Branding, Retention: r.Document.Retention, Clients: r.Document.Clients}}
 	final(p, part[access.ConnectorGroup]{"connectorGroups", access.PrefixConnectorGroup, func(g *access.ConnectorGroup) string { return g.Name }}, w.doc.ConnectorGroups, p.doc.ConnectorGroups)
 	final(p, part[access.Upstream]{"upstreams", access.PrefixUpstream, func(u *access.Upstream) string { return u.Name }}, w.doc.Upstreams, p.doc.Upstreams)
 	final(p, part[access.User]{"users", access.PrefixUser, func(u *access.User) string { return u.Name }}, w.doc.Users, p.doc.Users)

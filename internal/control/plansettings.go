@@ -5,11 +5,11 @@ import (
 	"postern/internal/fault"
 )
 
-// What there is one of, the branding and how long logs are kept, is a part of a document as a value; nil does not speak of it.
+// What there is one of (the branding, how long logs are kept, what holds for all clients) is a part of a document as a value; nil does not speak of it.
 
-func (w *world) nameSettings(b access.Branding, r access.Retention) {
-	w.branding, w.retention = b, r
-	w.doc.Branding, w.doc.Retention = &b, &r
+func (w *world) nameSettings(b access.Branding, r access.Retention, c access.Clients) {
+	w.branding, w.retention, w.clients = b, r, c
+	w.doc.Branding, w.doc.Retention, w.doc.Clients = &b, &r, &c
 }
 
 // checkSettings also gives what is wanted the form in which it would be stored.
@@ -23,6 +23,11 @@ func (p *planner) checkSettings() {
 		r := *p.doc.Retention
 		p.checkSetting("retention", r.Validate())
 		p.doc.Retention = &r
+	}
+	if p.doc.Clients != nil {
+		c := *p.doc.Clients
+		p.checkSetting("clients", c.Validate())
+		p.doc.Clients = &c
 	}
 }
 
@@ -51,8 +56,16 @@ func (p *planner) compareSettings(plan *Plan) {
 			plan.retention = []step[access.Retention]{{&old, want}}
 		}
 	}
+	if want := p.doc.Clients; want != nil {
+		old := p.w.clients
+		want.Meta = old.Meta
+		if difference(old, *want) != "{}" {
+			plan.clients = []step[access.Clients]{{&old, want}}
+		}
+	}
 	list(plan, plan.branding, shown[access.Branding]{func(*access.Branding) string { return brandingName }, updateBranding, updateBranding, updateBranding})
 	list(plan, plan.retention, shown[access.Retention]{func(*access.Retention) string { return retentionName }, updateRetention, updateRetention, updateRetention})
+	list(plan, plan.clients, shown[access.Clients]{func(*access.Clients) string { return clientsName }, updateClients, updateClients, updateClients})
 }
 
 func (a *applier) writeSettings() error {
@@ -65,6 +78,12 @@ func (a *applier) writeSettings() error {
 	for _, s := range a.plan.retention {
 		r := *s.after
 		if err := a.updateRetention(s.before, &r); err != nil {
+			return err
+		}
+	}
+	for _, s := range a.plan.clients {
+		c := *s.after
+		if err := a.updateClients(s.before, &c); err != nil {
 			return err
 		}
 	}

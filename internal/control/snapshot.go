@@ -116,7 +116,8 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 	policies, err5 := tx.AllPolicies(ctx)
 	branding, err6 := tx.Branding(ctx)
 	retention, err7 := tx.Retention(ctx)
-	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7); err != nil { // not joined: its kind counts
+	clients, err8 := tx.Clients(ctx)
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6, err7, err8); err != nil { // not joined: its kind counts
 		return nil, err
 	}
 	out.Applications = pointers(applications)
@@ -124,7 +125,7 @@ func (c *Control) content(ctx context.Context, tx *store.Tx, version uint64) (*a
 	out.Connectors = pointers(connectors)
 	out.Assignments = pointers(assignments)
 	out.Policies = pointers(policies)
-	out.Branding, out.Retention = branding, retention
+	out.Branding, out.Retention, out.Clients = branding, retention, clients
 	return out, nil
 }
 

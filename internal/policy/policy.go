@@ -16,6 +16,7 @@ import (
 const (
 	ReasonUnknownApplication  = "unknown-application"
 	ReasonApplicationDisabled = "application-disabled"
+	ReasonClientsOff          = "clients-off"
 	ReasonSignInRequired      = "sign-in-required"
 	ReasonNotAssigned         = "not-assigned"
 	ReasonUnknownPolicy       = "unknown-policy"
@@ -87,10 +88,19 @@ func Published(snap *access.Snapshot, app *access.Application) Decision {
 		return deny(ReasonUnknownApplication, "There is no such application any more.")
 	case current.Disabled:
 		return deny(ReasonApplicationDisabled, "This application is switched off for maintenance. Please try again later.")
+	case current.Private() && snap.Clients.Off:
+		return deny(ReasonClientsOff, clientsOff(snap.Clients.OffReason))
 	case current.PreAuthentication != access.Passthrough && current.PreAuthentication != access.SignIn:
 		return deny(ReasonUnknownPolicy, "This application asks for a kind of sign-in that this gateway does not know.")
 	}
 	return Decision{Allow: true}
+}
+
+func clientsOff(reason string) string {
+	if reason == "" {
+		return "An administrator has turned all clients off. Please try again later."
+	}
+	return "An administrator has turned all clients off: " + reason
 }
 
 // conditions holds a request against the policies of its application. Of several that it does not

@@ -72,6 +72,11 @@ func devicesAreFoundAndBound(t *testing.T, k *kit) {
 		if len(list) != 1 || list[0].ID != s.portal.ID || list[0].Device != d.ID {
 			t.Errorf("its sessions: %v", list)
 		}
+		for since, want := range map[int]int{40: 1, 41: 0} {
+			if seen, err := tx.CountDevicesSeen(ctx, at(since)); err != nil || seen != want {
+				t.Errorf("seen since %d: %d, %v", since, seen, err)
+			}
+		}
 		for only, want := range map[[2]string]int{{"user", string(d.User)}: 1, {"user", "usr_other"}: 0, {"os", "linux"}: 1, {"os", "darwin"}: 0, {"revoked", "false"}: 1, {"revoked", "true"}: 0} {
 			found, _, err := tx.Devices(ctx, access.Page{Only: map[string]string{only[0]: only[1]}})
 			if err != nil || len(found) != want {

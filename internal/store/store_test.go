@@ -21,6 +21,7 @@ func TestStore(t *testing.T) {
 		{"series are kept", seriesAreKept},
 		{"branding is kept", brandingIsKept},
 		{"retention is kept", retentionIsKept},
+		{"clients are kept", clientsAreKept},
 		{"logos are kept", logosAreKept},
 		{"what connectors tell is kept", connectorStatesAreKept},
 		{"active users are counted", activeUsersAreCounted},

@@ -50,14 +50,26 @@ type AskRules struct {
 
 // Rules is all that a device is told: what its user may reach just now, from there, with that device.
 type Rules struct {
-	Version      uint64    `json:"version"`       // of the snapshot they were made from
-	Hash         string    `json:"hash"`          // covers everything but Version and Hash
-	Off          bool      `json:"off,omitempty"` // an administrator turned all clients off: everything goes as if there were none
-	Applications []Rule    `json:"applications"`  // sorted by application
-	ServiceURL   string    `json:"serviceUrl"`
-	Roots        []byte    `json:"roots"` // PEM
-	Gateways     []Gateway `json:"gateways"`
+	Version      uint64         `json:"version"`       // of the snapshot they were made from
+	Hash         string         `json:"hash"`          // covers everything but Version and Hash
+	Off          bool           `json:"off,omitempty"` // an administrator turned all clients off: everything goes as if there were none
+	OffReason    string         `json:"offReason,omitempty"`
+	Locked       []ClientSwitch `json:"locked,omitempty"` // what the user may not do; a client leaves alone what it does not know
+	Applications []Rule         `json:"applications"`     // sorted by application
+	ServiceURL   string         `json:"serviceUrl"`
+	Roots        []byte         `json:"roots"` // PEM
+	Gateways     []Gateway      `json:"gateways"`
 }
+
+// ClientSwitch is something that a user may do with the client unless it is locked.
+type ClientSwitch string
+
+// What can be locked: the client's commands of these names.
+const (
+	SwitchPause  ClientSwitch = "pause"
+	SwitchDown   ClientSwitch = "down"
+	SwitchLogout ClientSwitch = "logout"
+)
 
 // Rule is a private application that the user may use.
 type Rule struct {

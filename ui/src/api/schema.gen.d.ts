@@ -680,6 +680,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what holds for all clients: whether they are off, and what users may not do with them
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["showClients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Turn all clients off or on, and say what users may not do with them
+         * @description For the roles owner, policy-administrator.
+         */
+        patch: operations["updateClients"];
+        trace?: never;
+    };
+    "/api/v1/clients/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show who changed what holds for all clients
+         * @description For the roles owner, application-administrator, policy-administrator, reader.
+         */
+        get: operations["listClientsHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clients/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have hold for all clients what an earlier version said
+         * @description For the roles owner, policy-administrator.
+         */
+        post: operations["undoClients"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connector-groups": {
         parameters: {
             query?: never;
@@ -3394,6 +3458,64 @@ export interface components {
             /** @description Cursor of the next page, for the parameter after; absent on the last page. */
             next?: string;
         };
+        Clients: {
+            /**
+             * Format: int64
+             * @description How many devices are connected, as far as was seen within the last two minutes.
+             */
+            connected: number;
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created: string;
+            /**
+             * @description Names the object for ever.
+             * @example app_0069vq3p7ykh4v0yqn6e6b1z2c
+             */
+            id: string;
+            /** @description What users may not do with their client, by its commands. Who administers a machine can still end the program there. */
+            locked?: ("pause" | "down" | "logout")[] | null;
+            /** @description Break glass: all clients stop capturing and close what is open through them, gateways refuse what they ask for, and devices go as if there were no client. */
+            off?: boolean;
+            /**
+             * @description Why they are off. Users see it in the client's status.
+             * @example Maintenance of the data centre until noon
+             */
+            offReason?: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated: string;
+            /**
+             * Format: int64
+             * @description Counts the changes of this object from 1; also its ETag. A change states the version it saw in If-Match.
+             */
+            version: number;
+        };
+        ClientsInput: {
+            /** @description What users may not do with their client, by its commands. Who administers a machine can still end the program there. */
+            locked?: ("pause" | "down" | "logout")[] | null;
+            /** @description Break glass: all clients stop capturing and close what is open through them, gateways refuse what they ask for, and devices go as if there were no client. */
+            off?: boolean;
+            /**
+             * @description Why they are off. Users see it in the client's status.
+             * @example Maintenance of the data centre until noon
+             */
+            offReason?: string;
+        };
+        ClientsPatch: {
+            /** @description What users may not do with their client, by its commands. Who administers a machine can still end the program there. */
+            locked?: ("pause" | "down" | "logout")[] | null;
+            /** @description Break glass: all clients stop capturing and close what is open through them, gateways refuse what they ask for, and devices go as if there were no client. */
+            off?: boolean | null;
+            /**
+             * @description Why they are off. Users see it in the client's status.
+             * @example Maintenance of the data centre until noon
+             */
+            offReason?: string | null;
+        };
         Connector: {
             /** @description From where it was last seen. */
             address?: string;
@@ -3873,6 +3995,8 @@ export interface components {
             assignments?: components["schemas"]["AssignmentInput"][] | null;
             /** @description How the pages look that people see; the logo in base64. */
             branding?: components["schemas"]["BrandingInput"];
+            /** @description What holds for postern-client on all devices. */
+            clients?: components["schemas"]["ClientsInput"];
             /** @description Connector groups. */
             connectorGroups?: components["schemas"]["DocumentConnectorGroup"][] | null;
             /** @description Where logs are sent, without secrets: those that are there stay. Only for those who may see them. */
@@ -8030,6 +8154,139 @@ export interface operations {
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
             412: components["responses"]["changed"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    showClients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clients"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    updateClients: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A JSON merge patch (RFC 7386): only the members that change; null resets one to its default. */
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["ClientsPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clients"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
+            422: components["responses"]["invalid"];
+            428: components["responses"]["precondition-required"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    listClientsHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryEntryList"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    undoClients: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that you saw. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The object's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clients"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            409: components["responses"]["conflict"];
+            412: components["responses"]["changed"];
+            413: components["responses"]["too-large"];
             422: components["responses"]["invalid"];
             428: components["responses"]["precondition-required"];
             429: components["responses"]["limited"];

@@ -61,6 +61,15 @@ export const people = {
       remove: (name: string) => `Delete ${name}?`, removeText: 'It is signed out, what is open by it is cut, and it is forgotten: whoever signs in on that machine enrols it again.',
     },
   },
+  clients: {
+    title: 'All clients', onNow: (count: number) => `Clients are on. ${n(count, 'device is', 'devices are')} connected, as far as was seen within the last two minutes.`, offNow: 'All clients are off: nothing goes through gateways, and devices go as if there were no client.', reasonIs: (text: string) => `Users are told: ${text}`,
+    locked: (names: string) => `Users may not: ${names}.`, nothingLocked: 'Users may pause and end their client, and sign out.', turnOff: 'Turn all clients off', turnOn: 'Turn all clients on', lock: 'What users may not do', isOff: 'All clients are off.', isOn: 'All clients are on.', lockSaved: 'That holds for all clients now.',
+    reason: 'Why', reasonHint: 'Users read it in the status of their client.', switches: { pause: 'pause the client', down: 'end the client', logout: 'sign out on the device' } as Record<string, string>, offOn: { true: 'off', false: 'on' } as Record<string, string>,
+    ask: {
+      off: 'Turn all clients off?', offText: (count: number) => `${n(count, 'device is', 'devices are')} connected. What is open through them is cut, and private applications are reached by nobody through a gateway until you turn clients on again. Web applications stay.`,
+      on: 'Turn all clients on?', onText: 'Private applications are reached through gateways again, at once.', lockText: 'The client that runs refuses it. Who administers a machine can still end the program there.',
+    },
+  },
   opens: {
     lead: 'What is assigned, and what would be decided at this moment: by the latest session, or by the best sign-in that the user can make.', none: 'Nothing is assigned.', yes: 'May open it', no: 'May not open it', stepUp: 'After a stronger sign-in', direct: 'assigned to the user', by: (group: string) => `by the group ${group}`, until: (day: string) => `until ${day}`,
     explain: 'Explain', explainTitle: (user: string, app: string) => `${user} and ${app}`,

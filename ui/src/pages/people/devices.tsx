@@ -17,6 +17,7 @@ import { Label } from '../../parts/status'
 import { Anchor, useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
+import { ClientsPanel } from './clients'
 import { Head } from './head'
 import { useListStyles } from './membership'
 import type { User } from './users'
@@ -56,6 +57,7 @@ export function Devices() {
   return (
     <>
       <Head />
+      <ClientsPanel />
       <Section operation="listDevices" lead={s.lead} read={{ error: list.problem ?? null, data: list.data, dataUpdatedAt: list.dataUpdatedAt, refetch: list.refetch }}>
         <div className={styles.filters} role="search">
           <Search value={search} set={setSearch} className={styles.search} />
