@@ -75,10 +75,12 @@ func (f *flow) serve(open wire.Open) *wire.Refusal {
 	}
 	defer g.devices.leaveFlow(f)
 	v, who, refusal := f.admit()
+	if who != nil {
+		f.told(who)
+	}
 	if refusal != nil {
 		return refusal
 	}
-	f.told(who)
 	l, to, opened, refusal := f.reach(v, who)
 	if refusal != nil {
 		return cmp.Or(f.refusal(), refusal)
@@ -97,7 +99,8 @@ func (f *flow) serve(open wire.Open) *wire.Refusal {
 	return nil
 }
 
-// admit decides about a flow that is registered already: whoever changes something afterwards finds it, what changed before is seen here.
+// admit decides about a flow that is registered already: whoever changes something afterwards finds it, what changed before is seen here. Who
+// asked is told with a refusal too, if anybody is signed in.
 func (f *flow) admit() (*view, *access.Principal, *wire.Refusal) {
 	g := f.d.g
 	for {
@@ -109,10 +112,10 @@ func (f *flow) admit() (*view, *access.Principal, *wire.Refusal) {
 		case v == nil:
 			return nil, nil, &wire.Refusal{Phase: wire.PhaseLimit, Code: "not-ready", Message: "this gateway has no configuration yet"}
 		case who != nil && now.After(until.Add(tokenGrace)):
-			return nil, nil, decided(wire.CodeNoSession, "the token that this device showed has ended: it must show a newer one")
+			return nil, who, decided(wire.CodeNoSession, "the token that this device showed has ended: it must show a newer one")
 		}
 		if refusal := f.decide(v, who, now); refusal != nil {
-			return nil, nil, refusal
+			return nil, who, refusal
 		}
 		if g.view.Load() == v && f.d.user() == who {
 			return v, who, nil
@@ -153,7 +156,7 @@ func (f *flow) decide(v *view, who *access.Principal, now time.Time) *wire.Refus
 	return nil
 }
 
-// told notes in the record who opened the flow and for which application.
+// told notes in the record who asked for the flow, and whose its destination is if it is anybody's.
 func (f *flow) told(who *access.Principal) {
 	f.d.mu.Lock()
 	f.record.Application = string(f.app)

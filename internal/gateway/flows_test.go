@@ -320,7 +320,8 @@ func TestFlowsRefused(t *testing.T) {
 			}
 			if test.network == "tcp" || test.network == "udp" {
 				w.until("the record", func() bool { return len(w.flows()) == before+1 })
-				if got := w.flows()[before]; got.Request != r.Request || got.Action != "deny" || got.Reason != test.code || got.Outcome != wire.OutcomeRefused {
+				if got := w.flows()[before]; got.Request != r.Request || got.Action != "deny" || got.Reason != test.code || got.Outcome != wire.OutcomeRefused ||
+					test.code != wire.CodeMalformed && got.User != "ada" || test.code == "not-assigned" && got.Application != string(secret.ID) {
 					t.Errorf("recorded as %+v", got)
 				}
 			}
