@@ -89,6 +89,12 @@ func (d *device) login() {
 // nameServer answers on a host from a list of records. What it has nothing of does not exist.
 func (p *product) nameServer(h Host, records map[string][]dnsmessage.ResourceBody) {
 	p.t.Helper()
+	p.nameServerBy(h, func(name string) ([]dnsmessage.ResourceBody, bool) { all, known := records[name]; return all, known })
+}
+
+// nameServerBy answers by a function, which is called for one question after the other.
+func (p *product) nameServerBy(h Host, records func(name string) ([]dnsmessage.ResourceBody, bool)) {
+	p.t.Helper()
 	conn, err := p.ListenPacket(h, net.JoinHostPort(h.Addr(), "53"))
 	if err != nil {
 		p.t.Fatal(err)
@@ -109,14 +115,14 @@ func (p *product) nameServer(h Host, records map[string][]dnsmessage.ResourceBod
 	p.t.Cleanup(func() { conn.Close(); <-done })
 }
 
-func answerFrom(records map[string][]dnsmessage.ResourceBody, question []byte) []byte {
+func answerFrom(records func(string) ([]dnsmessage.ResourceBody, bool), question []byte) []byte {
 	var m dnsmessage.Message
 	if m.Unpack(question) != nil || len(m.Questions) != 1 {
 		return nil
 	}
 	q := m.Questions[0]
 	answer := dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true}, Questions: m.Questions}
-	all, known := records[strings.ToLower(q.Name.String())]
+	all, known := records(strings.ToLower(q.Name.String()))
 	if !known {
 		answer.RCode = dnsmessage.RCodeNameError
 	}
