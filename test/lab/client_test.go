@@ -3,10 +3,6 @@
 package lab
 
 import (
-	"bytes"
-	"context"
-	"crypto/rand"
-	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -14,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -194,8 +189,7 @@ func TestDeviceByInterface(t *testing.T) {
 	if out, err := d.Command(Device, "getent", "ahostsv4", "none."+privateZone).CombinedOutput(); err == nil {
 		t.Errorf("a private name that there is not: %q", out)
 	}
-	d.expectBytes()
-	d.expectDatagrams()
+	d.expectTruth(d.byRoutes())
 	d.expectNothingInbound()
 	stop(syscall.SIGTERM)
 	if after := d.machine(); after != before {
@@ -211,100 +205,5 @@ func TestDeviceByInterface(t *testing.T) {
 	stop(syscall.SIGTERM)
 	if after := d.machine(); after != before {
 		t.Errorf("after the client was killed and ended the machine is\n%s\nbefore it was\n%s", after, before)
-	}
-}
-
-// dial connects from the device, by the routes that it has.
-func (d *device) dial(network, port string) net.Conn {
-	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), patient)
-	defer cancel()
-	conn, err := d.Dial(ctx, Device, network, net.JoinHostPort(Backend.Addr(), port))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(2 * patient))
-	return conn
-}
-
-// expectBytes: an end of one direction, a reset and a port that is closed are seen as they are.
-func (d *device) expectBytes() {
-	t := d.t
-	l, err := d.Listen(Backend, net.JoinHostPort(Backend.Addr(), "7001"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	accepted := func() *net.TCPConn {
-		conn, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn.(*net.TCPConn)
-	}
-	sent := make([]byte, 4<<20)
-	_, _ = rand.Read(sent) // never fails
-	near := d.dial("tcp", "7001")
-	far := accepted()
-	go func() { // ends with the connections
-		got, _ := io.ReadAll(far)
-		_, _ = far.Write(got) // after the other one's end
-		_ = far.Close()
-	}()
-	go func() { // as above
-		_, _ = near.Write(sent)
-		_ = near.(*net.TCPConn).CloseWrite()
-	}()
-	if got, err := io.ReadAll(near); err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("%d of %d bytes came back, %v", len(got), len(sent), err)
-	}
-
-	near = d.dial("tcp", "7001")
-	far = accepted()
-	_, _ = io.WriteString(far, "half a")
-	if _, err := io.ReadFull(near, make([]byte, 6)); err != nil {
-		t.Error(err)
-	}
-	_ = far.SetLinger(0)
-	_ = far.Close()
-	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("a reset looks like %v", err)
-	}
-	if _, err := d.Dial(t.Context(), Device, "tcp", net.JoinHostPort(Backend.Addr(), "7002")); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("a closed port looks like %v", err)
-	}
-}
-
-// expectDatagrams: each stays what it is, whatever its size.
-func (d *device) expectDatagrams() {
-	t := d.t
-	server, err := d.ListenPacket(Backend, net.JoinHostPort(Backend.Addr(), "7003"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for buffer := make([]byte, 1<<16); ; {
-			n, from, err := server.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			_, _ = server.WriteTo(buffer[:n], from)
-		}
-	}()
-	defer func() { server.Close(); <-done }()
-	conn := d.dial("udp", "7003")
-	for _, size := range []int{1, 200, 1472, 9000, 65507} {
-		sent := make([]byte, size)
-		_, _ = rand.Read(sent) // never fails
-		if _, err := conn.Write(sent); err != nil {
-			t.Fatal(err)
-		}
-		got := make([]byte, 1<<16)
-		if n, err := conn.Read(got); err != nil || !bytes.Equal(got[:n], sent) {
-			t.Errorf("a datagram of %d bytes came back as %d, %v", size, n, err)
-		}
 	}
 }
