@@ -26,7 +26,7 @@ const (
 )
 
 // centerPages are the admin center's addresses: all are the same page, which shows what its address says.
-var centerPages = []string{"", "overview", "first-steps", "connectors", "applications", "people", "keys", "logs", "settings", "signed-out"}
+var centerPages = []string{"", "overview", "first-steps", "connectors", "applications", "people", "policies", "keys", "logs", "settings", "signed-out"}
 
 // center serves the admin center.
 func (h *Handler) center() {

@@ -3,7 +3,7 @@ import {
   Button, Drawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList,
   MenuPopover, MenuTrigger, MessageBar, MessageBarBody, MessageBarTitle, Spinner, Text, Toaster, makeStyles, tokens,
 } from '@fluentui/react-components'
-import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, KeyMultipleRegular, NavigationRegular, PeopleRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular, SettingsRegular } from '@fluentui/react-icons'
+import { AppsListRegular, BoardRegular, Dismiss24Regular, DocumentTextRegular, KeyMultipleRegular, NavigationRegular, PeopleRegular, PersonCircleRegular, PlugConnectedRegular, RocketRegular, SettingsRegular, ShieldTaskRegular } from '@fluentui/react-icons'
 import { Component, lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import './app.css'
 import { problemOf } from './api/client'
@@ -23,6 +23,7 @@ const Keys = lazy(() => import('./pages/keys/page'))
 const Logs = lazy(() => import('./pages/logs/page'))
 const Overview = lazy(() => import('./pages/overview/page'))
 const People = lazy(() => import('./pages/people/page'))
+const Policies = lazy(() => import('./pages/policies/page'))
 const Settings = lazy(() => import('./pages/settings/page'))
 const FirstSteps = lazy(() => import('./pages/first/page'))
 
@@ -33,6 +34,7 @@ const pages = [
   { path: 'applications', title: t.nav.applications, icon: <AppsListRegular />, page: Applications },
   { path: 'connectors', title: t.nav.connectors, icon: <PlugConnectedRegular />, page: Connectors },
   { path: 'people', title: t.nav.people, icon: <PeopleRegular />, page: People },
+  { path: 'policies', title: t.nav.policies, icon: <ShieldTaskRegular />, page: Policies },
   { path: 'keys', title: t.nav.keys, icon: <KeyMultipleRegular />, page: Keys },
   { path: 'logs', title: t.nav.logs, icon: <DocumentTextRegular />, page: Logs },
   { path: 'settings', title: t.nav.settings, icon: <SettingsRegular />, page: Settings },

@@ -12,7 +12,7 @@ export const common = {
   } as Record<string, string>,
   nav: {
     label: 'Pages', open: 'Open the menu', close: 'Close the menu', skip: 'Skip to the content',
-    overview: 'Overview', firstSteps: 'First steps', connectors: 'Connectors', applications: 'Applications', people: 'People', keys: 'Tokens & keys', logs: 'Logs', settings: 'Settings',
+    overview: 'Overview', firstSteps: 'First steps', connectors: 'Connectors', applications: 'Applications', people: 'People', policies: 'Policies', keys: 'Tokens & keys', logs: 'Logs', settings: 'Settings',
   },
   theme: { label: 'Appearance', system: 'Like the system', light: 'Light', dark: 'Dark' },
   session: {
@@ -55,6 +55,7 @@ export const common = {
     none: 'Nothing matches these filters.',
   },
   action: { cancel: 'Cancel', close: 'Close', save: 'Save', done: 'Done', copy: 'Copy', copied: 'Copied', back: 'Back', refresh: 'Refresh', undo: 'Undo', more: 'More', clear: 'Clear' },
+  review: { open: 'Review changes', nothing: 'Nothing has changed.', title: 'Save these changes?', text: 'They are in force everywhere within a second.', field: 'Setting', was: 'Now', is: 'Then' },
   unsaved: 'You have changes that are not saved. Leave them?',
   conflict: {
     title: 'Somebody else changed this meanwhile',

@@ -19,7 +19,7 @@ export const logs = {
   filter: {
     search: 'User’s name', objectSearch: 'Object’s name', user: 'User', application: 'Application', connector: 'Connector', gateway: 'Gateway', client: 'Client’s address or network', host: 'Host', path: 'Path begins with',
     method: 'Method', status: 'Status', outcome: 'Outcome', action: 'Decision', reason: 'Reason', hop: 'Failed at', request: 'Reference', minDuration: 'Took at least', event: 'Event', result: 'Result', address: 'Address',
-    object: 'Object', auditAction: 'Action', actor: 'Who', state: 'State',
+    object: 'Object', auditAction: 'Action', actor: 'Who', state: 'State', policy: 'Policy',
   },
   hint: { status: '404, or 4xx', minDuration: '2s', path: '/orders', client: '203.0.113.0/24', method: 'GET', reason: 'not-assigned', auditAction: 'application.update', request: '4wz7c2qk5n3m6a2t' },
   outcomes: { forwarded: 'Forwarded', refused: 'Refused', failed: 'Failed', served: 'Answered by Postern', unrecorded: 'Not recorded', done: 'Done' } as Record<string, string>,

@@ -1,4 +1,4 @@
-import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, makeStyles } from '@fluentui/react-components'
+import { Button, Text, makeStyles } from '@fluentui/react-components'
 import { useState } from 'react'
 import { useQueries } from '@tanstack/react-query'
 import { call, type Schema } from '../../api/client'
@@ -6,6 +6,7 @@ import { Busy } from '../../parts/busy'
 import { Conflict } from '../../parts/conflict'
 import { changes, useSaving } from '../../parts/edit'
 import { Failure, Guarded, useToast } from '../../parts/feedback'
+import { Review } from '../../parts/review'
 import { useLeaving } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
@@ -14,7 +15,7 @@ import { Form } from './form'
 import { Preview } from './preview'
 import { Trial, useTrial } from './trial'
 
-const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap', alignItems: 'center' }, value: { overflowWrap: 'anywhere' }, wide: { maxWidth: 'min(960px, 95vw)' } })
+const useStyles = makeStyles({ foot: { display: 'flex', gap: '8px', marginTop: '16px', flexWrap: 'wrap', alignItems: 'center' } })
 
 export function Edit({ application, groups }: { application: Application; groups: Schema['ConnectorGroup'][] }) {
   const styles = useStyles()
@@ -49,32 +50,14 @@ export function Edit({ application, groups }: { application: Application; groups
       {isPrivate(draft) ? <Preview draft={draft} id={application.id} /> : <Trial trial={trial} />}
       <Conflict saving={saving} mine={draft} title={(n) => titles[n] ?? n} shownValue={(n, v) => shownOf(groups, n, v)} merged={(next) => { setDraft(next as Draft); void save(next as Draft) }} />
       <div className={styles.foot}>
-        <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Busy /> : s.form.save}</Guarded>
+        <Guarded appearance="primary" type="submit" why={why} disabledFocusable={saving.busy || changed.length === 0}>{saving.busy ? <Busy /> : t.review.open}</Guarded>
         <Button disabled={changed.length === 0} onClick={() => { setDraft(start); saving.reset() }}>{t.action.undo}</Button>
-        <Text size={200} aria-live="polite">{changed.length === 0 ? s.form.nothing : changed.map((n) => titles[n] ?? n).join(', ')}</Text>
+        <Text size={200} aria-live="polite">{changed.length === 0 ? t.review.nothing : changed.map((n) => titles[n] ?? n).join(', ')}</Text>
       </div>
       {review && (
-        <Dialog open onOpenChange={(_, d) => setReview(d.open)}>
-          <DialogSurface className={patch.segments === undefined ? undefined : styles.wide}>
-            <DialogBody>
-              <DialogTitle>{s.form.review}</DialogTitle>
-              <DialogContent>
-                <p>{s.form.reviewText}</p>
-                <Table size="small">
-                  <TableHeader><TableRow><TableHeaderCell>{s.form.field}</TableHeaderCell><TableHeaderCell>{s.form.was}</TableHeaderCell><TableHeaderCell>{s.form.is}</TableHeaderCell></TableRow></TableHeader>
-                  <TableBody>{changed.map((n) => (
-                    <TableRow key={n}><TableCell className={styles.value}>{titles[n] ?? n}</TableCell><TableCell className={styles.value}>{shownOf(groups, n, start[n])}</TableCell><TableCell className={styles.value}>{shownOf(groups, n, draft[n])}</TableCell></TableRow>
-                  ))}</TableBody>
-                </Table>
-                {patch.segments !== undefined && <Preview draft={draft} id={application.id} atOnce />}
-              </DialogContent>
-              <DialogActions>
-                <Button onClick={() => setReview(false)}>{t.action.back}</Button>
-                <Button appearance="primary" onClick={() => void save()}>{t.action.save}</Button>
-              </DialogActions>
-            </DialogBody>
-          </DialogSurface>
-        </Dialog>
+        <Review was={start} is={draft} changed={changed} titles={titles} shown={(n, v) => shownOf(groups, n, v)} close={() => setReview(false)} save={() => void save()}>
+          {patch.segments !== undefined && <Preview draft={draft} id={application.id} atOnce />}
+        </Review>
       )}
     </form>
   )

@@ -14,16 +14,17 @@ import { navigate, useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
 import { Edit } from './edit'
-import { Explain } from './explain'
 import { isPrivate, shownOf, writeSegment } from './fields'
 import { State } from './list'
 import { People } from './people'
+import { Policies } from './policies'
 import { Reach } from './reach'
 import { Tabs } from '../../parts/tabs'
 import { Traffic } from '../../parts/traffic'
+import { WhatIf } from '../../parts/whatif'
 
 const useStyles = makeStyles({ traffic: { marginTop: '24px' } })
-const tabs = ['overview', 'settings', 'people', 'test'] as const
+const tabs = ['overview', 'settings', 'people', 'policies', 'test'] as const
 
 // Segments lists the first of them; all are among the settings.
 function Segments({ of }: { of: Schema['Segment'][] }) {
@@ -121,7 +122,8 @@ export function ApplicationView({ id }: { id: string }) {
         )}
         {at === 'settings' && groups.data && <Edit key={a.id} application={a} groups={groups.data} />}
         {at === 'people' && <People application={a} />}
-        {at === 'test' && <Explain application={a} />}
+        {at === 'policies' && <Policies application={a} />}
+        {at === 'test' && <WhatIf application={a} lead={s.explain.lead} />}
       </div>
       {asked === 'history' && <History title={a.name} id={id} version={a.version} list="listApplicationHistory" undo="undoApplication" close={() => setAsked('')} shownValue={shown} />}
       {asked === 'remove' && <Confirm title={s.ask.remove(a.name)} text={s.ask.removeText} action={s.action.remove} close={() => setAsked('')} run={async () => {

@@ -1,15 +1,17 @@
 // How the entries of each log are shown: in a row, and opened.
 import { Button, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { FilterRegular, FlowRegular } from '@fluentui/react-icons'
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
 import { sentence, type Schema } from '../../api/client'
 import { milliseconds, number, when } from '../../format'
 import { Ago } from '../../parts/feedback'
 import { Fact, Facts } from '../../parts/facts'
 import { shown } from '../../parts/conflict'
+import { useNames } from '../../parts/names'
 import type { Column } from '../../parts/rows'
 import { Label } from '../../parts/status'
 import { Anchor } from '../../router'
+import { useSession } from '../../session'
 import { t } from '../../strings'
 import type { Narrow } from './list'
 import { linkOf } from './links'
@@ -62,6 +64,14 @@ function Object_({ id, name }: { id: string | undefined; name: string | undefine
   return href ? <Anchor className={styles.link} href={href}>{text}</Anchor> : <>{text}</>
 }
 
+// Policies are told by id alone; whoever may see policies sees what they are called.
+function Policies({ ids }: { ids: string[] }) {
+  const { mayNot } = useSession()
+  const known = mayNot('showPolicy') === ''
+  const named = useNames('showPolicy', known ? ids : [])
+  return <>{ids.map((id, i) => <Fragment key={id}>{i > 0 && ', '}<Object_ id={id} name={known ? named(id) : id} /></Fragment>)}</>
+}
+
 export const trafficTitle = (e: Traffic) => `${e.method ?? ''} ${e.host ?? ''}${e.path ?? ''} ${when(e.time)}`.trim()
 export const trafficColumns: Column<Traffic>[] = [
   { key: 'time', title: s.column.time, width: 'minmax(0, 3fr)', show: (e) => <At time={e.time} /> },
@@ -94,10 +104,10 @@ export function TrafficDetail({ entry: e, narrow }: { entry: Traffic; narrow?: N
         <Given title={f.complete}>{e.complete ? t.yes : t.no}</Given>
         <Given title={s.filter.hop}>{e.hop && (s.hops[e.hop] ?? e.hop)}</Given>
         <Given title={f.reason}>{e.reason}</Given>
-        <Given title={f.policy}>{e.policy}</Given>
+        <Given title={f.policy}>{e.policy && <Policies ids={[e.policy]} />}</Given>
         <Given title={f.condition}>{e.condition}</Given>
-        <Given title={f.breakGlass}>{e.breakGlass}</Given>
-        <Given title={f.reportOnly}>{e.reportOnly?.join(', ')}</Given>
+        <Given title={f.breakGlass}>{e.breakGlass && <Policies ids={[e.breakGlass]} />}</Given>
+        <Given title={f.reportOnly}>{e.reportOnly?.length ? <Policies ids={e.reportOnly} /> : ''}</Given>
         <Given title={f.session}>{e.session}</Given>
         <Given title={f.count}>{e.count > 1 && number(e.count)}</Given>
       </Facts>
@@ -131,8 +141,8 @@ export function SignInDetail({ entry: e, narrow }: { entry: SignIn; narrow: Narr
         <Given title={f.upstream}>{e.upstream && (e.upstreamName || e.upstream)}</Given>
         <Given title={f.methods}>{e.methods?.join(', ')}</Given>
         <Given title={f.program}>{e.client}</Given>
-        <Given title={f.policy}>{e.policy}</Given>
-        <Given title={f.reportOnly}>{e.reportOnly?.join(', ')}</Given>
+        <Given title={f.policy}>{e.policy && <Policies ids={[e.policy]} />}</Given>
+        <Given title={f.reportOnly}>{e.reportOnly?.length ? <Policies ids={e.reportOnly} /> : ''}</Given>
         <Given title={f.gateway}>{e.gateway}</Given>
         <Given title={f.session}>{e.session}</Given>
         <Given title={f.unrecorded}>{e.unrecorded ? number(e.unrecorded) : ''}</Given>

@@ -7,6 +7,7 @@ export function linkOf(id: string | undefined): string {
   if (id.startsWith('usr_')) return `/people/users/${id}`
   if (id.startsWith('grp_')) return `/people/groups/${id}`
   if (id.startsWith('ups_')) return `/people/providers?open=${id}`
+  if (id.startsWith('pol_')) return `/policies/${id}`
   if (id.startsWith('tok_')) return `/keys?open=${id}`
   if (id.startsWith('key_')) return `/keys/api?open=${id}`
   if (id.startsWith('req_')) return `/people/requests?state=all&open=${id}`

@@ -160,7 +160,7 @@ function Uses({ of: u }: { of: Used }) {
       <Failure problem={u.problem} title={t.error.unread} />
       {part(s.inGroups, s.inNone, u.within.data?.map((x) => ({ key: x.id, shown: <Anchor className={styles.link} href={`/people/groups/${x.id}`}>{x.name}</Anchor> })))}
       {part(s.opens, s.opensNone, u.assignments.data?.map((x) => ({ key: x.id, shown: <Anchor className={styles.link} href={`/applications/${x.application}?tab=people`}>{u.applications(x.application)}</Anchor> })))}
-      {part(s.policies, s.policiesNone, u.policies.data?.map((x) => ({ key: x.id, shown: x.name })))}
+      {part(s.policies, s.policiesNone, u.policies.data?.map((x) => ({ key: x.id, shown: <Anchor className={styles.link} href={`/policies/${x.id}`}>{x.name}</Anchor> })))}
     </>
   )
 }
