@@ -75,7 +75,7 @@ func statusTable(t *table, s client.Status) {
 	t.row("Service", s.Service)
 	t.row("Program", fmt.Sprintf("%s, started %s", s.Program, ago(s.Started)))
 	if !s.Certificate.NotAfter.IsZero() {
-		t.row("Certificate", fmt.Sprintf("serial %s, renewed after %s, expires %s", s.Certificate.Serial, day(s.Certificate.RenewAfter), day(s.Certificate.NotAfter)))
+		t.row("Certificate", fmt.Sprintf("%s, serial %s, renewed after %s, expires %s", s.Certificate.State, s.Certificate.Serial, day(s.Certificate.RenewAfter), day(s.Certificate.NotAfter)))
 	}
 	t.row("Sign-in", "kept by "+s.SignInSealed)
 	rules := "none yet"

@@ -12,7 +12,7 @@ import (
 
 // Rules gives what a device is told: the private applications that its user may use, as may says.
 func Rules(snap *access.Snapshot, may func(*access.Application) bool) wire.Rules {
-	r := wire.Rules{Version: snap.Version, Off: snap.Clients.Off, OffReason: snap.Clients.OffReason, Applications: []wire.Rule{}, ServiceURL: snap.Names.PortalURL, Roots: snap.Roots, Gateways: gateways(snap, "")}
+	r := wire.Rules{Version: snap.Version, Off: snap.Clients.Off, OffReason: snap.Clients.OffReason, Applications: []wire.Rule{}, ServiceURL: snap.Names.PortalURL, Roots: snap.Roots, Gateways: gateways(snap, ""), Issuer: snap.Issuer}
 	for _, s := range snap.Clients.Locked {
 		r.Locked = append(r.Locked, wire.ClientSwitch(s))
 	}

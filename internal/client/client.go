@@ -40,6 +40,7 @@ type Config struct {
 	Direct    bool          // dial what belongs to no application, instead of refusing it
 	Control   dial.Control  // optional; called for each socket of the client's own
 	Drain     time.Duration // optional; how long open flows may go on when Run is to end, 2 s if zero
+	Replace   time.Duration // optional; how long they may over a tunnel that its gateway wants to end, 1 min if zero
 }
 
 func (c Config) withDefaults() Config {
@@ -55,14 +56,15 @@ func (c Config) withDefaults() Config {
 	if c.Drain <= 0 {
 		c.Drain = 2 * time.Second
 	}
+	if c.Replace <= 0 {
+		c.Replace = time.Minute
+	}
 	return c
 }
 
 const (
 	lookEvery    = time.Second      // at the files of the sign-in: login and logout are other processes
 	questionTime = 10 * time.Second // for a question that is answered at once
-	renewLook    = 30 * time.Second // how often the clock is looked at: machines sleep
-	renewAgain   = time.Minute      // between two attempts to renew the certificate
 )
 
 // Client is the client of one user on one device.
@@ -77,6 +79,7 @@ type Client struct {
 	fleet    *fleet
 	rules    *following
 	check    chan struct{} // holds one element when a gateway refused the certificate
+	followCA chan struct{} // holds one element when the service wants certificates of another issuer
 	flows    *flows
 
 	current atomic.Pointer[identity] // nil: nobody is signed in
@@ -108,7 +111,7 @@ func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	c := &Client{
 		cfg: cfg, log: cfg.Log, state: cfg.State, instance: rand.Text(), started: time.Now(), budget: tunnel.NewBudget(0),
-		check: make(chan struct{}, 1), flows: &flows{open: map[*flow.Flow]time.Time{}},
+		check: make(chan struct{}, 1), followCA: make(chan struct{}, 1), flows: &flows{open: map[*flow.Flow]time.Time{}},
 	}
 	c.tokens = &tokens{state: cfg.State, dialer: cfg.Dialer}
 	c.fleet = newFleet(c)
@@ -163,7 +166,7 @@ func (c *Client) reload() error {
 	return c.use(cred, kept.Service)
 }
 
-// use puts a credential in force: new tunnels come up with it before the old ones drain.
+// use puts a credential in force: new tunnels come up with it, and the old ones end when nothing goes through them any more.
 func (c *Client) use(cred *credential.Credential, service string) error {
 	config, err := cred.TunnelTLS()
 	if err != nil {
@@ -257,54 +260,6 @@ func (c *Client) reloaded(err error) {
 	c.tokens.reset()
 	c.fleet.hurry()
 	c.fleet.follow(c.current.Load().cred.Connection.Gateways)
-}
-
-// renewals keeps the certificate in force.
-func (c *Client) renewals(ctx context.Context) {
-	var tried time.Time
-	for ctx.Err() == nil {
-		wait := time.NewTimer(renewLook)
-		asked := false
-		select {
-		case <-ctx.Done():
-		case <-c.check:
-			asked = true
-		case <-wait.C:
-		}
-		wait.Stop()
-		id := c.current.Load()
-		if id == nil || ctx.Err() != nil || time.Since(tried) < renewAgain || !asked && time.Now().Before(id.cred.RenewAfter) {
-			continue
-		}
-		tried = time.Now()
-		if err := c.renew(ctx, id); err != nil && ctx.Err() == nil {
-			c.note("renew the device's certificate", err)
-		}
-	}
-}
-
-func (c *Client) renew(ctx context.Context, id *identity) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*askWithin)
-	defer cancel()
-	token, kept, err := c.state.token(ctx, c.cfg.Dialer, "")
-	if err != nil {
-		return err
-	}
-	d := &device{state: c.state, dialer: c.cfg.Dialer, host: c.cfg.Host, osVersion: c.cfg.OSVersion}
-	cred, err := d.renew(ctx, kept, id.cred.Serial)
-	if fault.Is(err, fault.KindUnauthenticated) { // the token may be one of before
-		if _, tokenErr := c.tokens.get(ctx, token); tokenErr != nil {
-			return tokenErr
-		}
-	}
-	if fault.Is(err, fault.KindForbidden) {
-		c.tokens.deny(err)
-	}
-	if err != nil {
-		return err
-	}
-	c.log.Info("certificate renewed", "serial", cred.Serial, "not_after", cred.Leaf.NotAfter)
-	return c.use(cred, kept.Service)
 }
 
 // repeatAfter is how long the same error is not logged again: a network that is away fails many times a minute.

@@ -31,9 +31,9 @@ type world struct {
 	free     uint16 // a port of loopback on which nobody listens
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, options ...posterntest.Option) *world {
 	t.Helper()
-	w := &world{System: posterntest.New(t), tcp: newTCPBackend(t), udp: newUDPBackend(t)}
+	w := &world{System: posterntest.New(t, options...), tcp: newTCPBackend(t), udp: newUDPBackend(t)}
 	w.Connector("site")
 	w.free = closedPort(t)
 	w.ada = w.User("ada")

@@ -21,7 +21,10 @@ import (
 	"postern/internal/wire"
 )
 
-const helloTimeout = 3 * time.Second // from a finished TLS handshake to the gateway's HELLO
+const (
+	helloTimeout = 3 * time.Second // from a finished TLS handshake to the gateway's HELLO
+	restingLook  = time.Second     // how often a tunnel that is to go is looked at for what is still open
+)
 
 // link is a tunnel to a gateway that knows who uses the device.
 type link struct {
@@ -34,6 +37,7 @@ type link struct {
 	ended   chan struct{} // closed when Run has returned
 	err     error         // why; to be read after ended
 	known   atomic.Pointer[wire.SessionKnown]
+	resting chan struct{} // closed when another tunnel took its place: what is open goes on, nothing new comes
 
 	showing sync.Mutex // held while a token is shown; guards shown
 	shown   string     // the token
@@ -135,7 +139,7 @@ func (f *fleet) keep(ctx context.Context, g wire.Gateway) {
 		l, err := uplink.Connect(ctx, &backoff, func(ctx context.Context) (*link, error) { return f.dial(ctx, g) },
 			func(err error) { f.dialFailed(g, err) })
 		if last != nil {
-			f.retire(last)
+			f.running.Go(func() { f.retire(last) })
 		}
 		if err != nil {
 			return
@@ -167,14 +171,21 @@ func (f *fleet) after(l *link) *link {
 	}
 }
 
-// retire drains a tunnel beside whatever comes next.
+// retire ends a tunnel beside whatever comes next. What is open in it goes on as long as it likes, unless the gateway wants it to end.
 func (f *fleet) retire(l *link) {
-	f.running.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_ = l.session.Drain(ctx) // what is still open then is cut
-		_ = l.Close()            // it waits; ending a session that has drained is no error
-	})
+	close(l.resting)
+	for !l.session.Draining() && l.session.Streams() > 0 {
+		look := time.NewTimer(restingLook)
+		select {
+		case <-look.C:
+		case <-l.session.Going():
+		}
+		look.Stop()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), f.c.cfg.Replace)
+	defer cancel()
+	_ = l.session.Drain(ctx) // what is still open then is cut
+	_ = l.Close()            // it waits; ending a session that has drained is no error
 }
 
 func (f *fleet) dialFailed(g wire.Gateway, err error) {
@@ -232,7 +243,7 @@ func (f *fleet) start(conn net.Conn, l *link) (*link, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	l.session, l.since, l.ended = session, time.Now(), make(chan struct{})
+	l.session, l.since, l.ended, l.resting = session, time.Now(), make(chan struct{}), make(chan struct{})
 	f.running.Go(func() {
 		defer close(l.ended)
 		// The session's life is its own: it ends by Close, by drain, or with its connection.
@@ -371,12 +382,27 @@ func (f *fleet) renew() {
 	f.renewed = make(chan struct{})
 }
 
+// going tells whether the tunnel takes nothing new any more.
+func (l *link) going() bool {
+	select {
+	case <-l.resting:
+		return true
+	default:
+		return l.session.Draining()
+	}
+}
+
+// all gives the tunnels, and what is closed when they may have changed.
+func (f *fleet) all() ([]*link, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.links)), f.changed
+}
+
 // live gives the tunnels that take streams, the least loaded first, and what is closed when that may have changed.
 func (f *fleet) live() ([]*link, <-chan struct{}) {
-	f.mu.Lock()
-	all, changed := slices.Collect(maps.Keys(f.links)), f.changed
-	f.mu.Unlock()
-	all = slices.DeleteFunc(all, func(l *link) bool { return l.session.Draining() })
+	all, changed := f.all()
+	all = slices.DeleteFunc(all, (*link).going)
 	slices.SortFunc(all, func(a, b *link) int {
 		return cmp.Or(cmp.Compare(a.session.Streams(), b.session.Streams()), b.since.Compare(a.since))
 	})

@@ -60,7 +60,7 @@ func ownAddresses() []netip.Addr {
 
 // probe ends the tunnels that do not answer any more.
 func (f *fleet) probe() {
-	links, _ := f.live()
+	links, _ := f.all()
 	for _, l := range links {
 		f.running.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), awakeWithin)
@@ -79,7 +79,7 @@ func (f *fleet) moved(addrs []netip.Addr) {
 	if len(addrs) == 0 {
 		return // the system does not tell
 	}
-	links, _ := f.live()
+	links, _ := f.all()
 	for _, l := range links {
 		if l.local.IsValid() && !slices.Contains(addrs, l.local) {
 			f.c.log.Info("a tunnel went out by an address that this machine has lost", "gateway", l.gateway, "address", l.local)

@@ -146,7 +146,7 @@ func (f *following) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil && links[0].session.Draining():
+		case err != nil && links[0].going():
 			// the tunnel is to go: ask over another one
 		case noSession(err):
 			_ = f.c.fleet.reshow(ctx, links[0], links[0].known.Load()) // it says so itself
@@ -188,6 +188,7 @@ func (f *following) ask(ctx context.Context, l *link) (news bool, err error) {
 	f.c.log.Info("rules in force", "version", r.Version, "applications", len(r.Applications), "off", r.Off)
 	f.save(r)
 	f.c.connection(r)
+	f.c.follow()
 	return true, nil
 }
 
@@ -199,6 +200,8 @@ func (f *following) whenGoing(ctx context.Context, l *link, cancel context.Cance
 		defer close(done)
 		select {
 		case <-l.session.Going():
+			cancel()
+		case <-l.resting:
 			cancel()
 		case <-ctx.Done():
 		case <-over:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"postern/internal/credential"
 	"postern/internal/wire"
 )
 
@@ -78,9 +79,27 @@ type Listener struct {
 
 // CertificateStatus is the device's certificate in force.
 type CertificateStatus struct {
+	State      string    `json:"state,omitempty"`
 	Serial     string    `json:"serial,omitempty"`
 	NotAfter   time.Time `json:"notAfter,omitzero"`
 	RenewAfter time.Time `json:"renewAfter,omitzero"`
+}
+
+// The states of a device's certificate.
+const (
+	CertificateValid   = "valid"
+	CertificateDue     = "due"     // it is time to renew it
+	CertificateExpired = "expired" // no gateway takes it; the client renews it with its sign-in
+)
+
+func certificateState(cred *credential.Credential, now time.Time) string {
+	switch {
+	case now.After(cred.Leaf.NotAfter):
+		return CertificateExpired
+	case now.After(cred.RenewAfter):
+		return CertificateDue
+	}
+	return CertificateValid
 }
 
 // Status says how the client is.
@@ -92,14 +111,14 @@ func (c *Client) Status() Status {
 	}
 	if id := c.current.Load(); id != nil {
 		s.Device, s.Service = id.cred.Identity.ID, id.service
-		s.Certificate = CertificateStatus{id.cred.Serial, id.cred.Leaf.NotAfter, id.cred.RenewAfter}
+		s.Certificate = CertificateStatus{certificateState(id.cred, time.Now()), id.cred.Serial, id.cred.Leaf.NotAfter, id.cred.RenewAfter}
 	}
 	c.fleet.mu.Lock()
 	for l := range c.fleet.links {
 		known := l.known.Load()
 		s.User = known.User
 		s.Tunnels = append(s.Tunnels, TunnelStatus{
-			l.gateway, l.address, l.since, known.Until, l.session.Stats().RTT, l.session.Streams(), l.session.Draining(), l.way.String(),
+			l.gateway, l.address, l.since, known.Until, l.session.Stats().RTT, l.session.Streams(), l.going(), l.way.String(),
 		})
 	}
 	c.fleet.mu.Unlock()
@@ -123,10 +142,15 @@ func (c *Client) Status() Status {
 // summary gives the state and what is wrong, in sentences.
 func (c *Client) summary(s Status, r *rules) (state string, why []string) {
 	live := slices.ContainsFunc(s.Tunnels, func(t TunnelStatus) bool { return !t.Draining })
-	if err := c.fleet.problem(); err != nil {
-		why = append(why, err.Error())
+	problem := c.fleet.problem()
+	if problem != nil {
+		why = append(why, problem.Error())
 	}
-	if !live && s.LastError != nil && len(why) == 0 {
+	if s.Certificate.State == CertificateExpired {
+		when := map[bool]string{true: "as soon as the service is reached", false: "when somebody signs in"}[problem == nil]
+		why = append(why, fmt.Sprintf("this device's certificate ended at %s: it is renewed %s", s.Certificate.NotAfter.Local().Format("2006-01-02 15:04:05"), when))
+	}
+	if !live && s.LastError != nil && problem == nil {
 		why = append(why, s.LastError.While+": "+s.LastError.Text)
 	}
 	if live && s.Rules.Version == 0 {

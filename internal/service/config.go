@@ -42,6 +42,7 @@ type Config struct {
 	TrafficAge      time.Duration // how long the traffic log keeps records [what the configuration says]
 	TrafficBytes    int64         // how large the traffic log becomes [what the configuration says]; negative: there is none
 	SecondFactor    bool          // nobody gets in without a second factor; who has none adds one at the next sign-in
+	Certificate     time.Duration // of a connector's, device's or gateway's certificate [30 days]
 	Drain           time.Duration // how long open requests may take when stopping; 30 s if zero
 
 	BreachedPasswords string // a file or an https URL with passwords that nobody may choose, as Have I Been Pwned has them; none if empty
@@ -82,6 +83,9 @@ func (c Config) complete() (Config, error) {
 		if kept < 0 {
 			return c, fault.Invalid(flag, "must not be negative")
 		}
+	}
+	if c.Certificate < 0 {
+		return c, fault.Invalid("certificate", "must not be negative")
 	}
 	if c.Drain < 0 {
 		return c, fault.Invalid("drain", "must not be negative")

@@ -123,7 +123,7 @@ func (s *Service) wire(ctx context.Context) error {
 		Names:      access.Names{PortalURL: s.cfg.URL, AdminURL: s.cfg.AdminURL},
 		Gateway:    access.Gateway{ID: id, Address: s.cfg.GatewayAddress, Region: s.cfg.Region, Program: s.cfg.Version, Started: now.UTC().Truncate(time.Microsecond)},
 		Breached:   s.breached,
-		Settings:   control.Settings{RequireSecondFactor: s.cfg.SecondFactor, ArchiveAfter: s.cfg.ArchiveAfter, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention, TrafficRetention: s.cfg.TrafficAge, TrafficBytes: s.cfg.TrafficBytes}, Flags: s.flags,
+		Settings:   control.Settings{Certificate: s.cfg.Certificate, RequireSecondFactor: s.cfg.SecondFactor, ArchiveAfter: s.cfg.ArchiveAfter, AuditRetention: s.cfg.AuditRetention, SignInRetention: s.cfg.SignInRetention, TrafficRetention: s.cfg.TrafficAge, TrafficBytes: s.cfg.TrafficBytes}, Flags: s.flags,
 		Now:        s.cfg.Now,
 		Data:       s.cfg.Data,
 		Own:        fetch.Listeners(s.addresses()...),

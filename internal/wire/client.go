@@ -59,6 +59,7 @@ type Rules struct {
 	ServiceURL   string         `json:"serviceUrl"`
 	Roots        []byte         `json:"roots"` // PEM
 	Gateways     []Gateway      `json:"gateways"`
+	Issuer       []byte         `json:"issuer,omitempty"` // key id of the issuing certificate that devices should renew to, while the authority is exchanged
 }
 
 // ClientSwitch is something that a user may do with the client unless it is locked.
