@@ -187,7 +187,7 @@ func (c *Control) insertProgram(ctx context.Context, tx *store.Tx, by access.Act
 	if p.name != "" {
 		row.Name += " on " + p.name
 	}
-	if err := c.insertVouched(ctx, tx, &row, &user, parent.Expires); err != nil {
+	if err := c.insertVouched(ctx, tx, &row, &user, &parent); err != nil {
 		return "", err
 	}
 	secret := session.Secret()

@@ -87,8 +87,9 @@ func (c *Control) adoptPasskey(ctx context.Context, tx *store.Tx, user *access.U
 }
 
 // insertVouched stores a program's session. One of a directory's user is asked about for as long as it is used; of
-// any other upstream nobody can be asked once the browser's session is over, so it ends with that at the latest.
-func (c *Control) insertVouched(ctx context.Context, tx *store.Tx, row *access.Session, user *access.User, parent time.Time) error {
+// any other upstream nobody can be asked once the browser's session is over, so it ends with that at the latest, and
+// when the upstream says that its own session is over.
+func (c *Control) insertVouched(ctx context.Context, tx *store.Tx, row *access.Session, user *access.User, parent *access.Session) error {
 	if user.Upstream == "" {
 		return tx.InsertSession(ctx, row)
 	}
@@ -96,13 +97,21 @@ func (c *Control) insertVouched(ctx context.Context, tx *store.Tx, row *access.S
 	if err != nil {
 		return err
 	}
-	if u.Kind != access.UpstreamLDAP && parent.Before(row.Expires) {
-		row.Expires = parent
+	proof := store.UpstreamSession{Session: row.ID, Upstream: user.Upstream, User: user.ID, Checked: c.now()}
+	if u.Kind != access.UpstreamLDAP {
+		if parent.Expires.Before(row.Expires) {
+			row.Expires = parent.Expires
+		}
+		known, err := tx.UpstreamSession(ctx, parent.ID)
+		if err != nil && !fault.Is(err, fault.KindNotFound) {
+			return err
+		}
+		proof.SID = known.SID
 	}
-	if err := tx.InsertSession(ctx, row); err != nil || u.Kind != access.UpstreamLDAP {
+	if err := tx.InsertSession(ctx, row); err != nil {
 		return err
 	}
-	return tx.InsertUpstreamSession(ctx, &store.UpstreamSession{Session: row.ID, Upstream: user.Upstream, User: user.ID, Checked: c.now()})
+	return tx.InsertUpstreamSession(ctx, &proof)
 }
 
 // keyUsers are the users of upstreams whose access keys were used at this replica, who may have no session that

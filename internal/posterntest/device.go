@@ -51,14 +51,20 @@ func (s *System) Allow(user, address string) {
 	s.T.Helper()
 	browser := s.Browser()
 	browser.Post(s.PortalURL+"/sign-in", url.Values{"name": {user}, "password": {Password}})
-	page := browser.Go(address)
+	browser.Allow(address)
+}
+
+// Allow is what somebody does who is signed in in the browser.
+func (b *Browser) Allow(address string) {
+	b.t.Helper()
+	page := b.Go(address)
 	field := hiddenRequest.FindStringSubmatch(page.Text)
 	if field == nil {
-		s.T.Errorf("%s led to no question but to %s: %s", address, page.Request.URL, page.Status)
+		b.t.Errorf("%s led to no question but to %s: %s", address, page.Request.URL, page.Status)
 		return
 	}
 	// The program's page closes when it has the answer.
-	browser.Post(s.PortalURL+"/oauth/authorize", url.Values{"request": {html.UnescapeString(field[1])}, "answer": {"allow"}})
+	b.Post(b.sys.PortalURL+"/oauth/authorize", url.Values{"request": {html.UnescapeString(field[1])}, "answer": {"allow"}})
 }
 
 // RunDevice runs the client of a device, again after Stop.
