@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -24,15 +25,10 @@ It ends with exit code 0 when nothing is wrong that keeps it from working.`,
 	}
 	out.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		state, err := s.open()
+		d, err := s.diagnose(cmd.Context())
 		if err != nil {
 			return err
 		}
-		dialer, err := s.dialer()
-		if err != nil {
-			return err
-		}
-		d := client.Diagnose(cmd.Context(), state, dialer, version)
 		if err := out.print(s.std.out, d, func(t *table) { diagnosisTable(t, d) }); err != nil {
 			return err
 		}
@@ -48,6 +44,27 @@ It ends with exit code 0 when nothing is wrong that keeps it from working.`,
 		return nil
 	}
 	return cmd
+}
+
+// diagnose has the machine's client look, if it is a service there, or looks itself.
+func (s *settings) diagnose(ctx context.Context) (wire.Diagnosis, error) {
+	machine, err := s.machine(ctx)
+	if err != nil {
+		return wire.Diagnosis{}, err
+	}
+	if machine != nil {
+		defer machine.Close()
+		return machine.Diagnose(ctx)
+	}
+	state, err := s.open()
+	if err != nil {
+		return wire.Diagnosis{}, err
+	}
+	dialer, err := s.dialer()
+	if err != nil {
+		return wire.Diagnosis{}, err
+	}
+	return client.Diagnose(ctx, state, dialer, version, nil), nil
 }
 
 func diagnosisTable(t *table, d wire.Diagnosis) {

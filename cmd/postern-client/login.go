@@ -39,7 +39,8 @@ type in the browser of another machine. The first time it makes a key for this m
 has the service know the machine as a device of yours; your account's page lists it. Without URL you sign in again
 where you were.
 
-A postern-client up that is running goes on with the new sign-in by itself.
+A postern-client up that is running goes on with the new sign-in by itself. Where the client is a service of the machine
+(postern-client install), you sign in on that one: it is yours until you log out.
 
 What you are signed in with lies in the state directory, where only you can read it; on Windows it is encrypted for
 your user on that machine, too.`,
@@ -65,29 +66,27 @@ your user on that machine, too.`,
 }
 
 func (l *loginFlags) run(ctx context.Context, url string) error {
-	state, err := l.open()
-	if err != nil {
-		return err
-	}
-	dialer, err := l.dialer()
-	if err != nil {
-		return err
-	}
-	in := client.SignIn{State: state, URL: url, Dialer: dialer, Host: host(), OSVersion: osVersion(), Name: l.name, NewDevice: l.newDevice}
+	q := client.LoginAsk{URL: url, Name: l.name, NewDevice: l.newDevice, Code: l.code}
+	var err error
 	if l.caFile != "" {
-		if in.CA, err = readFile("--ca-file", l.caFile); err != nil {
+		if q.CA, err = readFile("--ca-file", l.caFile); err != nil {
 			return err
 		}
 	}
-	out := l.std.err
-	if l.code {
-		in.Device = func(code oauth.Code) { showCode(out, code) }
-	} else {
-		in.Browser = func(address string) { showAddress(out, address, l.noBrowser) }
-	}
 	ctx, cancel := context.WithTimeout(ctx, signInWithin)
 	defer cancel()
-	done, err := client.Login(ctx, in)
+	machine, err := l.machine(ctx)
+	if err != nil {
+		return err
+	}
+	out := l.std.err
+	var done client.SignedIn
+	if machine != nil {
+		defer machine.Close()
+		done, err = machine.Login(ctx, q, l.address, l.shown)
+	} else {
+		done, err = l.signIn(ctx, q)
+	}
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
@@ -96,7 +95,9 @@ func (l *loginFlags) run(ctx context.Context, url string) error {
 		word = "is a new device of yours"
 	}
 	fmt.Fprintf(out, "Signed in at %s. This machine %s (%s).\n", done.Service, word, done.Device)
-	if remote, err := client.Connect(ctx, l.state); err == nil {
+	if machine != nil {
+		fmt.Fprintln(out, "The client is a service of this machine, which goes on with it. It is yours until postern-client logout.")
+	} else if remote, err := client.Connect(ctx, l.state); err == nil {
 		remote.Close()
 		fmt.Fprintln(out, "The client that runs goes on with it.")
 	} else {
@@ -104,6 +105,27 @@ func (l *loginFlags) run(ctx context.Context, url string) error {
 	}
 	return nil
 }
+
+// signIn signs in on the client of the state directory.
+func (l *loginFlags) signIn(ctx context.Context, q client.LoginAsk) (done client.SignedIn, err error) {
+	state, err := l.open()
+	if err != nil {
+		return done, err
+	}
+	dialer, err := l.dialer()
+	if err != nil {
+		return done, err
+	}
+	in := client.SignIn{State: state, URL: q.URL, CA: q.CA, Dialer: dialer, Host: host(), OSVersion: osVersion(), Name: q.Name, NewDevice: q.NewDevice, Browser: l.address}
+	if q.Code {
+		in.Device = l.shown
+	}
+	return client.Login(ctx, in)
+}
+
+func (l *loginFlags) address(address string) { showAddress(l.std.err, address, l.noBrowser) }
+
+func (l *loginFlags) shown(code oauth.Code) { showCode(l.std.err, code) }
 
 func showCode(out io.Writer, code oauth.Code) {
 	fmt.Fprintf(out, "Open %s in a browser, on any machine, and type this code:\n\n    %s\n\nor open %s\n\n"+
@@ -150,15 +172,7 @@ its key and certificate are removed, too. To have the service forget it, revoke 
 		Example: "  postern-client logout\n  postern-client logout --forget",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			state, err := s.open()
-			if err != nil {
-				return err
-			}
-			dialer, err := s.dialer()
-			if err != nil {
-				return err
-			}
-			service, err := s.logout(cmd.Context(), func(ctx context.Context) (string, error) { return client.Logout(ctx, state, dialer, forget) }, forget)
+			service, err := s.logout(cmd.Context(), forget)
 			switch {
 			case service == "" && fault.Is(err, fault.KindUnauthenticated):
 				fmt.Fprintln(s.std.err, "You were not signed in.")
@@ -176,17 +190,25 @@ its key and certificate are removed, too. To have the service forget it, revoke 
 	return cmd
 }
 
-// logout has the client that runs end the sign-in, since it knows whether that is allowed; if none runs, by itself.
-func (s *settings) logout(ctx context.Context, alone func(context.Context) (string, error), forget bool) (service string, err error) {
-	remote, err := client.Connect(ctx, s.state)
-	if errors.Is(err, client.ErrNotRunning) {
-		return alone(ctx)
+// logout has the client that runs end the sign-in, since it knows whether that is allowed; if none runs, this process does.
+func (s *settings) logout(ctx context.Context, forget bool) (service string, err error) {
+	remote, err := s.connect(ctx)
+	if err == nil {
+		defer remote.Close()
+		return remote.Logout(ctx, forget)
 	}
+	if !errors.Is(err, client.ErrNotRunning) {
+		return "", err
+	}
+	state, err := s.open()
 	if err != nil {
 		return "", err
 	}
-	defer remote.Close()
-	return remote.Logout(ctx, forget)
+	dialer, err := s.dialer()
+	if err != nil {
+		return "", err
+	}
+	return client.Logout(ctx, state, dialer, forget)
 }
 
 // notSignedIn is the error for those who have to sign in first.

@@ -48,7 +48,7 @@ func (l *logsFlags) run(ctx context.Context) error {
 	if l.output.how == "yaml" && l.follow {
 		return fault.Invalid("--output", "must be table or json to follow")
 	}
-	remote, err := client.Connect(ctx, l.state)
+	remote, err := l.connect(ctx)
 	if err != nil {
 		return err
 	}

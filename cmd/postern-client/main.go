@@ -106,6 +106,8 @@ type settings struct {
 	proxyFlags
 	std       stdio
 	state     string
+	own       bool   // the state directory was named: it is that client which is meant
+	service   string // directory of the socket of a client that is a service
 	logLevel  string
 	logFormat string
 }
@@ -150,12 +152,14 @@ destination; 5 no gateway, service or running client is reached; 6 the connectio
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
 	f := root.PersistentFlags()
-	f.StringVar(&s.state, "state", defaultState(), "`directory` of the device's key and the sign-in")
+	f.StringVar(&s.state, "state", defaultState(), "`directory` of the device's key and the sign-in; named, it is the client of that directory that is meant, not the machine's service")
+	f.StringVar(&s.service, "service-directory", serviceDirectory, "`directory` of the socket of a client that is a service")
+	_ = f.MarkHidden("service-directory") // it is there; for tests
 	s.proxyFlags.add(f)
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	root.AddCommand(loginCommand(s), logoutCommand(s), upCommand(s), downCommand(s), statusCommand(s), appsCommand(s), explainCommand(s), flowsCommand(s), diagnoseCommand(s),
-		forwardCommand(s), connectCommand(s), sshConfigCommand(s), pauseCommand(s), resumeCommand(s), logsCommand(s), versionCommand(), proxyScriptCommand())
+		forwardCommand(s), connectCommand(s), sshConfigCommand(s), pauseCommand(s), resumeCommand(s), logsCommand(s), installCommand(s), uninstallCommand(s), serviceCommand(s), versionCommand(), proxyScriptCommand())
 	return root
 }
 
@@ -167,6 +171,7 @@ func (s *settings) fill(cmd *cobra.Command) error {
 	if err := daemon.FlagsFromEnvironment(cmd.Flags(), "POSTERN_CLIENT"); err != nil {
 		return usageError{err}
 	}
+	s.own = cmd.Flags().Changed("state")
 	if s.state == "" {
 		return fault.Invalid("--state", "is required: this user has no home directory")
 	}
@@ -182,6 +187,28 @@ func (s *settings) log(out io.Writer, journal *client.Journal) (*slog.Logger, er
 		return nil, usageError{err}
 	}
 	return slog.New(journal.Handler(log.Handler(), daemon.Redact)), nil
+}
+
+// connect connects to the client that runs: the machine's, if it is a service there, or else this user's own.
+func (s *settings) connect(ctx context.Context) (*client.Remote, error) {
+	if !s.own {
+		if remote, err := client.Connect(ctx, s.service); !errors.Is(err, client.ErrNotRunning) {
+			return remote, err
+		}
+	}
+	return client.Connect(ctx, s.state)
+}
+
+// machine connects to the client that is a service of the machine; nil: there is none, or another one is meant.
+func (s *settings) machine(ctx context.Context) (*client.Remote, error) {
+	if s.own {
+		return nil, nil
+	}
+	remote, err := client.Connect(ctx, s.service)
+	if errors.Is(err, client.ErrNotRunning) {
+		return nil, nil
+	}
+	return remote, err
 }
 
 // open gives the state directory.

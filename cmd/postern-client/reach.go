@@ -27,7 +27,7 @@ type way interface {
 // begin gives the client that runs for this user, or starts one of this process. The caller calls end; gone is closed when it is of no use any
 // more.
 func (s *settings) begin(ctx context.Context) (w way, gone <-chan struct{}, end func(), err error) {
-	remote, err := client.Connect(ctx, s.state)
+	remote, err := s.connect(ctx)
 	if err == nil {
 		return remote, remote.Gone(), remote.Close, nil
 	}

@@ -22,7 +22,7 @@ const askWithin = 30 * time.Second
 func (s *settings) remotely(ctx context.Context, ask func(context.Context, *client.Remote) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	remote, err := client.Connect(ctx, s.state)
+	remote, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}

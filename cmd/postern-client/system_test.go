@@ -95,13 +95,19 @@ func (u *user) run(args ...string) (out, errs string, code int) {
 func (u *user) start(args ...string) (*exec.Cmd, <-chan string) {
 	u.t.Helper()
 	cmd := u.command(args...)
+	return cmd, begin(u.t, cmd)
+}
+
+// begin starts a command and gives what it says on standard error, line by line.
+func begin(t *testing.T, cmd *exec.Cmd) <-chan string {
+	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
-		u.t.Fatal(err)
+		t.Fatal(err)
 	}
 	cmd.Stderr = write
 	if err := cmd.Start(); err != nil {
-		u.t.Fatal(err)
+		t.Fatal(err)
 	}
 	_ = write.Close()
 	lines := make(chan string, 1000)
@@ -116,7 +122,7 @@ func (u *user) start(args ...string) (*exec.Cmd, <-chan string) {
 			}
 		}
 	}()
-	return cmd, lines
+	return lines
 }
 
 // await waits for a line and gives what its pattern's group matches.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"postern/internal/client"
 	"postern/internal/client/proxy"
@@ -29,6 +30,8 @@ type upFlags struct {
 	tunName     string
 	limit       int
 	gateways    int
+	only        string // of a service: the user who may sign in
+	asService   bool
 }
 
 func upCommand(s *settings) *cobra.Command {
@@ -56,17 +59,21 @@ a password (--local-user-file).`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd.Context()) },
 	}
-	f := cmd.Flags()
-	f.BoolVar(&flags.tun, "tun", false, "carry the connections of all programs, by a network interface (Linux, as root)")
-	f.StringVar(&flags.tunName, "tun-name", "postern0", "`name` of that interface")
-	f.StringVar(&flags.socks, "socks", "", "`address` or port for a SOCKS5 proxy, such as 127.0.0.1:1080 (default none)")
-	f.StringVar(&flags.http, "http", "", "`address` or port for an HTTP proxy, such as 127.0.0.1:8080 (default none)")
-	f.BoolVar(&flags.anywhere, "listen-anywhere", false, "let the proxies listen on other addresses than loopback; needs --local-user-file")
-	f.StringVar(&flags.localUser, "local-user-file", "", "`file` with the user:password that programs must show to the proxies")
-	f.BoolVar(&flags.direct, "direct", false, "dial what belongs to no application, instead of refusing it")
-	f.IntVar(&flags.limit, "max-connections", 4096, "how many connections of programs, and flows of datagrams, there may be at once")
-	f.IntVar(&flags.gateways, "gateways", 2, "how many gateways to keep a tunnel to")
+	flags.add(cmd.Flags(), false)
 	return cmd
+}
+
+// add adds the flags, which those of a service have in common.
+func (u *upFlags) add(f *pflag.FlagSet, tun bool) {
+	f.BoolVar(&u.tun, "tun", tun, "carry the connections of all programs, by a network interface (Linux, as root)")
+	f.StringVar(&u.tunName, "tun-name", "postern0", "`name` of that interface")
+	f.StringVar(&u.socks, "socks", "", "`address` or port for a SOCKS5 proxy, such as 127.0.0.1:1080 (default none)")
+	f.StringVar(&u.http, "http", "", "`address` or port for an HTTP proxy, such as 127.0.0.1:8080 (default none)")
+	f.BoolVar(&u.anywhere, "listen-anywhere", false, "let the proxies listen on other addresses than loopback; needs --local-user-file")
+	f.StringVar(&u.localUser, "local-user-file", "", "`file` with the user:password that programs must show to the proxies")
+	f.BoolVar(&u.direct, "direct", false, "dial what belongs to no application, instead of refusing it")
+	f.IntVar(&u.limit, "max-connections", 4096, "how many connections of programs, and flows of datagrams, there may be at once")
+	f.IntVar(&u.gateways, "gateways", 2, "how many gateways to keep a tunnel to")
 }
 
 // serving is what up listens on.
@@ -75,12 +82,20 @@ type serving struct {
 	tasks     []func(context.Context) error
 }
 
-func (u *upFlags) run(ctx context.Context) error {
+// check refuses what would not work.
+func (u *upFlags) check() error {
 	if u.limit < 1 || u.limit > 1<<20 {
 		return fault.Invalid("--max-connections", "must be from 1 to %d", 1<<20)
 	}
 	if u.gateways < 1 || u.gateways > 16 {
 		return fault.Invalid("--gateways", "must be from 1 to 16")
+	}
+	return nil
+}
+
+func (u *upFlags) run(ctx context.Context) error {
+	if err := u.check(); err != nil {
+		return err
 	}
 	state, err := u.open()
 	if err != nil {
@@ -105,7 +120,7 @@ func (u *upFlags) run(ctx context.Context) error {
 		mark = tun.Mark
 	}
 	c, err := client.New(client.Config{
-		Control: mark, State: state, Dialer: dialer, Host: host(), OSVersion: osVersion(), Log: log, Journal: journal, Gateways: u.gateways, Direct: u.direct || u.tun,
+		Control: mark, State: state, Dialer: dialer, Host: host(), OSVersion: osVersion(), Log: log, Journal: journal, Gateways: u.gateways, Direct: u.direct || u.tun, Unsigned: u.asService,
 	})
 	if err != nil {
 		return notSignedIn(err)
@@ -120,16 +135,25 @@ func (u *upFlags) run(ctx context.Context) error {
 		})
 		s.listeners = append(s.listeners, client.Listener{Kind: "interface", Address: u.tunName})
 	}
-	control, err := c.Listen(func() []client.Listener { return s.listeners })
+	control, err := u.control(c, s)
 	if err != nil {
 		return fmt.Errorf("listen for other commands: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	return daemon.Run(ctx, append(s.tasks, control.Run, func(ctx context.Context) error {
+	return daemon.Run(ctx, append(s.tasks, control.Run, u.ready, func(ctx context.Context) error {
 		defer stop() // postern-client down
 		return c.Run(ctx)
 	})...)
+}
+
+// control makes the socket for other commands: this user's, or one for all users of the machine.
+func (u *upFlags) control(c *client.Client, s *serving) (*client.Control, error) {
+	listeners := func() []client.Listener { return s.listeners }
+	if u.asService {
+		return c.Share(u.service, u.only, listeners)
+	}
+	return c.Listen(listeners)
 }
 
 // listen makes the proxies.
@@ -190,7 +214,7 @@ func downCommand(s *settings) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			remote, err := client.Connect(ctx, s.state)
+			remote, err := s.connect(ctx)
 			if err != nil {
 				return err
 			}

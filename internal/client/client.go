@@ -37,6 +37,7 @@ type Config struct {
 	Log       *slog.Logger
 	Journal   *Journal      // optional; has what was logged, for those who ask
 	Gateways  int           // optional; how many to keep a tunnel to, 2 if zero
+	Unsigned  bool          // run also while nobody is signed in, and go on with whoever signs in
 	Direct    bool          // dial what belongs to no application, instead of refusing it
 	Control   dial.Control  // optional; called for each socket of the client's own
 	Drain     time.Duration // optional; how long open flows may go on when Run is to end, 2 s if zero
@@ -120,10 +121,16 @@ func New(cfg Config) (*Client, error) {
 	if err := c.resume(); err != nil {
 		return nil, err
 	}
-	if err := c.reload(); err != nil {
+	err := c.reload()
+	if err == nil {
+		c.rules.recall()
+	}
+	if errors.Is(err, ErrSignedOut) && cfg.Unsigned {
+		err = nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	c.rules.recall()
 	return c, nil
 }
 
@@ -191,9 +198,12 @@ func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
 	c.stop = stop
 	c.mu.Unlock()
-	id := c.current.Load()
-	c.log.Info("client started", "device", id.cred.Identity.ID, "service", id.service, "program", c.cfg.Host.Program)
-	c.fleet.follow(id.cred.Connection.Gateways)
+	if id := c.current.Load(); id != nil {
+		c.log.Info("client started", "device", id.cred.Identity.ID, "service", id.service, "program", c.cfg.Host.Program)
+		c.fleet.follow(id.cred.Connection.Gateways)
+	} else {
+		c.log.Info("client started: nobody is signed in", "program", c.cfg.Host.Program)
+	}
 	var work sync.WaitGroup
 	work.Go(func() { c.rules.run(ctx) })
 	work.Go(func() { c.watchState(ctx) })

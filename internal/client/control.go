@@ -16,8 +16,8 @@ import (
 	"postern/internal/wire"
 )
 
-// Programs of this machine talk to a running client over its control socket, which only its user and root can open, in the protocol of
-// tunnels: so the streams of a program are carried with their half-closes, resets and datagrams, also where the system's own sockets have no
+// Programs of this machine talk to a running client over its control socket, which only its user and root can open (of a service: see
+// service.go), in the protocol of tunnels: so the streams of a program are carried with their half-closes, resets and datagrams, also where the system's own sockets have no
 // such things. The questions are these.
 const (
 	questionStatus  = "status"  // {} → Status
@@ -28,6 +28,8 @@ const (
 	questionLogs    = "logs"    // askLogs → []Record
 	questionLogout  = "logout"  // askLogout → loggedOut
 	questionStop    = "stop"    // {} → {}
+	questionLogin   = "login"   // LoginAsk → loginNews, one after the other
+	questionCheck   = "check"   // {} → wire.Diagnosis
 )
 
 // phaseClient is of refusals of the client itself; the code is the kind of fault.
@@ -74,7 +76,9 @@ type askLogs struct {
 type Control struct {
 	c         *Client
 	listener  net.Listener
+	socket    string // its file
 	listeners func() []Listener
+	owned     *ownership // of a service; nil: whoever can open the socket may ask everything
 }
 
 // Listen makes the control socket. listeners tells where programs of this machine connect, for the status.
@@ -83,12 +87,12 @@ func (c *Client) Listen(listeners func() []Listener) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{c, l, listeners}, nil
+	return &Control{c: c, listener: l, listeners: listeners, socket: c.state.file(socketName)}, nil
 }
 
 // Run serves programs until ctx ends and waits for all of them.
 func (s *Control) Run(ctx context.Context) error {
-	defer os.Remove(s.c.state.file(socketName)) // left over, it misleads nobody for long
+	defer os.Remove(s.socket) // left over, it misleads nobody for long
 	defer context.AfterFunc(ctx, func() { _ = s.listener.Close() })()
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -114,9 +118,15 @@ func (s *Control) Run(ctx context.Context) error {
 
 // serve talks to one program until it goes.
 func (s *Control) serve(ctx context.Context, conn net.Conn) {
+	p, err := s.program(conn)
+	if err != nil {
+		s.c.log.Warn("a program was sent away", "error", err)
+		_ = conn.Close() // it is of no use
+		return
+	}
 	session, err := tunnel.New(tunnel.Config{
 		Conn: conn, Hello: tunnel.Hello{Instance: s.c.instance}, Budget: s.c.budget, Limits: tunnel.Limits{Streams: maxStreams},
-		Accept: func(st *tunnel.Stream) { s.accept(ctx, st) }, Log: s.c.log,
+		Accept: func(st *tunnel.Stream) { s.accept(ctx, p, st) }, Log: s.c.log,
 	})
 	if err != nil {
 		_ = conn.Close() // it is of no use
@@ -125,11 +135,19 @@ func (s *Control) serve(ctx context.Context, conn net.Conn) {
 	_ = session.Run(ctx) // how a program goes is its own affair
 }
 
-func (s *Control) accept(ctx context.Context, st *tunnel.Stream) {
+func (s *Control) accept(ctx context.Context, p program, st *tunnel.Stream) {
 	open, err := wire.Decode[wire.Open](st.Payload())
-	switch {
-	case err != nil:
+	if err != nil {
 		refuse(st, fault.Invalid("the question", "cannot be read"))
+		return
+	}
+	if err := s.may(p, open); err != nil {
+		refuse(st, err)
+		return
+	}
+	switch {
+	case open.Kind == wire.KindAsk && open.Question == questionLogin:
+		s.login(ctx, p, st)
 	case open.Kind == wire.KindAsk:
 		s.question(ctx, st, open.Question)
 	case open.Kind == wire.KindFlow:
@@ -186,10 +204,8 @@ func (s *Control) flow(st *tunnel.Stream, open wire.Open) {
 
 // question answers a question.
 func (s *Control) question(ctx context.Context, st *tunnel.Stream, question string) {
-	_ = st.SetReadDeadline(time.Now().Add(questionTime)) // fails on a stream that is over, which reading then says
-	body, err := io.ReadAll(io.LimitReader(st, wire.MaxAsk+1))
-	if err != nil || len(body) > wire.MaxAsk {
-		st.Reset(tunnel.CodeCancelled)
+	body, ok := questionBody(st)
+	if !ok {
 		return
 	}
 	answer, err := s.answer(ctx, st, question, body)
@@ -209,6 +225,18 @@ func (s *Control) question(ctx context.Context, st *tunnel.Stream, question stri
 		s.c.log.Info("told to stop by a program of this user")
 		s.c.Stop()
 	}
+}
+
+// questionBody reads a question, or ends its stream.
+func questionBody(st *tunnel.Stream) (body []byte, ok bool) {
+	_ = st.SetReadDeadline(time.Now().Add(questionTime)) // fails on a stream that is over, which reading then says
+	body, err := io.ReadAll(io.LimitReader(st, wire.MaxAsk+1))
+	if err != nil || len(body) > wire.MaxAsk {
+		st.Reset(tunnel.CodeCancelled)
+		return nil, false
+	}
+	_ = st.SetReadDeadline(time.Time{}) // as above
+	return body, true
 }
 
 func (s *Control) answer(ctx context.Context, st *tunnel.Stream, question string, body []byte) (any, error) {
@@ -257,6 +285,8 @@ func (s *Control) answer(ctx context.Context, st *tunnel.Stream, question string
 		return s.c.logout(st.Context(), q)
 	case questionStop:
 		return struct{}{}, s.c.may(wire.SwitchDown)
+	case questionCheck:
+		return Diagnose(st.Context(), s.c.state, s.c.cfg.Dialer, s.c.cfg.Host.Program, s.c), nil
 	}
 	return nil, fault.Invalid("the question", "%q is not known to the client that runs: is it of an older version?", fault.Readable(question))
 }

@@ -32,10 +32,16 @@ type examination struct {
 
 // Diagnose looks what keeps the client of a state directory from working, and says what to do. It changes nothing but that the sign-in has a
 // newer token.
-func Diagnose(ctx context.Context, state *State, dialer *uplink.Dialer, program string) wire.Diagnosis {
+// c is the client that runs, if it does in this process.
+func Diagnose(ctx context.Context, state *State, dialer *uplink.Dialer, program string, c *Client) wire.Diagnosis {
 	began := time.Now()
 	x := &examination{state: state, dialer: dialer}
-	running := x.running(ctx)
+	running := c != nil
+	if running {
+		x.status(c.Status())
+	} else {
+		running = x.running(ctx)
+	}
 	if x.signedIn() {
 		x.wayOut()
 		if x.service(ctx) {
@@ -84,9 +90,17 @@ func (x *examination) running(ctx context.Context) bool {
 		defer remote.Close()
 		s, err = remote.Status(ctx)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		x.found(wire.SeverityError, "not-running", "", fmt.Sprintf("the client that runs does not answer: %s", err))
+		return false
+	}
+	x.status(s)
+	return true
+}
+
+// status says how the client is that runs.
+func (x *examination) status(s Status) {
+	switch {
 	case s.State == StateConnected:
 		x.found(wire.SeverityOK, "connected", s.User, fmt.Sprintf("connected over %d tunnels, %d applications", len(s.Tunnels), s.Rules.Applications))
 	case s.State == StatePaused, s.State == StateOff:
@@ -95,7 +109,6 @@ func (x *examination) running(ctx context.Context) bool {
 		x.found(wire.SeverityError, "not-connected", s.State, strings.Join(s.Why, "; "))
 	}
 	x.ownProxy(s.Listeners)
-	return err == nil
 }
 
 // ownProxy looks whether the environment has this program go out through the client's own proxy.

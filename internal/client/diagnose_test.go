@@ -17,7 +17,7 @@ func TestDiagnose(t *testing.T) {
 	w := newWorld(t)
 	state := must(client.OpenState(filepath.Join(t.TempDir(), "state")))(t)
 	look := func(state *client.State) (codes []string, worst wire.Severity) {
-		d := client.Diagnose(t.Context(), state, w.Dialer(), "test")
+		d := client.Diagnose(t.Context(), state, w.Dialer(), "test", nil)
 		for _, f := range d.Findings {
 			codes = append(codes, f.Code)
 			if f.Severity != wire.SeverityOK && f.Cure == "" || f.Detail == "" || strings.Contains(f.Detail, "postern-refresh") {

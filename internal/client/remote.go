@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"postern/internal/client/flow"
 	"postern/internal/fault"
 	"postern/internal/local"
+	"postern/internal/oauth"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
 )
@@ -134,6 +136,41 @@ func (r *Remote) Logout(ctx context.Context, forget bool) (service string, err e
 // Logs asks for the newest records after a number, and waits up to wait for the first.
 func (r *Remote) Logs(ctx context.Context, after uint64, most int, wait time.Duration) ([]Record, error) {
 	return remotely[[]Record](ctx, r, questionLogs, askLogs{after, most, wait})
+}
+
+// Diagnose has a service look what keeps it from working.
+func (r *Remote) Diagnose(ctx context.Context) (wire.Diagnosis, error) {
+	return remotely[wire.Diagnosis](ctx, r, questionCheck, struct{}{})
+}
+
+// Login signs in on a service. open is given the address for the user's browser, or show the code to be typed.
+func (r *Remote) Login(ctx context.Context, q LoginAsk, open func(address string), show func(oauth.Code)) (done SignedIn, err error) {
+	st, err := r.session.Open(ctx, wire.Encode(wire.Open{Kind: wire.KindAsk, Question: questionLogin}))
+	if err != nil {
+		return done, r.gone(err)
+	}
+	defer context.AfterFunc(ctx, func() { st.Reset(tunnel.CodeCancelled) })()
+	defer st.Close()
+	if _, err := st.Write(wire.Encode(q)); err == nil {
+		err = st.CloseWrite()
+	}
+	for news := json.NewDecoder(st); ; {
+		var n loginNews
+		switch err := news.Decode(&n); {
+		case ctx.Err() != nil:
+			return done, context.Cause(ctx)
+		case err != nil:
+			return done, r.gone(refused(err))
+		case n.Address != "":
+			open(n.Address)
+		case n.Code != nil:
+			show(*n.Code)
+		case n.Refusal != nil:
+			return done, refused(n.Refusal)
+		case n.Done != nil:
+			return *n.Done, nil
+		}
+	}
 }
 
 // Stop has the client end and waits until it has.

@@ -187,7 +187,7 @@ func logout(ctx context.Context, state *State, dialer *uplink.Dialer, forget boo
 	if err == nil {
 		told = kept.revoke(ctx, dialer)
 	}
-	for _, name := range []string{fileSignIn, fileRules} {
+	for _, name := range []string{fileSignIn, fileRules, fileOwner} {
 		if err := disk.Remove(state.file(name)); err != nil {
 			return kept.Service, err
 		}

@@ -11,6 +11,14 @@ import (
 	"postern/internal/fault"
 )
 
+// running is the command that does the work without a service.
+func (h Host) running() string {
+	if h.Program == "" {
+		return "postern-connector run"
+	}
+	return h.Program + " service"
+}
+
 // Service is what is to be installed.
 type Service struct {
 	Name      string    // of the service, of its user and of its directories: lower-case letters, digits and hyphens
@@ -19,6 +27,7 @@ type Service struct {
 	Arguments []string  // of the program
 	Settings  []Setting // environment variables of the service; they may hold secrets
 	Enable    bool      // it starts with the machine
+	Network   bool      // it changes the machine's routes and name servers, so it runs as root, with a socket for all users in /run (Linux)
 }
 
 // Setting is an environment variable.
@@ -26,7 +35,15 @@ type Setting struct{ Name, Value string }
 
 // Host is the machine. The zero value is this one; tests have one of their own below Root.
 type Host struct {
-	Root string // what stands before every path
+	Root    string // what stands before every path
+	Program string // what the program is called, whatever the file was called that it was downloaded to; postern-connector if empty
+}
+
+func (h Host) program() string {
+	if h.Program == "" {
+		return "postern-connector"
+	}
+	return h.Program
 }
 
 // maxName is what fits into a user's name on Linux.

@@ -91,7 +91,7 @@ func (h Host) Start(ctx context.Context, name string) error {
 // Stop ends it.
 func (h Host) Stop(ctx context.Context, name string) error {
 	if _, err := os.Stat(h.plist(name)); err != nil {
-		return fault.NotFound("no service %s is installed on this machine: postern-connector install installs it", name)
+		return fault.NotFound("no service %s is installed on this machine: %s install installs it", name, h.program())
 	}
 	if !h.State(ctx, name).Running {
 		return nil
@@ -132,6 +132,6 @@ func (h Host) Remove(_ context.Context, name string) (Removed, error) {
 	if dir := filepath.Dir(h.settingsFile(name)); os.Remove(dir) != nil {
 		r.Left = append(r.Left, dir+", with what somebody put there")
 	}
-	r.Left = append(r.Left, h.path("usr/local/bin", programName))
+	r.Left = append(r.Left, h.path("usr/local/bin", h.program()))
 	return r, errors.Join(errs...)
 }

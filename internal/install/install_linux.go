@@ -39,7 +39,7 @@ func (h Host) Check(start bool) error {
 		return fault.Forbidden("a service is installed by root: use sudo")
 	}
 	if _, err := exec.LookPath("systemctl"); err != nil {
-		return fault.Unavailable("this machine has no systemd: have your own init system run postern-connector run, which ends with SIGTERM")
+		return fault.Unavailable("this machine has no systemd: have your own init system run %s, which ends with SIGTERM", h.running())
 	}
 	if _, err := os.Stat(h.path("run/systemd/system")); err != nil && start {
 		return fault.Unavailable("systemd does not run here, so nothing can be started: for an image, add --no-start")
@@ -55,16 +55,18 @@ func (h Host) Install(ctx context.Context, s Service) error {
 	}
 	before, _ := os.ReadFile(h.unit(s.Name)) // if there is none, nothing was made before
 	u := unit{
-		Service: s, User: s.Name, State: h.StateDir(s.Name), Settings: h.settingsFile(s.Name),
+		Service: s, By: h.program(), User: s.Name, State: h.StateDir(s.Name), Settings: h.settingsFile(s.Name),
 		MadeUser: bytes.Contains(before, []byte(markUser)), MadeProgram: bytes.Contains(before, []byte(markProgram)),
 	}
 	var err error
 	if u.Program, err = h.place(s.Program, &u.MadeProgram); err != nil {
 		return err
 	}
-	uid, gid, err := h.ensureUser(ctx, &u)
-	if err != nil {
-		return err
+	uid, gid := 0, 0
+	if !s.Network {
+		if uid, gid, err = h.ensureUser(ctx, &u); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(u.State, 0o700); err != nil {
 		return err
@@ -127,7 +129,7 @@ func (h Host) HandOver(ctx context.Context, name string) error { return h.contro
 
 func (h Host) control(ctx context.Context, verb, name string) error {
 	if _, err := os.Stat(h.unit(name)); err != nil {
-		return fault.NotFound("no service %s is installed on this machine: postern-connector install installs it", name)
+		return fault.NotFound("no service %s is installed on this machine: %s install installs it", name, h.program())
 	}
 	if _, err := run(ctx, "systemctl", verb, name+".service"); err != nil {
 		return fmt.Errorf("%w; journalctl -u %s says more", err, name)

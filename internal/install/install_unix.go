@@ -45,7 +45,7 @@ func (h Host) place(program string, made *bool) (string, error) {
 	if !hidden && disk.CheckPrivate(program) == nil {
 		return program, nil
 	}
-	target := h.path("usr/local/bin", programName)
+	target := h.path("usr/local/bin", h.program())
 	data, err := os.ReadFile(program)
 	if err != nil {
 		return "", fmt.Errorf("copy this program: %w", err)

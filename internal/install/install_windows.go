@@ -19,6 +19,9 @@ import (
 	"postern/internal/fault"
 )
 
+// programName is what the program is called, whatever the file was called that it was downloaded to.
+const programName = "postern-connector"
+
 // StateDir gives the directory of a service; none, where nothing can be made, if the system does not say.
 func (h Host) StateDir(name string) string {
 	dir, err := daemon.SystemStateDir(name)

@@ -8,6 +8,7 @@ import (
 // unit is what the unit of a service is made of. Marks stand in comments: what the installation made it also removes.
 type unit struct {
 	Service
+	By          string // the program
 	State       string // directory
 	Settings    string // file
 	User        string
@@ -24,7 +25,7 @@ const (
 func (u unit) text() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Written by %s install: change the settings, or add a drop-in, rather than this file.", programName)
+	line("# Written by %s install: change the settings, or add a drop-in, rather than this file.", u.By)
 	if u.MadeUser {
 		line(markUser)
 	}
@@ -42,39 +43,57 @@ StartLimitIntervalSec=0
 		words[i] = unitWord(words[i])
 	}
 	line("[Service]\nType=notify\nNotifyAccess=main\nExecStart=%s", strings.Join(words, " "))
-	line(`ExecReload=/bin/kill -USR1 $MAINPID
-EnvironmentFile=-%s
-User=%s
+	if !u.Network {
+		line("ExecReload=/bin/kill -USR1 $MAINPID\nUser=%s", u.User)
+	}
+	line(`EnvironmentFile=-%s
 StateDirectory=%s
 StateDirectoryMode=0700
-WorkingDirectory=%s`, u.Settings, u.User, u.Name, u.State)
-	b.WriteString(confinement)
+WorkingDirectory=%s`, u.Settings, u.Name, u.State)
+	if u.Network {
+		line("RuntimeDirectory=%s\nRuntimeDirectoryMode=0755", u.Name)
+		b.WriteString(networkConfinement + commonConfinement)
+	} else {
+		b.WriteString(confinement + commonConfinement)
+	}
 	return b.String()
 }
 
-// programName is what the program is called, whatever the file was called that it was downloaded to.
-const programName = "postern-connector"
-
-// confinement is the same for every service. The stop takes longer than the longest drain.
+// confinement is of a service that needs no rights. The stop takes longer than the longest drain.
 const confinement = `UMask=0077
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=3
 WatchdogSec=60
 TimeoutStopSec=13min
-KillMode=mixed
 LimitNOFILE=65536
 
-NoNewPrivileges=yes
 CapabilityBoundingSet=
-AmbientCapabilities=
 ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
 PrivateDevices=yes
-DevicePolicy=closed
 PrivateUsers=yes
 ProtectProc=invisible
+`
+
+// networkConfinement is of a service that has an interface of its own, routes and name servers: it writes /etc/resolv.conf.
+const networkConfinement = `UMask=0077
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=30
+LimitNOFILE=65536
+
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+ProtectSystem=yes
+DeviceAllow=/dev/net/tun rw
+`
+
+// commonConfinement is the same for every service.
+const commonConfinement = `KillMode=mixed
+NoNewPrivileges=yes
+AmbientCapabilities=
+ProtectHome=yes
+PrivateTmp=yes
+DevicePolicy=closed
 ProtectClock=yes
 ProtectHostname=yes
 ProtectControlGroups=yes

@@ -13,14 +13,21 @@ import (
 
 func example() unit {
 	return unit{
-		Service: Service{Name: "postern-connector", Title: "Postern connector", Program: "/bin/true", Arguments: []string{"service", "--state", "/var/lib/postern-connector"}},
-		State:   "/var/lib/postern-connector", Settings: "/etc/postern-connector/settings", User: "daemon", MadeUser: true,
+		By: "postern-connector", Service: Service{Name: "postern-connector", Title: "Postern connector", Program: "/bin/true", Arguments: []string{"service", "--state", "/var/lib/postern-connector"}},
+		State: "/var/lib/postern-connector", Settings: "/etc/postern-connector/settings", User: "daemon", MadeUser: true,
 	}
 }
 
-// TestUnit has systemd itself read the unit, and judge what it allows: 0 is nothing, 10 is everything.
+// network is a service with an interface of its own.
+func network() unit {
+	return unit{
+		By: "postern-client", Service: Service{Name: "postern-client", Title: "Postern client", Program: "/bin/true", Arguments: []string{"service"}, Network: true},
+		State: "/var/lib/postern-client", Settings: "/etc/postern-client/settings",
+	}
+}
+
+// TestUnit has systemd itself read the units, and judge what they allow: 0 is nothing, 10 is everything.
 func TestUnit(t *testing.T) {
-	const worst = 2.0
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("systemd-analyze is missing")
@@ -28,13 +35,22 @@ func TestUnit(t *testing.T) {
 		fmt.Println("NOT RUN: systemd-analyze is missing")
 		return
 	}
-	path := filepath.Join(t.TempDir(), "postern-connector.service")
-	if err := os.WriteFile(path, []byte(example().text()), 0o600); err != nil {
+	for _, test := range []struct {
+		unit  unit
+		worst float64
+	}{{example(), 2}, {network(), 4}} {
+		t.Run(test.unit.Name, func(t *testing.T) { judge(t, test.unit, test.worst) })
+	}
+}
+
+func judge(t *testing.T, u unit, worst float64) {
+	path := filepath.Join(t.TempDir(), u.Name+".service")
+	if err := os.WriteFile(path, []byte(u.text()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput()
 	for line := range strings.Lines(string(out)) { // it reads all units that this one names, too
-		if strings.Contains(line, "postern-connector") {
+		if strings.Contains(line, u.Name) {
 			t.Errorf("verify: %s", line)
 		}
 	}
@@ -42,7 +58,7 @@ func TestUnit(t *testing.T) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	out, err = exec.Command("systemd-analyze", "security", "--offline=true", path).CombinedOutput()
-	_, last, _ := strings.Cut(string(out), "Overall exposure level for postern-connector.service: ")
+	_, last, _ := strings.Cut(string(out), "Overall exposure level for "+u.Name+".service: ")
 	var score float64
 	if n, _ := fmt.Sscanf(last, "%f", &score); n != 1 || err != nil || score > worst {
 		t.Errorf("score %v (at most %v), %v\n%s", score, worst, err, out)

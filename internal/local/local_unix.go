@@ -15,7 +15,12 @@ import (
 
 // Listen makes a socket in the directory that only this user and root can open. It takes the place of
 // whoever served it before: a process that died, or a worker that hands over.
-func Listen(dir, name string) (net.Listener, error) {
+func Listen(dir, name string) (net.Listener, error) { return listen(dir, name, 0o600) }
+
+// ListenAll makes a socket that every user of the machine can open; PeerOf tells who did.
+func ListenAll(dir, name string) (net.Listener, error) { return listen(dir, name, 0o666) }
+
+func listen(dir, name string, mode fs.FileMode) (net.Listener, error) {
 	draft := fmt.Sprintf(".%s-%d.tmp", name, os.Getpid()) // swept away like other drafts if this process dies here
 	path, release, err := socketPath(dir, draft)
 	if err != nil {
@@ -30,7 +35,7 @@ func Listen(dir, name string) (net.Listener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // it has another name by then
-	err = os.Chmod(path, 0o600)
+	err = os.Chmod(path, mode)
 	if err == nil {
 		err = os.Rename(path, filepath.Join(dir, name))
 	}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"postern/internal/daemon"
+	"postern/internal/fault"
+	"postern/internal/install"
+)
+
+const (
+	serviceName      = "postern-client"
+	serviceDirectory = "/run/postern-client" // of its socket; systemd makes it
+)
+
+// thisMachine is where the service is installed.
+func thisMachine() install.Host { return install.Host{Program: serviceName} }
+
+// checkService refuses systems on which the client cannot be a service yet.
+func checkService() error {
+	if runtime.GOOS == "linux" {
+		return nil
+	}
+	return fault.Invalid("postern-client install", "is for Linux with systemd: on %s have postern-client up start with your session", map[string]string{"windows": "Windows", "darwin": "macOS"}[runtime.GOOS])
+}
+
+// serviceCommand is what an installed service runs.
+func serviceCommand(s *settings) *cobra.Command {
+	flags := &upFlags{settings: s, asService: true}
+	cmd := &cobra.Command{
+		Use:   "service",
+		Short: "Run the client as an operating system's service does",
+		Long: `service is what an installed service runs; for a terminal there is up. It runs also while nobody is signed in, and
+serves all users of the machine: whoever signs in on it owns it until they log out.`,
+		Example: "  postern-client service",
+		Hidden:  true,
+		Args:    arguments(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return flags.run(cmd.Context()) },
+	}
+	flags.add(cmd.Flags(), true)
+	flags.addOwner(cmd.Flags())
+	return cmd
+}
+
+func (u *upFlags) addOwner(f *pflag.FlagSet) {
+	f.StringVar(&u.only, "owner", "", "the only `user` of this machine who may sign in (default whoever comes first, until they log out)")
+}
+
+func installCommand(s *settings) *cobra.Command {
+	flags := &upFlags{settings: s, asService: true}
+	var idle bool
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Make the client a service of this machine (Linux, as root)",
+		Long: `install makes the client a service that starts with the machine, with the interface for all programs (--tun=false: without). It must
+be called by root. Calling it again changes the settings, or installs another version of the program.
+
+The service runs also while nobody is signed in. The users of the machine sign in on it with postern-client login, without root;
+status, explain, pause and the other commands reach it by themselves. One user at a time is signed in: it is theirs until they log
+out, and nobody else but root may ask it anything. The interface serves every program of the machine, whoever runs it: on a machine on which
+several people work at once, use the proxies with --local-user-file instead.`,
+		Example: `  sudo postern-client install
+  sudo postern-client install --owner ada
+  sudo postern-client install --tun=false --socks 1080 --local-user-file /etc/postern-client/local-user`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.install(cmd, !idle) },
+	}
+	flags.add(cmd.Flags(), true)
+	flags.addOwner(cmd.Flags())
+	cmd.Flags().BoolVar(&idle, "no-start", false, "do not start it now: for images")
+	return cmd
+}
+
+func (u *upFlags) install(cmd *cobra.Command, start bool) error {
+	host, f := thisMachine(), cmd.Flags()
+	if err := errors.Join(checkService(), u.check()); err != nil {
+		return err
+	}
+	if u.own {
+		return fault.Invalid("--state", "is the service's own directory")
+	}
+	if u.localUser != "" && !filepath.IsAbs(u.localUser) {
+		return fault.Invalid("--local-user-file", "must be an absolute path: the service has another working directory")
+	}
+	if err := host.Check(start); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err == nil {
+		program, err = filepath.EvalSymlinks(program)
+	}
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	err = host.Install(cmd.Context(), install.Service{
+		Name: serviceName, Title: "Postern client", Program: program, Arguments: []string{"service"}, Settings: serviceSettings(f), Enable: true, Network: true,
+	})
+	if err != nil {
+		return fmt.Errorf("install the service %s: %w", serviceName, err)
+	}
+	fmt.Fprintf(u.std.err, "Installed the service %s; its directory is %s.\n", serviceName, host.StateDir(serviceName))
+	if !start {
+		fmt.Fprintln(u.std.err, "It starts with the machine. Users sign in on it with: postern-client login URL")
+		return nil
+	}
+	if err := host.Start(cmd.Context(), serviceName); err != nil {
+		return fmt.Errorf("the service %s is installed, but does not start: %w", serviceName, err)
+	}
+	fmt.Fprintln(u.std.err, "Started it. Sign in on it, as the user who is to own it: postern-client login URL")
+	return nil
+}
+
+// serviceSettings gives the flags that were set, by argument or environment, as settings of the service.
+func serviceSettings(f *pflag.FlagSet) (all []install.Setting) {
+	f.VisitAll(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "no-start", "help", "service-directory":
+			return
+		}
+		if flag.Changed {
+			all = append(all, install.Setting{Name: "POSTERN_CLIENT_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_")), Value: flag.Value.String()})
+		}
+	})
+	return all
+}
+
+func uninstallCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "uninstall",
+		Short: "Sign out of the service of this machine, end it, and remove what install made",
+		Long: `uninstall signs whoever is signed in on the machine's client out, ends the service, which puts routes and name servers back, and removes its
+files, the device's key among them. The service keeps the device in its list until somebody revokes it there.`,
+		Example: "  sudo postern-client uninstall",
+		Args:    arguments(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.uninstall(cmd.Context()) },
+	}
+}
+
+func (s *settings) uninstall(ctx context.Context) error {
+	host := thisMachine()
+	if err := errors.Join(checkService(), host.Check(false)); err != nil {
+		return err
+	}
+	if !host.State(ctx, serviceName).Installed {
+		return fault.NotFound("no service %s is installed on this machine", serviceName)
+	}
+	if machine, err := s.machine(ctx); err == nil && machine != nil {
+		service, err := machine.Logout(ctx, true)
+		switch {
+		case err == nil:
+			fmt.Fprintf(s.std.err, "Signed out of %s.\n", service)
+		case service != "":
+			fmt.Fprintf(s.std.err, "Signed out here, but %s was not told: %v\n", service, err)
+		}
+		machine.Close()
+	}
+	if err := host.Stop(ctx, serviceName); err != nil {
+		return fmt.Errorf("end the service: %w", err)
+	}
+	removed, err := host.Remove(ctx, serviceName)
+	for _, gone := range removed.Gone {
+		fmt.Fprintf(s.std.err, "Removed %s.\n", gone)
+	}
+	for _, left := range removed.Left {
+		fmt.Fprintf(s.std.err, "Left %s.\n", left)
+	}
+	return err
+}
+
+// ready tells systemd, if it started this program, that it serves.
+func (u *upFlags) ready(ctx context.Context) error {
+	if u.asService {
+		if err := daemon.Ready(); err != nil {
+			return fmt.Errorf("tell systemd: %w", err)
+		}
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,8 @@
+package local
+
+// Peer is the user of a program at the other end of a socket, as the system says.
+type Peer struct {
+	User  string // the number, or SID
+	Name  string // for people; the same as User if the system knows none
+	Admin bool   // root or an administrator
+}
