@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -186,19 +187,27 @@ type explainFlags struct {
 func explainCommand(s *settings) *cobra.Command {
 	out, flags := &output{}, &explainFlags{}
 	cmd := &cobra.Command{
-		Use:   "explain HOST PORT",
+		Use:   "explain HOST PORT | HOST:PORT",
 		Short: "Say where a connection would go, and why",
 		Long: `explain says whether a destination goes through a gateway, directly, or nowhere, by which application and segment, and why.
-Nothing is connected. The service decides each flow anew: an application's policy may still refuse it.
+Nothing is connected; a name of one label is looked for below the DNS suffixes of your applications. The service decides each flow
+anew: an application's policy may still refuse it.
 
 It ends with exit code 4 where the destination is blocked.`,
-		Example: "  postern-client explain db.corp.example 5432\n  postern-client explain 10.0.0.53 53 --udp",
-		Args:    arguments(cobra.ExactArgs(2)),
+		Example: "  postern-client explain db.corp.example 5432\n  postern-client explain fileserver:22\n  postern-client explain 10.0.0.53 53 --udp",
+		Args:    arguments(cobra.RangeArgs(1, 2)),
 	}
 	out.add(cmd)
 	cmd.Flags().BoolVar(&flags.udp, "udp", false, "for datagrams, not TCP")
 	cmd.Flags().StringVar(&flags.app, "app", "", "`application` (name or id) to go by")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			host, port, err := net.SplitHostPort(args[0])
+			if err != nil {
+				return fault.Invalid("HOST:PORT", "is %q, not a host, a colon and a port", fault.Readable(args[0]))
+			}
+			args = []string{host, port}
+		}
 		port, err := parsePort(args[1])
 		if err != nil {
 			return err
@@ -240,6 +249,9 @@ func (s *settings) explain(ctx context.Context, remote *client.Remote, e explain
 	}
 	err = e.out.print(s.std.out, d, func(t *table) {
 		t.row("Destination", e.to.String())
+		if d.FoundHow != "" {
+			t.row("Name", strings.TrimSpace(d.Found+"  "+d.FoundHow))
+		}
 		t.row("Goes", d.Way)
 		t.row("Why", d.Why)
 		if d.Segment != "" {

@@ -131,7 +131,7 @@ func (u *upFlags) run(ctx context.Context) error {
 	}
 	if u.tun {
 		s.tasks = append(s.tasks, func(ctx context.Context) error {
-			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Private: c.Private, Own: c.OwnHosts, Control: mark, Log: log})
+			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Search: c.Search, Private: c.Private, Own: c.OwnHosts, Control: mark, Log: log})
 		})
 		s.listeners = append(s.listeners, client.Listener{Kind: "interface", Address: u.tunName})
 	}

@@ -82,6 +82,7 @@ type Client struct {
 	check    chan struct{} // holds one element when a gateway refused the certificate
 	followCA chan struct{} // holds one element when the service wants certificates of another issuer
 	flows    *flows
+	searches searches
 
 	current atomic.Pointer[identity] // nil: nobody is signed in
 

@@ -263,7 +263,7 @@ func (s *Control) answer(ctx context.Context, st *tunnel.Stream, question string
 			return nil, fault.New(fault.KindInvalid, "%s", err)
 		}
 		to.Application = q.Application
-		return s.c.Explain(to), nil
+		return s.c.Explain(st.Context(), to), nil
 	case questionPause:
 		q, err := wire.Decode[askPause](body)
 		if err != nil || q.For < 0 || q.For > 24*time.Hour {

@@ -39,6 +39,8 @@ type Decision struct {
 	Name        string `json:"name,omitempty"`        // of the application
 	Segment     string `json:"segment,omitempty"`     // that the destination is in
 	Why         string `json:"why"`
+	Found       string `json:"found,omitempty"`    // the whole name, of one that was said in one label
+	FoundHow    string `json:"foundHow,omitempty"` // how it was found, or that it was not
 }
 
 // decide says where a flow goes, by the rules alone. It is pure.
@@ -99,12 +101,19 @@ func (c *Client) open(ctx context.Context, to flow.To) (*flow.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
+	to, how, err := c.complete(ctx, r, to)
+	if err != nil && !c.cfg.Direct {
+		return nil, err
+	}
 	d := r.decide(to, c.cfg.Direct)
 	if d.Way == WayTunnel && !c.pausedUntil().IsZero() {
 		d.Way = WayDirect
 	}
 	switch d.Way {
 	case WayBlocked:
+		if how != "" {
+			d.Why += " (" + how + ")"
+		}
 		return nil, fault.Forbidden("%s is not reached: %s", to, d.Why)
 	case WayDirect:
 		return c.openDirect(ctx, to)
@@ -262,12 +271,24 @@ func dialDirectly(ctx context.Context, to flow.To, addrs []netip.Addr) (net.Conn
 	return nil, "", last
 }
 
-// Explain says where a flow would go, and why.
-func (c *Client) Explain(to flow.To) Decision {
+// Explain says where a flow would go, and why. Names of one label are looked up for it.
+func (c *Client) Explain(ctx context.Context, to flow.To) Decision {
 	r := c.rules.current.Load()
 	if r == nil {
 		return Decision{Way: WayBlocked, Why: "what you may reach is not known yet: " + c.unreached("no rules").Error()}
 	}
+	full, how, err := c.complete(ctx, r, to)
+	if err != nil {
+		how = err.Error()
+	}
+	d := c.explain(r, full)
+	if d.FoundHow = how; full.Host != to.Host {
+		d.Found = full.Host.Name
+	}
+	return d
+}
+
+func (c *Client) explain(r *rules, to flow.To) Decision {
 	d := r.decide(to, c.cfg.Direct)
 	if d.Way != WayTunnel {
 		return d

@@ -49,7 +49,7 @@ func TestOff(t *testing.T) {
 	if why := strings.Join(d.Status().Why, "\n"); !strings.Contains(why, `"a drill"`) {
 		t.Errorf("the status says %q", why)
 	}
-	if got := d.Explain(dest); got.Way != client.WayDirect || !strings.Contains(got.Why, "a drill") {
+	if got := d.Explain(t.Context(), dest); got.Way != client.WayDirect || !strings.Contains(got.Why, "a drill") {
 		t.Errorf("%+v", got)
 	}
 	w.tcp.echo()

@@ -120,7 +120,7 @@ func TestServiceAway(t *testing.T) {
 	if _, err := d.Open(t.Context(), dest); !fault.Is(err, fault.KindUnavailable) || !strings.Contains(err.Error(), `"lab"`) {
 		t.Errorf("while the service is away: %v", err)
 	}
-	if got := d.Explain(dest); got.Way != client.WayBlocked || got.Name != "lab" {
+	if got := d.Explain(t.Context(), dest); got.Way != client.WayBlocked || got.Name != "lab" {
 		t.Errorf("%+v", got)
 	}
 	if err := d.Stop(); err != nil {
@@ -136,8 +136,8 @@ func TestServiceAway(t *testing.T) {
 	for _, change := range []struct{ from, to string }{{`"segments":`, `"direct":true,"segments":`}, {`"applications":`, `"off":true,"applications":`}} {
 		w.rules(d, change.from, change.to)
 		f, err := d.Open(t.Context(), dest)
-		if err != nil || f.Stream != nil || d.Explain(dest).Way != client.WayDirect {
-			t.Fatalf("with %s: %+v, %v, %+v", change.to, f, err, d.Explain(dest))
+		if err != nil || f.Stream != nil || d.Explain(t.Context(), dest).Way != client.WayDirect {
+			t.Fatalf("with %s: %+v, %v, %+v", change.to, f, err, d.Explain(t.Context(), dest))
 		}
 		f.Close()
 	}
@@ -226,7 +226,7 @@ func TestPause(t *testing.T) {
 	dest := to(t, flow.TCP, "127.0.0.1", w.tcp.port)
 	d.Pause(time.Hour)
 	f, err := d.Open(t.Context(), dest)
-	if err != nil || f.Stream != nil || d.Status().State != client.StatePaused || d.Explain(dest).Way != client.WayDirect {
+	if err != nil || f.Stream != nil || d.Status().State != client.StatePaused || d.Explain(t.Context(), dest).Way != client.WayDirect {
 		t.Fatalf("paused: %+v, %v", f, err)
 	}
 	f.Close()

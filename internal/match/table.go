@@ -117,6 +117,37 @@ func (t *Table) each(host Host, look func([]int32)) {
 // Entries lists the entries, the winner of two first. The caller must not change the slice.
 func (t *Table) Entries() []Entry { return t.entries }
 
+// Suffixes gives the domains of DNS suffixes (".corp.example") in the order in which a name of one label is looked for below them: those of
+// owners that are not broad first, then those with more labels, then by the alphabet. With an owner it gives that one's.
+func (t *Table) Suffixes(owner string) []string {
+	type suffix struct {
+		domain string
+		broad  bool
+	}
+	var all []suffix
+	for _, e := range t.entries {
+		if e.Segment.form == formSuffix && (owner == "" || e.Owner == owner) {
+			all = append(all, suffix{e.Segment.name, e.Broad})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b suffix) int {
+		if a.broad != b.broad {
+			if a.broad {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(strings.Count(b.domain, ".")-strings.Count(a.domain, "."), strings.Compare(a.domain, b.domain))
+	})
+	var domains []string
+	for _, s := range all {
+		if !slices.Contains(domains, s.domain) {
+			domains = append(domains, s.domain)
+		}
+	}
+	return domains
+}
+
 // blocks gives the fewest prefixes that have the addresses from first to last, both included, and no other.
 func blocks(first, last netip.Addr) []netip.Prefix {
 	var list []netip.Prefix

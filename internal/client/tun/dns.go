@@ -152,10 +152,36 @@ func (t *tun) answer(ctx context.Context, question []byte, size int) []byte {
 		}
 	}
 	v := t.view()
-	if !v.private(host) {
-		return t.forward(ctx, question, size)
+	a := asked{question, q, out, size}
+	if v.private(host) {
+		return t.answerPrivate(ctx, v, host, a)
 	}
-	return t.answerPrivate(ctx, v, host, asked{question, q, out, size})
+	if v.short(host) {
+		if answer := t.answerShort(ctx, host, a); answer != nil {
+			return answer
+		}
+	}
+	return t.forward(ctx, question, size)
+}
+
+// answerShort answers about a name of one label that stands for a private one: with an alias, so that whoever asks learns the whole name, as
+// Kerberos needs it. nil: there is none, and the network is asked.
+func (t *tun) answerShort(ctx context.Context, host match.Host, a asked) []byte {
+	name, err := t.cfg.Search(ctx, host.Name)
+	if err != nil {
+		t.log.Info("name not looked for", "name", host.Name, "error", err)
+		return nil
+	}
+	full, err := dnsmessage.NewName(absolute(name))
+	if name == "" || err != nil {
+		return nil
+	}
+	a.out.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: a.q.Name, Class: dnsmessage.ClassINET, TTL: ttl}, Body: &dnsmessage.CNAMEResource{CNAME: full}}}
+	a.q.Name = full
+	if a.q.Type == dnsmessage.TypeA || a.q.Type == dnsmessage.TypeAAAA {
+		t.fill(&a.out, a.q, wire.Looked{Exists: true, Addresses: []netip.Addr{{}}}) // which it has is the connector's affair
+	}
+	return pack(a.out, a.size)
 }
 
 // asked is a question, and the beginning of its answer.

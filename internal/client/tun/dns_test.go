@@ -205,6 +205,27 @@ func TestNamesOfTheNetwork(t *testing.T) {
 }
 
 // TestManyNames: names that nobody asks for make room, and those that are in use keep their address.
+// TestNamesOfOneLabel: they are answered with the whole name as an alias, if there is one, and else the network is asked.
+func TestNamesOfOneLabel(t *testing.T) {
+	w := newWorld(t, [3]string{".corp.test", "22", "tcp"})
+	w.whole["fileserver"] = "fileserver.corp.test"
+	m := w.ask(t, "udp", "fileserver.", dnsmessage.TypeA)
+	if len(m.Answers) != 2 {
+		t.Fatalf("%+v", m)
+	}
+	alias, _ := m.Answers[0].Body.(*dnsmessage.CNAMEResource)
+	addr, _ := m.Answers[1].Body.(*dnsmessage.AResource)
+	if alias == nil || addr == nil || alias.CNAME.String() != "fileserver.corp.test." || m.Answers[1].Header.Name != alias.CNAME {
+		t.Fatalf("%+v", m.Answers)
+	}
+	if to, ok := w.target("tcp", net.IP(addr.A[:]), 22); !ok || to.Host.Name != "fileserver.corp.test" {
+		t.Errorf("the address leads to %+v", to)
+	}
+	if m := w.ask(t, "udp", "printer.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeServerFailure { // the machine of the test has no name servers
+		t.Errorf("another name: %+v", m)
+	}
+}
+
 func TestManyNames(t *testing.T) {
 	n := newNames()
 	kept, _ := n.addresses("kept.corp.test")

@@ -134,6 +134,7 @@ type world struct {
 	opened []flow.To
 	dials  map[string]string // what is dialled for a destination; nothing: it is refused
 	looks  map[string]wire.Looked
+	whole  map[string]string // of names of one label
 }
 
 // fakeSystem is a machine without routes.
@@ -146,7 +147,7 @@ func (s *fakeSystem) Upstreams() []string { return s.servers }
 
 func newWorld(t *testing.T, segments ...[3]string) *world {
 	t.Helper()
-	w := &world{kernel: newKernel(t), system: &fakeSystem{}, dials: map[string]string{}, looks: map[string]wire.Looked{}}
+	w := &world{kernel: newKernel(t), system: &fakeSystem{}, dials: map[string]string{}, looks: map[string]wire.Looked{}, whole: map[string]string{}}
 	rules := wire.Rules{Applications: []wire.Rule{{Application: "app_1", Name: "Lab"}}}
 	var entries []match.Entry
 	for _, s := range segments {
@@ -159,7 +160,7 @@ func newWorld(t *testing.T, segments ...[3]string) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.tun = &tun{log: slog.New(slog.NewTextHandler(t.Output(), nil)), system: w.system, names: newNames(), life: ctx,
 		told: newView(rules, match.NewTable(entries), []string{"portal.test"})}
-	w.tun.cfg = Config{Opener: w, Lookup: w.lookup}
+	w.tun.cfg = Config{Opener: w, Lookup: w.lookup, Search: func(_ context.Context, label string) (string, error) { return w.whole[label], nil }}
 	var err error
 	if w.tun.net, err = newNetstack(w.kernel, w.tun); err != nil {
 		t.Fatal(err)

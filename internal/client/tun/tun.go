@@ -27,6 +27,8 @@ type Config struct {
 	Opener flow.Opener
 	// Lookup asks a connector what a private name stands for.
 	Lookup func(ctx context.Context, name string, of wire.LookupType) (wire.Looked, error)
+	// Search gives the whole name of one of one label; empty: there is none.
+	Search func(ctx context.Context, label string) (name string, err error)
 	// Private waits for rules with another mark, and gives them with theirs.
 	Private func(ctx context.Context, mark string) (rules wire.Rules, table *match.Table, next string, err error)
 	// Own are hosts that are never private, whatever the rules say: the service and its gateways.

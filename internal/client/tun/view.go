@@ -29,6 +29,11 @@ func (v view) private(host match.Host) bool {
 	return v.table != nil && !v.own[host.Name] && len(v.table.Covering(host)) > 0
 }
 
+// short reports whether a name is one of one label that may stand for a private one.
+func (v view) short(host match.Host) bool {
+	return v.table != nil && host.Name != "" && host.Name != "localhost" && !strings.Contains(host.Name, ".") && len(v.table.Suffixes("")) > 0
+}
+
 // direct reports whether a host is reached as if there were no client while no gateway is: by the rule that comes first.
 func (v view) direct(host match.Host) bool {
 	for _, e := range v.table.Covering(host) {
