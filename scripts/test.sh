@@ -42,7 +42,7 @@ run_system() {
 }
 
 needs_lab() {
-  needs go ip nft curl squid openssl initdb ssh sshd pgbench pg_dump redis-benchmark redis-server smbclient smbd iperf3 dnsperf proxychains4
+  needs go ip nft curl squid openssl initdb ssh sshd haproxy pgbench pg_dump redis-benchmark redis-server smbclient smbd iperf3 dnsperf proxychains4
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo "it needs root, to make network namespaces"
 }
 run_lab() { # compiled as ourselves, run as root

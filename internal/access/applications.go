@@ -69,6 +69,15 @@ const (
 // Balancings lists them.
 func Balancings() []Balancing { return []Balancing{LeastLoaded, StickyUser, StickyAddress, ByPriority} }
 
+// A ProxyProtocol says how a connector tells a private application's servers from which address a device came.
+type ProxyProtocol string
+
+// The versions.
+const (
+	NoProxyProtocol ProxyProtocol = ""   // not at all: servers see the connector's address
+	ProxyProtocolV2 ProxyProtocol = "v2" // by a header of that version ahead of all bytes of a TCP flow
+)
+
 // ReservedPath is ours on every application host and never forwarded; CallbackPath in it takes the one-time code
 // with which a browser comes back from the portal.
 const (
@@ -91,6 +100,7 @@ type Application struct {
 	GroupID           ID              // the connector group that serves it
 	Segments          []Segment       // of a private application
 	Direct            bool            // of a private application: devices that reach no gateway dial its destinations themselves, instead of blocking them
+	ProxyProtocol     ProxyProtocol   // of a private application
 	ExternalURL       string
 	InternalURL       string
 	PreAuthentication PreAuthentication
@@ -321,6 +331,9 @@ func (a *Application) Validate() error {
 func (a *Application) checkWeb(p *fault.Problems) {
 	if a.Direct {
 		p.Add("direct", "must be left out of a web application: only private ones have it")
+	}
+	if a.ProxyProtocol != NoProxyProtocol {
+		p.Add("proxyProtocol", "must be left out of a web application, which is told the address by the field X-Forwarded-For: only private ones have it")
 	}
 	if len(a.Segments) > 0 {
 		p.Add("segments", "must be empty for a web application; kind %q has them", KindPrivate)

@@ -86,6 +86,9 @@ func (a *Application) checkPrivate(p *fault.Problems) {
 			p.Add(f.name, "must be left out of a private application: only web applications have it")
 		}
 	}
+	if a.ProxyProtocol != NoProxyProtocol && a.ProxyProtocol != ProxyProtocolV2 {
+		p.Add("proxyProtocol", "must be %q, or empty for none", ProxyProtocolV2)
+	}
 	if len(a.Segments) == 0 {
 		p.Add("segments", "must be at least one destination")
 	}

@@ -14,7 +14,7 @@ func showApplication(a access.Application) api.Application {
 
 func inputApplication(a access.Application) api.ApplicationInput {
 	return api.ApplicationInput{
-		Name: a.Name, Kind: string(a.Kind), Direct: a.Direct, ConnectorGroup: string(a.GroupID), Segments: each(a.Segments, func(_ int, s access.Segment) api.Segment { return api.Segment(s) }), ExternalURL: a.ExternalURL, InternalURL: a.InternalURL,
+		Name: a.Name, Kind: string(a.Kind), Direct: a.Direct, ProxyProtocol: string(a.ProxyProtocol), ConnectorGroup: string(a.GroupID), Segments: each(a.Segments, func(_ int, s access.Segment) api.Segment { return api.Segment(s) }), ExternalURL: a.ExternalURL, InternalURL: a.InternalURL,
 		PreAuthentication: string(a.PreAuthentication), HostHeader: string(a.HostHeader), BackendProtocol: string(a.BackendProtocol), Balancing: string(a.Balancing),
 		Disabled: a.Disabled, SkipVerify: a.SkipVerify, BackendCA: a.BackendCA,
 		BackendTimeout: duration(a.BackendTimeout), IdleTimeout: duration(a.IdleTimeout),
@@ -25,6 +25,7 @@ func inputApplication(a access.Application) api.ApplicationInput {
 func applyApplication(a *access.Application, in api.ApplicationInput) error {
 	var p fault.Problems
 	a.Name, a.GroupID = in.Name, access.ID(in.ConnectorGroup)
+	a.ProxyProtocol = access.ProxyProtocol(in.ProxyProtocol)
 	a.Direct, a.Kind, a.Segments = in.Direct, access.ApplicationKind(in.Kind), each(in.Segments, func(_ int, s api.Segment) access.Segment { return access.Segment(s) })
 	a.ExternalURL, a.InternalURL = in.ExternalURL, in.InternalURL
 	a.PreAuthentication, a.HostHeader = access.PreAuthentication(in.PreAuthentication), access.HostHeader(in.HostHeader)

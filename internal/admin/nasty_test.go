@@ -147,6 +147,8 @@ func TestNastyInputIsRefused(t *testing.T) {
 		at(private(`"segments":[{"destination":"db","ports":"22"}],"accessKeys":true`), "accessKeys"),
 		at(app(full(`"kind":"vpn"`)), "kind"),
 		at(app(full(`"direct":true`)), "direct"),
+		at(app(full(`"proxyProtocol":"v2"`)), "proxyProtocol"),
+		at(private(`"segments":[{"destination":"db","ports":"22"}],"proxyProtocol":"v1"`), "proxyProtocol"),
 		at(app(full(`"segments":[{"destination":"db","ports":"22"}]`)), "segments"),
 		// what is taken
 		{"POST", "/connector-groups", `{"name":"Default"}`, 409, "name"},

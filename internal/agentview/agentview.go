@@ -102,7 +102,7 @@ func targets(snap *access.Snapshot, group access.ID) []wire.Target {
 }
 
 func private(app *access.Application) wire.Target {
-	return wire.Target{Application: string(app.ID), Name: app.Name, Version: app.Version, Segments: segments(app)}
+	return wire.Target{Application: string(app.ID), Name: app.Name, Version: app.Version, Segments: segments(app), ProxyProtocol: string(app.ProxyProtocol)}
 }
 
 func segments(app *access.Application) []wire.Segment {

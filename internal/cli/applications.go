@@ -73,6 +73,7 @@ func applicationFields() []field {
 		{"segment", "segments", "destination of a private application, as db.corp.example:22,80-90/tcp; names, *.domains, .domains, addresses, CIDR prefixes and ranges; /tcp, /udp or /both; may be given several times, and replaces those that are there", segment, ""},
 		{"segments-file", "segments", "`file` with such destinations, one on each line", segmentLines, ""},
 		{"direct", "direct", "of a private application: devices that reach no gateway dial its destinations themselves, instead of blocking them", truth, ""},
+		{"proxy-protocol", "proxyProtocol", "of a private application: v2 has connectors tell its servers the device's address by the PROXY protocol, ahead of all bytes of a TCP flow; the servers must expect it", text, ""},
 		{"external-url", "externalUrl", "https URL that people use", text, ""},
 		{"internal-url", "internalUrl", "http or https URL that the connectors reach", text, ""},
 		{"connector-group", "connectorGroup", "connector group that serves it; default: the default group", refConnectorGroup, ""},

@@ -30,6 +30,7 @@ type target struct {
 	tls  *tls.Config // nil: plain TCP; it offers what the target's protocol says
 
 	segments *match.Table // of a private application, which has no host of its own
+	header   *proxyHeader // of a stream whose server is told the device's address
 }
 
 // newSettings checks a configuration. One that could cut this connector off from its service is refused as a

@@ -68,6 +68,12 @@ func (c *Connector) dialTarget(ctx context.Context, t *target) (*backend, *wire.
 	}
 	b.Conn, b.tcp = tcp, tcp
 	b.opened.Address = to.String()
+	if t.header != nil {
+		if err := t.header.send(tcp, to); err != nil {
+			_ = tcp.Close() // it is of no use any more
+			return nil, connectRefusal(t, err)
+		}
+	}
 	if t.tls == nil {
 		return b, nil
 	}

@@ -3,6 +3,7 @@ package connector
 import (
 	"fmt"
 	"net"
+	"net/netip"
 
 	"postern/internal/match"
 	"postern/internal/wire"
@@ -25,6 +26,10 @@ func (s *settings) addPrivate(w wire.Target) {
 			return
 		}
 		entries[i] = match.Entry{Segment: parsed, Owner: w.Application}
+	}
+	if w.ProxyProtocol != "" && w.ProxyProtocol != proxyVersion {
+		s.warn(w, fmt.Sprintf("wants version %q of the PROXY protocol, which this connector does not know: it is older than the service; update it", w.ProxyProtocol))
+		return
 	}
 	s.targets[w.Application] = &target{Target: w, segments: match.NewTable(entries)}
 }
@@ -58,5 +63,13 @@ func (t *target) toward(open wire.Open, grant wire.Grant) (*target, *wire.Refusa
 	}
 	one := *t
 	one.Host, one.Port, one.host = host.String(), open.Port, host
+	if t.ProxyProtocol != "" && protocol == match.TCP {
+		from, err := netip.ParseAddrPort(open.Client)
+		if err != nil {
+			return nil, refuse(wire.PhaseTarget, "client-unknown",
+				"the application's servers are told the device's address, which the gateway did not say: it is older than this connector; update the service")
+		}
+		one.header = &proxyHeader{from: from, request: open.Request, host: host.Name}
+	}
 	return &one, nil
 }

@@ -233,8 +233,12 @@ func (f *flow) dial(l *link, app *access.Application, who *access.Principal) (*t
 		return nil, wire.Opened{}, decided("grant-denied", err.Error())
 	}
 	began := time.Now()
-	to, answer, err := l.openShown(ctx, l.forwarding(wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version, Request: f.id,
-		User: who.Name, Host: f.target.host.String(), Port: f.target.port, Network: f.target.protocol.String()}, who), grant)
+	open := wire.Open{Kind: wire.KindDial, Application: string(app.ID), Version: app.Version, Request: f.id,
+		User: who.Name, Host: f.target.host.String(), Port: f.target.port, Network: f.target.protocol.String()}
+	if app.ProxyProtocol != access.NoProxyProtocol { // nobody else in the private network need know it
+		open.Client = f.d.client.String()
+	}
+	to, answer, err := l.openShown(ctx, l.forwarding(open, who), grant)
 	if err == nil {
 		f.record.Open = time.Since(began)
 		opened, err := wire.Decode[wire.Opened](answer)

@@ -334,6 +334,44 @@ func TestFlowsRefused(t *testing.T) {
 	}
 }
 
+// TestFlowTellsTheAddress: a connector hears the device's address only of an application whose servers are told.
+func TestFlowTellsTheAddress(t *testing.T) {
+	w := newWorld(t)
+	w.private("Quiet", access.KindPrivate, "quiet.corp.example:1-65535")
+	told := w.private("Told", access.KindPrivate, "db.corp.example:1-65535")
+	w.change(func(c *access.Content) {
+		for i, a := range c.Applications {
+			if a.ID == told.ID {
+				changed := *a
+				changed.ProxyProtocol, changed.Version = access.ProxyProtocolV2, 2
+				c.Applications[i] = &changed
+			}
+		}
+	})
+	w.settled()
+	k := w.connect("one")
+	d := w.device("laptop")
+	port := echoing(t)
+	for _, host := range []string{"quiet.corp.example", "db.corp.example"} {
+		s, _, err := d.flow("tcp", host, port, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var clients []string
+	for _, open := range k.opens {
+		if open.Kind == wire.KindDial {
+			clients = append(clients, open.Client)
+		}
+	}
+	if len(clients) != 2 || clients[0] != "" || !strings.HasPrefix(clients[1], "127.0.0.1:") {
+		t.Errorf("the connector heard of %q", clients)
+	}
+}
+
 // TestFlowsWithoutSession: a certificate alone opens nothing.
 func TestFlowsWithoutSession(t *testing.T) {
 	w := newWorld(t)

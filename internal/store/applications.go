@@ -13,7 +13,7 @@ var applications = table[access.Application]{
 	columns: []string{
 		"name", "name_key", "group_id", "external_url", "external_host", "external_path", "internal_url", "pre_authentication",
 		"host_header", "disabled", "skip_verify", "backend_ca", "backend_timeout", "idle_timeout", "allow_raw_paths", "requestable", "access_keys",
-		"backend_protocol", "balancing", "kind", "segments", "direct",
+		"backend_protocol", "balancing", "kind", "segments", "direct", "proxy_protocol",
 	},
 	filters: map[string]condition{"kind": equal("kind"), "connectorGroup": equal("group_id"), "disabled": isTrue("disabled"), "requestable": isTrue("requestable"), "preAuthentication": equal("pre_authentication")},
 	search:  "name_key",
@@ -25,7 +25,7 @@ var applications = table[access.Application]{
 			a.Name, folded(a.Name), string(a.GroupID), a.ExternalURL, host, path, a.InternalURL, string(a.PreAuthentication),
 			string(a.HostHeader), flag(a.Disabled), flag(a.SkipVerify), a.BackendCA, a.BackendTimeout.Microseconds(), a.IdleTimeout.Microseconds(),
 			flag(a.AllowRawPaths), flag(a.Requestable), flag(a.AccessKeys), string(a.BackendProtocol), string(a.Balancing),
-			string(a.Kind), jsonList(a.Segments), flag(a.Direct),
+			string(a.Kind), jsonList(a.Segments), flag(a.Direct), string(a.ProxyProtocol),
 		}
 	},
 	into: func(a *access.Application) ([]any, func() error) {
@@ -34,7 +34,7 @@ var applications = table[access.Application]{
 		ptrs := []any{
 			&a.Name, &unused, &a.GroupID, &a.ExternalURL, &unused, &unused, &a.InternalURL, &a.PreAuthentication,
 			&a.HostHeader, &a.Disabled, &a.SkipVerify, &a.BackendCA, &backend, &idle, &a.AllowRawPaths, &a.Requestable, &a.AccessKeys,
-			&a.BackendProtocol, &a.Balancing, &a.Kind, &segments, &a.Direct,
+			&a.BackendProtocol, &a.Balancing, &a.Kind, &segments, &a.Direct, &a.ProxyProtocol,
 		}
 		return ptrs, func() error {
 			a.BackendTimeout, a.IdleTimeout = time.Duration(backend)*time.Microsecond, time.Duration(idle)*time.Microsecond

@@ -22,7 +22,7 @@ var applicationNoun = noun[access.Application]{
 			PreAuthentication: access.Passthrough, HostHeader: access.HostExternal, Disabled: true, SkipVerify: true, BackendCA: "PEM",
 			BackendProtocol: access.BackendHTTP2, Balancing: access.ByPriority, BackendTimeout: 3*time.Hour + time.Microsecond, IdleTimeout: time.Millisecond, AllowRawPaths: true, AccessKeys: true,
 			Requestable: true, OwnerUsers: []access.ID{"usr_w"}, OwnerGroups: []access.ID{"grp_w"},
-			Kind: access.KindWeb, Segments: []access.Segment{{Destination: "*.corp.example", Ports: "22,80-90", Protocol: "both"}}, Direct: true,
+			Kind: access.KindWeb, Segments: []access.Segment{{Destination: "*.corp.example", Ports: "22,80-90", Protocol: "both"}}, Direct: true, ProxyProtocol: access.ProxyProtocolV2,
 		}
 	},
 	change: func(a *access.Application) {

@@ -33,6 +33,8 @@ type Open struct {
 	Host    string `json:"host,omitempty"`
 	Port    uint16 `json:"port,omitempty"`
 	Network string `json:"network,omitempty"`
+	// Client is the device's address and port as the gateway saw them, for a private application whose servers are told (Target.ProxyProtocol).
+	Client string `json:"client,omitempty"`
 	// Forward is there when a gateway passes the stream, of KindDial or KindAsk, on to another one.
 	Forward *Forward `json:"forward,omitempty"`
 }

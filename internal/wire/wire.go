@@ -184,6 +184,8 @@ type Target struct {
 	// Segments are what a private application may be dialled at, in place of Host and Port: each stream names its own destination. A
 	// connector that is older than these finds no host and refuses all streams.
 	Segments []Segment `json:"segments,omitempty"`
+	// ProxyProtocol is "v2" if the servers of a private application are told the device's address ahead of all bytes of a TCP flow.
+	ProxyProtocol string `json:"proxyProtocol,omitempty"`
 }
 
 // Segment is a set of destinations of a private application, in the normal form of match.ParseSegment.

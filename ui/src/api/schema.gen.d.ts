@@ -2696,6 +2696,11 @@ export interface components {
              * @enum {string}
              */
             preAuthentication: "sign-in" | "passthrough";
+            /**
+             * @description Of a private application: connectors tell its servers the device's address by a header of the PROXY protocol of this version, ahead of all bytes of a TCP flow. Servers must expect it. Left out, they see the connector's address.
+             * @enum {string}
+             */
+            proxyProtocol?: "" | "v2";
             /** @description Users may ask for it on the page of their applications. */
             requestable?: boolean;
             /** @description The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more. */
@@ -2830,6 +2835,11 @@ export interface components {
              * @enum {string}
              */
             preAuthentication: "sign-in" | "passthrough";
+            /**
+             * @description Of a private application: connectors tell its servers the device's address by a header of the PROXY protocol of this version, ahead of all bytes of a TCP flow. Servers must expect it. Left out, they see the connector's address.
+             * @enum {string}
+             */
+            proxyProtocol?: "" | "v2";
             /** @description Users may ask for it on the page of their applications. */
             requestable?: boolean;
             /** @description The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more. */
@@ -2910,6 +2920,11 @@ export interface components {
              * @enum {string|null}
              */
             preAuthentication?: "sign-in" | "passthrough" | null;
+            /**
+             * @description Of a private application: connectors tell its servers the device's address by a header of the PROXY protocol of this version, ahead of all bytes of a TCP flow. Servers must expect it. Left out, they see the connector's address.
+             * @enum {string|null}
+             */
+            proxyProtocol?: "" | "v2" | null;
             /** @description Users may ask for it on the page of their applications. */
             requestable?: boolean | null;
             /** @description The destinations of a private application. Of several applications that have a destination one is its owner: any other before Quick Access, a name before a domain, a longer domain before a shorter one, fewer addresses before more, fewer ports before more. */

@@ -53,6 +53,8 @@ export const applications = {
     kind: 'Kind', kinds: { web: 'Web application: people open it in a browser', private: 'Private application: devices with the client reach its destinations, whatever is spoken there', 'quick-access': 'Quick Access: the one private application that comes after all others' } as Record<string, string>,
     segments: 'Segments', segmentsHint: 'One on a line: names, *.domains, .domains, addresses, prefixes or ranges, then ports, then /tcp, /udp or /both.', segmentsExample: 'db.corp.example:5432\n*.corp.example:22,443\n10.1.0.0/16:80-90/both',
     direct: 'Directly while no gateway is reached', directHint: 'A device dials its destinations itself then, as if there were no client. Otherwise they are blocked.',
+    proxyProtocol: 'What servers are told of the device', proxyProtocolHint: 'With the PROXY protocol servers see the address of the device in place of the connector\'s. They must expect it: to others it is garbage. Datagrams go without.',
+    proxyProtocols: { '': 'Nothing: they see the connector', v2: 'Its address, by the PROXY protocol, version 2' } as Record<string, string>,
     line: (n: number, part: string, message: string) => `Line ${n}: ${part ? `${part} ` : ''}${message}.`,
     name: 'Name', nameHint: 'What people see on the page of their applications.',
     externalUrl: 'External URL', externalUrlHint: 'The https URL that people use; its host name has to lead to this service.',

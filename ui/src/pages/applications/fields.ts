@@ -5,7 +5,7 @@ import { t } from '../../strings'
 export type Application = Schema['Application']
 export type Input = Schema['ApplicationInput']
 export interface Draft extends Record<string, unknown> {
-  kind: string; segments: string; direct: boolean
+  kind: string; segments: string; direct: boolean; proxyProtocol: string
   name: string; externalUrl: string; internalUrl: string; connectorGroup: string; preAuthentication: string
   hostHeader: string; backendProtocol: string; skipVerify: boolean; backendCa: string; backendTimeout: string; idleTimeout: string
   requestable: boolean; ownerUsers: string[]; ownerGroups: string[]; accessKeys: boolean; balancing: string; allowRawPaths: boolean; disabled: boolean
@@ -13,7 +13,7 @@ export interface Draft extends Record<string, unknown> {
 
 export function draftOf(a?: Partial<Input>): Draft {
   return {
-    kind: a?.kind ?? 'web', segments: linesOf(a?.segments), direct: a?.direct ?? false,
+    kind: a?.kind ?? 'web', segments: linesOf(a?.segments), direct: a?.direct ?? false, proxyProtocol: a?.proxyProtocol ?? '',
     name: a?.name ?? '', externalUrl: a?.externalUrl ?? 'https://', internalUrl: a?.internalUrl ?? 'http://', connectorGroup: a?.connectorGroup ?? '',
     preAuthentication: a?.preAuthentication ?? 'sign-in', hostHeader: a?.hostHeader ?? 'internal', backendProtocol: a?.backendProtocol ?? 'http1',
     skipVerify: a?.skipVerify ?? false, backendCa: a?.backendCa ?? '', backendTimeout: a?.backendTimeout ?? '', idleTimeout: a?.idleTimeout ?? '',
@@ -25,11 +25,11 @@ export function draftOf(a?: Partial<Input>): Draft {
 export const isPrivate = (a: { kind?: string }) => a.kind === 'private' || a.kind === 'quick-access'
 
 // What a private application has; the rest is of web applications.
-const ofPrivate = ['kind', 'name', 'connectorGroup', 'segments', 'requestable', 'ownerUsers', 'ownerGroups', 'balancing', 'direct', 'disabled']
+const ofPrivate = ['kind', 'name', 'connectorGroup', 'segments', 'requestable', 'ownerUsers', 'ownerGroups', 'balancing', 'direct', 'proxyProtocol', 'disabled']
 
 // inputOf is what is sent of a new one: what is empty has its default.
 export function inputOf(d: Draft): Input {
-  const used = Object.entries(d).filter(([name, v]) => v !== '' && (isPrivate(d) ? ofPrivate.includes(name) : name !== 'segments' && name !== 'direct'))
+  const used = Object.entries(d).filter(([name, v]) => v !== '' && (isPrivate(d) ? ofPrivate.includes(name) : !['segments', 'direct', 'proxyProtocol'].includes(name)))
   return sent(Object.fromEntries(used)) as unknown as Input
 }
 
@@ -60,7 +60,7 @@ export const sent = (patch: Record<string, unknown>) => (typeof patch.segments =
 export const asTyped = { read: (o: Record<string, unknown>) => ({ ...o, segments: linesOf(o.segments as Schema['Segment'][]) }), send: sent }
 
 export const titles: Record<string, string> = {
-  kind: t.applications.form.kind, segments: t.applications.form.segments, direct: t.applications.form.direct,
+  kind: t.applications.form.kind, segments: t.applications.form.segments, direct: t.applications.form.direct, proxyProtocol: t.applications.form.proxyProtocol,
   name: t.applications.form.name, externalUrl: t.applications.form.externalUrl, internalUrl: t.applications.form.internalUrl, connectorGroup: t.applications.form.connectorGroup,
   preAuthentication: t.applications.form.preAuthentication, hostHeader: t.applications.form.hostHeader, backendProtocol: t.applications.form.backendProtocol, skipVerify: t.applications.form.skipVerify,
   backendCa: t.applications.form.backendCa, backendTimeout: t.applications.form.backendTimeout, idleTimeout: t.applications.form.idleTimeout, requestable: t.applications.form.requestable,

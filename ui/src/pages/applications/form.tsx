@@ -19,7 +19,7 @@ interface Props { draft: Draft; set: (d: Draft) => void; problem: Problem | null
 const sections: Record<string, string[]> = {
   backend: ['hostHeader', 'backendProtocol', 'skipVerify', 'backendCa', 'backendTimeout', 'idleTimeout'],
   access: ['requestable', 'ownerUsers', 'ownerGroups', 'accessKeys'],
-  traffic: ['direct', 'balancing', 'allowRawPaths', 'disabled'],
+  traffic: ['direct', 'proxyProtocol', 'balancing', 'allowRawPaths', 'disabled'],
 }
 
 export function Form({ draft, set, problem, groups, owners = [], kinds = false }: Props) {
@@ -97,6 +97,7 @@ export function Form({ draft, set, problem, groups, owners = [], kinds = false }
           <AccordionHeader as="h2">{f.sections.traffic}</AccordionHeader>
           <AccordionPanel className={styles.panel}>
             {field('balancing', f.balancing, undefined, <Select value={draft.balancing} onChange={(_, d) => put({ balancing: d.value })}>{Object.entries(f.balancings).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</Select>)}
+            {hidden && field('proxyProtocol', f.proxyProtocol, f.proxyProtocolHint, <Select value={draft.proxyProtocol} onChange={(_, d) => put({ proxyProtocol: d.value })}>{Object.entries(f.proxyProtocols).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</Select>)}
             {hidden && toggle('direct', f.direct, f.directHint)}
             {!hidden && toggle('allowRawPaths', f.allowRawPaths, f.allowRawPathsHint)}
             {toggle('disabled', f.disabled, f.disabledHint)}
