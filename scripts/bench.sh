@@ -12,6 +12,7 @@ mkdir -p "$out"
 bench_tunnel() { go test -count=1 -run='^$' -bench='Table|Wire' -benchtime=1x -timeout=30m ./internal/tunnel | tee "$out/tunnel"; }
 
 bench_path() {
+  want ssh openssh-client; want /usr/sbin/sshd openssh-server
   want nginx nginx-light; want h2load nghttp2-client; want openssl openssl; want curl curl
   install_wanted || die "path: not run"
   go test -count=1 -run='^$' -bench=. -benchtime=1x -timeout=30m ./test/bench | tee "$out/path"

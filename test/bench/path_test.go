@@ -108,8 +108,17 @@ type subject struct {
 	metrics string // URL
 }
 
-// startPostern starts service and connector as processes of their own, publishes the backend and signs somebody in.
+// startPostern starts a service and a connector, publishes the backend and signs somebody in.
 func startPostern(b *testing.B) subject {
+	b.Helper()
+	s := startService(b)
+	s.system.Assign(s.system.Publish("bench", Backend+"/"), s.system.User("ada"))
+	s.URL, s.Headers = s.system.URL("bench", "/1k"), []string{"cookie: " + signIn(b, s.system)}
+	return s
+}
+
+// startService starts service and connector as processes of their own.
+func startService(b *testing.B) subject {
 	b.Helper()
 	dir := b.TempDir()
 	buildPrograms(b, dir)
@@ -122,10 +131,7 @@ func startPostern(b *testing.B) subject {
 		"--gateway-address", address, "--drain", "1s")
 	claim(b, system, filepath.Join(dir, "postern.out"))
 	connected := connect(b, system)
-
-	system.Assign(system.Publish("bench", Backend+"/"), system.User("ada"))
-	return subject{Side: Side{Name: "postern", URL: system.URL("bench", "/1k"), Address: address, PIDs: []int{served, connected},
-		Headers: []string{"cookie: " + signIn(b, system)}}, system: system, metrics: "http://" + metrics + "/metrics"}
+	return subject{Side: Side{Name: "postern", Address: address, PIDs: []int{served, connected}}, system: system, metrics: "http://" + metrics + "/metrics"}
 }
 
 // buildPrograms builds them as `make build` does.
