@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"postern/internal/client"
 	"postern/internal/client/flow"
+	"postern/internal/client/process"
 	"postern/internal/client/proxy"
 	"postern/internal/fault"
 	"postern/internal/wire"
@@ -104,6 +106,7 @@ func (c *connectFlags) run(ctx context.Context, host, port string) error {
 	if err != nil {
 		return fault.Invalid("HOST", "%s", err)
 	}
+	to.Process = process.OfPID(os.Getppid()) // such as ssh, whose ProxyCommand it is
 	w, _, end, err := c.begin(ctx)
 	if err != nil {
 		return err
@@ -214,7 +217,7 @@ func (f *forwardFlags) run(ctx context.Context, text, local string) error {
 		case <-ctx.Done():
 		}
 	}()
-	err = forward(ctx, forwarding{to, address, proxy.Config{Opener: w, Log: log}, f.std})
+	err = forward(ctx, forwarding{to, address, proxy.Config{Opener: w, Log: log, Programs: process.New()}, f.std})
 	if why := context.Cause(ctx); err == nil && fault.Is(why, fault.KindUnavailable) {
 		return why
 	}

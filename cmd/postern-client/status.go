@@ -154,7 +154,7 @@ func flowsCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flows",
 		Short: "List what is open through gateways just now",
-		Long: `flows lists each connection, and exchange of datagrams, that goes through a gateway just now: since when, where to, by which
+		Long: `flows lists each connection, and exchange of datagrams, that goes through a gateway just now: since when, for which program, where to, by which
 application, what the connector dialled, bytes each way, and the reference under which the service logs it.`,
 		Example: "  postern-client flows\n  postern-client flows -o json",
 		Args:    arguments(cobra.NoArgs),
@@ -167,9 +167,9 @@ application, what the connector dialled, bytes each way, and the reference under
 				return err
 			}
 			return out.print(s.std.out, list, func(t *table) {
-				t.row("SINCE", "DESTINATION", "APPLICATION", "DIALLED", "IN", "OUT", "REFERENCE")
+				t.row("SINCE", "PROGRAM", "DESTINATION", "APPLICATION", "DIALLED", "IN", "OUT", "REFERENCE")
 				for _, f := range list {
-					t.row(time.Since(f.Since).Round(time.Second).String(), f.Destination+"/"+f.Network, cmp.Or(f.Name, f.Application), f.Address,
+					t.row(time.Since(f.Since).Round(time.Second).String(), cmp.Or(f.Process, "-"), f.Destination+"/"+f.Network, cmp.Or(f.Name, f.Application), f.Address,
 						fmt.Sprint(f.In), fmt.Sprint(f.Out), f.Request)
 				}
 			})

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"postern/internal/client"
+	"postern/internal/client/process"
 	"postern/internal/client/proxy"
 	"postern/internal/client/tun"
 	"postern/internal/daemon"
@@ -80,6 +81,7 @@ func (u *upFlags) add(f *pflag.FlagSet, tun bool) {
 type serving struct {
 	listeners []client.Listener
 	tasks     []func(context.Context) error
+	programs  *process.Finder
 }
 
 // check refuses what would not work.
@@ -131,7 +133,7 @@ func (u *upFlags) run(ctx context.Context) error {
 	}
 	if u.tun {
 		s.tasks = append(s.tasks, func(ctx context.Context) error {
-			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Search: c.Search, Private: c.Private, Own: c.OwnHosts, Control: mark, Log: log})
+			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Search: c.Search, Private: c.Private, Own: c.OwnHosts, Control: mark, Programs: s.programs, Log: log})
 		})
 		s.listeners = append(s.listeners, client.Listener{Kind: "interface", Address: u.tunName})
 	}
@@ -158,7 +160,8 @@ func (u *upFlags) control(c *client.Client, s *serving) (*client.Control, error)
 
 // listen makes the proxies.
 func (u *upFlags) listen(c *client.Client, log *slog.Logger) (*serving, error) {
-	cfg := proxy.Config{Opener: c, Log: log, Limit: proxy.NewLimit(u.limit)}
+	programs := process.New()
+	cfg := proxy.Config{Opener: c, Log: log, Limit: proxy.NewLimit(u.limit), Programs: programs}
 	if u.localUser != "" {
 		name, password, err := readUser("--local-user-file", u.localUser)
 		if err != nil {
@@ -169,7 +172,7 @@ func (u *upFlags) listen(c *client.Client, log *slog.Logger) (*serving, error) {
 	if u.anywhere && cfg.User == nil {
 		return nil, fault.Invalid("--listen-anywhere", "needs --local-user-file: other machines could use your applications in your name")
 	}
-	s := &serving{listeners: []client.Listener{}}
+	s := &serving{listeners: []client.Listener{}, programs: programs}
 	for _, p := range []struct {
 		flag, address, kind string
 		serve               func(context.Context, net.Listener, proxy.Config) error

@@ -32,6 +32,7 @@ func (h *Handler) listTraffic() operation {
 		parameter{"user", "Only those of this user.", ""},
 		parameter{"application", "Only those to this application.", ""},
 		parameter{"connector", "Only those that this connector carried.", ""},
+		parameter{"device", "Only those that came from this device.", ""},
 		parameter{"gateway", "Only the log of this gateway, by its id or address; of one that does not run any more, by its id.", ""},
 		parameter{"client", "Only those from this network address, or from this network, such as 203.0.113.0/24.", ""},
 		parameter{"host", "Only those to this host.", ""},
@@ -78,7 +79,7 @@ func trafficQuery(c *call) (q control.TrafficQuery, err error) {
 	for name, into := range map[string]struct {
 		prefix string
 		id     *string
-	}{"user": {access.PrefixUser, &f.User}, "application": {access.PrefixApplication, &f.Application}, "connector": {access.PrefixConnector, &f.Connector}, "policy": {access.PrefixPolicy, &f.Policy}} {
+	}{"user": {access.PrefixUser, &f.User}, "application": {access.PrefixApplication, &f.Application}, "connector": {access.PrefixConnector, &f.Connector}, "policy": {access.PrefixPolicy, &f.Policy}, "device": {access.PrefixDevice, &f.Device}} {
 		id, err := c.reference(name, into.prefix)
 		p.Check(name, err)
 		*into.id = string(id)
@@ -136,7 +137,7 @@ func showTraffic(r *wire.TrafficRecord) api.Traffic {
 		ID: r.ID(), Time: r.Time, Duration: milliseconds(r.Duration), Request: r.Request, Count: r.Requests(), Outcome: string(r.Outcome), Action: r.Action,
 		Reason: r.Reason, Hop: r.Hop, User: r.UserID, UserName: r.User, Session: r.Session, Application: r.Application, ApplicationName: r.ApplicationName,
 		Destination: r.Destination, Connector: r.Connector, ConnectorName: r.ConnectorName, ConnectorGroup: r.ConnectorGroup, Gateway: r.Gateway, Via: r.Via,
-		Client: r.Client, UserAgent: r.UserAgent, Protocol: r.Protocol, Method: r.Method, Host: r.Host, Path: r.Path, Status: r.Status,
+		Device: r.Device, DeviceName: r.DeviceName, Process: r.Process, Client: r.Client, UserAgent: r.UserAgent, Protocol: r.Protocol, Method: r.Method, Host: r.Host, Path: r.Path, Status: r.Status,
 		Received: r.Received, Sent: r.Sent, Open: milliseconds(r.Open), FirstByte: milliseconds(r.FirstByte), Complete: r.Complete,
 		Policy: r.Policy, Condition: r.Condition, BreakGlass: r.BreakGlass,
 	}

@@ -31,6 +31,9 @@ type Traffic struct {
 	ConnectorGroup  string   `json:"connectorGroup,omitempty" doc:"The name of its group at that time."`
 	Gateway         string   `json:"gateway,omitempty" doc:"The gateway that took it."`
 	Via             string   `json:"via,omitempty" doc:"The gateway that holds the connector's tunnel, if it is another one."`
+	Device          string   `json:"device,omitempty" doc:"The id of the device that it came from, of a flow."`
+	DeviceName      string   `json:"deviceName,omitempty" doc:"The device's name at that time."`
+	Process         string   `json:"process,omitempty" doc:"The program on the device that wanted the flow, as the device says; absent where that is not known."`
 	Client          string   `json:"client,omitempty" doc:"The client's address and port; of a summary its network."`
 	UserAgent       string   `json:"userAgent,omitempty" doc:"What the browser or program calls itself."`
 	Protocol        string   `json:"protocol,omitempty" doc:"The protocol that it came by."`
@@ -65,20 +68,20 @@ type TrafficIncomplete struct {
 
 // TrafficOptions asks for a part of the traffic logs.
 type TrafficOptions struct {
-	Limit                                       int
-	After                                       string
-	User, Application, Connector, Gateway       string
-	Client, Host, Path, Method, Status, Outcome string
-	Action, Reason, Hop, Request, Policy        string
-	From, To                                    time.Time
-	MinDuration                                 time.Duration
+	Limit                                        int
+	After                                        string
+	User, Application, Connector, Gateway        string
+	Client, Host, Path, Method, Status, Outcome  string
+	Action, Reason, Hop, Request, Policy, Device string
+	From, To                                     time.Time
+	MinDuration                                  time.Duration
 }
 
 func (o TrafficOptions) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"after": o.After, "user": o.User, "application": o.Application, "connector": o.Connector, "gateway": o.Gateway,
 		"client": o.Client, "host": o.Host, "path": o.Path, "method": o.Method, "status": o.Status, "outcome": o.Outcome, "action": o.Action,
-		"reason": o.Reason, "hop": o.Hop, "request": o.Request, "policy": o.Policy} {
+		"reason": o.Reason, "hop": o.Hop, "request": o.Request, "policy": o.Policy, "device": o.Device} {
 		if value != "" {
 			q.Set(name, value)
 		}

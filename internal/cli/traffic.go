@@ -27,7 +27,7 @@ func trafficEntries() noun[api.Traffic] {
 		name: func(t api.Traffic) string { return t.ID },
 		columns: []column[api.Traffic]{
 			{"WHEN", func(v *view, t api.Traffic) string { return v.ago(t.Time) }},
-			{"WHO", func(_ *view, t api.Traffic) string { return nameOr(t.UserName, t.User) }},
+			{"WHO", func(_ *view, t api.Traffic) string { return whoAsked(t) }},
 			{"FROM", func(_ *view, t api.Traffic) string { return t.Client }},
 			{"REQUEST", func(_ *view, t api.Traffic) string { return asked(t) }},
 			{"STATUS", func(_ *view, t api.Traffic) string { return statusText(t) }},
@@ -39,46 +39,12 @@ func trafficEntries() noun[api.Traffic] {
 	}
 }
 
-// asked says what was asked: the method and the URL, or how many requests a summary tells of.
-func asked(t api.Traffic) string {
-	if t.Count > 1 || t.Method == "" {
-		return nameOr(t.ApplicationName, t.Application) + " (" + strconv.Itoa(t.Count) + " requests)"
-	}
-	return t.Method + " " + t.Host + t.Path
-}
-
-func statusText(t api.Traffic) string {
-	if t.Status == 0 {
-		return ""
-	}
-	return strconv.Itoa(t.Status)
-}
-
-func outcomeText(t api.Traffic) string {
-	text := t.Outcome
-	if t.Reason != "" {
-		text += ": " + t.Reason
-	}
-	if !t.Complete {
-		text += ", cut"
-	}
-	return text
-}
-
-func took(t api.Traffic) string {
-	d := time.Duration(t.Duration * float64(time.Millisecond))
-	if d > time.Second {
-		return d.Round(10 * time.Millisecond).String()
-	}
-	return d.Round(100 * time.Microsecond).String()
-}
-
 // trafficFlags are what the traffic log can be narrowed down by.
 type trafficFlags struct {
-	o                                                api.TrafficOptions
-	user, application, connector, policy, since, end string
-	limit                                            int
-	follow                                           bool
+	o                                                        api.TrafficOptions
+	user, application, connector, policy, device, since, end string
+	limit                                                    int
+	follow                                                   bool
 }
 
 func traffic() *cobra.Command {
@@ -94,6 +60,7 @@ func (f *trafficFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.user, "user", "", "only those of this user")
 	flags.StringVar(&f.application, "application", "", "only those to this application")
 	flags.StringVar(&f.connector, "connector", "", "only those that this connector carried")
+	flags.StringVar(&f.device, "device", "", "only those from this device")
 	flags.StringVar(&f.o.Gateway, "gateway", "", "only the log of this gateway, by its id or address")
 	flags.StringVar(&f.o.Client, "client", "", "only those from this network address or network, as in 203.0.113.0/24")
 	flags.StringVar(&f.o.Host, "host", "", "only those to this host")
@@ -112,6 +79,7 @@ func (f *trafficFlags) add(c *cobra.Command) {
 	completeFlag(c, "user", refUser.completion())
 	completeFlag(c, "application", refApplication.completion())
 	completeFlag(c, "policy", anew(policies().complete))
+	completeFlag(c, "device", refDevice.completion())
 	completeFlag(c, "outcome", fixed(trafficOutcomes...))
 	completeFlag(c, "action", fixed("allow", "deny"))
 	completeFlag(c, "hop", fixed("you", "service", "gateway", "connector", "backend"))
@@ -129,6 +97,7 @@ func (f *trafficFlags) read(ctx context.Context, client *api.Client) (err error)
 		{"--user", access.PrefixUser, f.user, &f.o.User, func() (string, error) { return idOf(ctx, client, users(), f.user) }},
 		{"--application", access.PrefixApplication, f.application, &f.o.Application, func() (string, error) { return idOf(ctx, client, applications(), f.application) }},
 		{"--connector", access.PrefixConnector, f.connector, &f.o.Connector, func() (string, error) { return idOf(ctx, client, connectors(), f.connector) }},
+		{"--device", access.PrefixDevice, f.device, &f.o.Device, func() (string, error) { return idOf(ctx, client, devices(), f.device) }},
 		{"--policy", access.PrefixPolicy, f.policy, &f.o.Policy, func() (string, error) { return idOf(ctx, client, policies(), f.policy) }},
 	} {
 		if r.given == "" || access.ID(r.given).Valid(r.prefix) {
@@ -392,6 +361,9 @@ var trafficColumns = []struct {
 	{"connector", func(t api.Traffic) string { return t.Connector }},
 	{"connectorName", func(t api.Traffic) string { return t.ConnectorName }},
 	{"gateway", func(t api.Traffic) string { return t.Gateway }},
+	{"device", func(t api.Traffic) string { return t.Device }},
+	{"deviceName", func(t api.Traffic) string { return t.DeviceName }},
+	{"process", func(t api.Traffic) string { return t.Process }},
 	{"client", func(t api.Traffic) string { return t.Client }},
 	{"userAgent", func(t api.Traffic) string { return t.UserAgent }},
 	{"protocol", func(t api.Traffic) string { return t.Protocol }},

@@ -184,7 +184,7 @@ func (s *Control) flow(st *tunnel.Stream, open wire.Open) {
 		refuse(st, fault.New(fault.KindInvalid, "%s", err))
 		return
 	}
-	to.Application = open.Application
+	to.Application, to.Process = open.Application, wire.CleanProcess(open.Process)
 	f, err := s.c.Open(st.Context(), to)
 	if err != nil {
 		refuse(st, err)

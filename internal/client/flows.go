@@ -52,7 +52,8 @@ func (s *flows) count() int64 {
 // FlowStatus is an open flow through a gateway.
 type FlowStatus struct {
 	Since       time.Time `json:"since"`
-	Destination string    `json:"destination"` // as it was asked for
+	Process     string    `json:"process,omitempty"` // the program that wanted it, as far as is known
+	Destination string    `json:"destination"`       // as it was asked for
 	Network     string    `json:"network"`
 	Application string    `json:"application"` // id
 	Name        string    `json:"name,omitempty"`
@@ -74,7 +75,7 @@ func (c *Client) Flows() []FlowStatus {
 	list := make([]FlowStatus, 0, len(c.flows.open))
 	for f, since := range c.flows.open {
 		in, out := f.Moved()
-		list = append(list, FlowStatus{since, f.To.Address(), f.To.Network, f.Application, names[f.Application], f.Address, in, out, f.Request})
+		list = append(list, FlowStatus{since, f.To.Process, f.To.Address(), f.To.Network, f.Application, names[f.Application], f.Address, in, out, f.Request})
 	}
 	c.flows.mu.Unlock()
 	slices.SortFunc(list, func(a, b FlowStatus) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Request, b.Request)) })

@@ -50,7 +50,7 @@ func (d *device) serveFlow(s *tunnel.Stream, open wire.Open) {
 	g := d.g
 	f := &flow{d: d, id: web.NewRequestID(), from: s, started: time.Now()}
 	f.record = wire.Record{Time: g.now().UTC(), Request: f.id, Gateway: g.cfg.ID, Client: d.client.String(), Protocol: open.Network, Action: "allow",
-		Host: clipped(open.Host, 253)}
+		Host: clipped(open.Host, 253), Device: string(d.id), Process: wire.CleanProcess(open.Process)}
 	f.context, f.cancel = context.WithCancelCause(s.Context())
 	defer f.cancel(nil)
 	refusal := f.serve(open)
@@ -162,7 +162,7 @@ func (f *flow) told(who *access.Principal) {
 	f.record.Application = string(f.app)
 	f.d.mu.Unlock()
 	f.record.User, f.record.UserID, f.record.Session = who.Name, string(who.User), string(who.Session)
-	f.record.UserAgent = bounded(who.Device.Program)
+	f.record.UserAgent, f.record.DeviceName = bounded(who.Device.Program), who.Device.Name
 }
 
 // reach opens the flow through one connector after another of the application, as long as another one may do better. The load of the

@@ -75,6 +75,7 @@ const (
 	termStatus      term = 's'
 	termReason      term = 'x'
 	termOutcome     term = 'o'
+	termDevice      term = 'd'
 )
 
 func (t term) hash(value string) uint64 {
@@ -96,9 +97,9 @@ func (b bloom) index(list *texts, same uint64) {
 }
 
 // terms are the texts by which a record can be found as they are.
-var terms = [fieldSame]term{
+var terms = [fieldsEnd]term{
 	fieldUserID: termUser, fieldApplication: termApplication, fieldConnector: termConnector, fieldGateway: termGateway, fieldRequest: termRequest,
-	fieldHost: termHost, fieldMethod: termMethod, fieldReason: termReason, fieldOutcome: termOutcome,
+	fieldHost: termHost, fieldMethod: termMethod, fieldReason: termReason, fieldOutcome: termOutcome, fieldDevice: termDevice,
 }
 
 // network adds the network of an address, or the one that a summary has.

@@ -48,9 +48,14 @@ const (
 	fieldConnectorGroup
 	fieldDestination
 	fieldSame // of the fields that are texts, by their order in texts: a bit for each that is that of the record before
+	fieldDevice
+	fieldDeviceName
+	fieldProcess
+
+	fieldsEnd
 )
 
-const textFields = 24
+const textFields = 27
 
 // What others chose is kept up to these lengths, in bytes.
 const (
@@ -66,6 +71,8 @@ func bound(r *wire.Record) {
 	cut(&r.Host, maxText)
 	cut(&r.Method, maxText)
 	cut(&r.User, maxText)
+	cut(&r.DeviceName, maxText)
+	cut(&r.Process, maxText)
 }
 
 func cut(text *string, limit int) {
@@ -89,6 +96,7 @@ func textsOf(r *wire.Record) texts {
 		{fieldOutcome, (*string)(&r.Outcome)}, {fieldAction, &r.Action}, {fieldReason, &r.Reason}, {fieldHop, &r.Hop}, {fieldPolicy, &r.Policy},
 		{fieldCondition, &r.Condition}, {fieldApplicationName, &r.ApplicationName}, {fieldConnectorName, &r.ConnectorName},
 		{fieldConnectorGroup, &r.ConnectorGroup}, {fieldDestination, &r.Destination},
+		{fieldDevice, &r.Device}, {fieldDeviceName, &r.DeviceName}, {fieldProcess, &r.Process},
 	}
 }
 
@@ -180,7 +188,7 @@ func (s *records) next(r *wire.Record) (bool, error) {
 
 // decode reads a record, and which of its texts stand in the one before.
 func decode(b []byte, r *wire.Record, base int64) (same uint64, err error) {
-	var into [fieldDestination + 1]*string
+	var into [fieldsEnd]*string
 	for _, t := range textsOf(r) {
 		into[t.field] = t.value
 	}

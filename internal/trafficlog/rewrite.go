@@ -136,6 +136,7 @@ func (c *copier) flush() error {
 // anonymise takes out of a record what tells who it was. The id stays, and tells nobody once the user is gone.
 func anonymise(r *wire.Record) {
 	r.User, r.Session, r.Client, r.UserAgent, r.Path = "", "", "", "", ""
+	r.Device, r.DeviceName, r.Process = "", "", ""
 }
 
 // Erasure are users of whom the log is to tell nothing any more.

@@ -182,7 +182,7 @@ func newMatcher(f wire.TrafficFilter) (*matcher, error) {
 	for _, t := range []struct {
 		term
 		value string
-	}{{termUser, f.User}, {termApplication, f.Application}, {termConnector, f.Connector}, {termGateway, f.Gateway}, {termRequest, f.Request},
+	}{{termUser, f.User}, {termApplication, f.Application}, {termConnector, f.Connector}, {termDevice, f.Device}, {termGateway, f.Gateway}, {termRequest, f.Request},
 		{termHost, f.Host}, {termMethod, f.Method}, {termReason, f.Reason}, {termOutcome, string(f.Outcome)}} {
 		if t.value != "" {
 			m.hashes = append(m.hashes, t.hash(t.value))
@@ -230,7 +230,7 @@ func (m *matcher) matches(r *wire.Record) bool {
 	at := r.Time.UnixMicro()
 	is := func(wanted, value string) bool { return wanted == "" || wanted == value }
 	return at >= m.from && at <= m.to &&
-		is(m.User, r.UserID) && is(m.Application, r.Application) && is(m.Connector, r.Connector) && is(m.Gateway, r.Gateway) &&
+		is(m.User, r.UserID) && is(m.Application, r.Application) && is(m.Connector, r.Connector) && is(m.Device, r.Device) && is(m.Gateway, r.Gateway) &&
 		is(m.Host, r.Host) && is(m.Method, r.Method) && is(string(m.Outcome), string(r.Outcome)) && is(m.Action, r.Action) &&
 		is(m.Reason, r.Reason) && is(m.Hop, r.Hop) && is(m.Request, r.Request) && strings.HasPrefix(r.Path, m.Path) &&
 		(m.Status == 0 || m.Status == r.Status || m.Status < 10 && m.Status == r.Status/100) &&

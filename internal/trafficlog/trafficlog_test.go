@@ -73,6 +73,7 @@ func TestFilters(t *testing.T) {
 	odd := record(500)
 	odd.Method, odd.Host, odd.Reason, odd.Hop, odd.Action, odd.Status, odd.Duration = "POST", "other.example.com", "connect", "backend", "deny", 502, time.Minute
 	odd.Connector, odd.Gateway, odd.Client = "con_2", "gwy_2", "[2001:db8::7]:99"
+	odd.Device, odd.DeviceName, odd.Process = "dev_2", "laptop", "psql"
 	odd.Outcome, odd.Policy, odd.BreakGlass = wire.OutcomeFailed, "pol_denied", "pol_passed"
 	odd.Reports = []wire.PolicyReport{{Policy: "pol_other"}, {Policy: "pol_told"}}
 	for n := range 500 {
@@ -102,6 +103,8 @@ func TestFilters(t *testing.T) {
 		{"nobody", wire.TrafficFilter{User: "usr_9"}, 0},
 		{"application", wire.TrafficFilter{Application: "app_2"}, count(func(r *wire.Record) bool { return r.Application == "app_2" })},
 		{"connector", wire.TrafficFilter{Connector: "con_2"}, 1},
+		{"device", wire.TrafficFilter{Device: "dev_2"}, 1},
+		{"no such device", wire.TrafficFilter{Device: "dev_3"}, 0},
 		{"gateway", wire.TrafficFilter{Gateway: "gwy_2"}, 1},
 		{"address", wire.TrafficFilter{Client: "203.0.9.9"}, 3},
 		{"address without its neighbours", wire.TrafficFilter{Client: "203.0.9.8"}, 0},

@@ -35,6 +35,8 @@ type Open struct {
 	Network string `json:"network,omitempty"`
 	// Client is the device's address and port as the gateway saw them, for a private application whose servers are told (Target.ProxyProtocol).
 	Client string `json:"client,omitempty"`
+	// Process is the program that wants the flow, of KindFlow: what the device says, for logs only.
+	Process string `json:"process,omitempty"`
 	// Forward is there when a gateway passes the stream, of KindDial or KindAsk, on to another one.
 	Forward *Forward `json:"forward,omitempty"`
 }

@@ -14,7 +14,10 @@ type Record struct {
 	User        string        `json:"user,omitempty"`   // sign-in name
 	UserID      string        `json:"userId,omitempty"` // names the user for ever
 	Session     string        `json:"session,omitempty"`
-	Client      string        `json:"client"` // address:port
+	Device      string        `json:"device,omitempty"`     // id, of a flow
+	DeviceName  string        `json:"deviceName,omitempty"` // as it was then
+	Process     string        `json:"process,omitempty"`    // the program that wanted the flow, as the device says
+	Client      string        `json:"client"`               // address:port
 	UserAgent   string        `json:"userAgent,omitempty"`
 	Protocol    string        `json:"protocol"`
 	Method      string        `json:"method"`

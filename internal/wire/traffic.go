@@ -14,6 +14,7 @@ type TrafficFilter struct {
 	To          time.Time     `json:"to,omitzero"`   // began at or before
 	User        string        `json:"user,omitempty"`
 	Application string        `json:"application,omitempty"`
+	Device      string        `json:"device,omitempty"`
 	Connector   string        `json:"connector,omitempty"`
 	Gateway     string        `json:"gateway,omitempty"`
 	Client      string        `json:"client,omitempty"` // an address or a network, as in 203.0.113.0/24

@@ -27,6 +27,7 @@ type To struct {
 	Host        match.Host // a name is looked up by the connector, not here
 	Port        uint16
 	Application string // optional; the id of the one to go by, where several have the destination
+	Process     string // optional; the program that wants it, for logs
 }
 
 // Parse reads a destination and says which part of it is wrong.
@@ -62,7 +63,7 @@ func (t To) Protocol() match.Protocol {
 
 // Open gives the message that opens the flow in a tunnel.
 func (t To) Open() wire.Open {
-	return wire.Open{Kind: wire.KindFlow, Network: t.Network, Host: t.Host.String(), Port: t.Port, Application: t.Application}
+	return wire.Open{Kind: wire.KindFlow, Network: t.Network, Host: t.Host.String(), Port: t.Port, Application: t.Application, Process: t.Process}
 }
 
 // Flow is an open flow: through a gateway, or dialled by this machine itself. Whoever has it ends it, by Join, Pump or Close.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"sync/atomic"
 
 	"postern/internal/client/flow"
@@ -32,7 +31,7 @@ func (c Config) associate(ctx context.Context, conn *net.TCPConn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.relayDatagrams(ctx, socket, conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap())
+		c.relayDatagrams(ctx, socket, conn)
 	}()
 	_, _ = io.Copy(io.Discard, conn) // it says nothing more, and its end is the association's
 	cancel()
@@ -40,8 +39,10 @@ func (c Config) associate(ctx context.Context, conn *net.TCPConn) {
 }
 
 // relayDatagrams carries what comes from the program, which is known by its address and then by the port that it sends from first.
-func (c Config) relayDatagrams(ctx context.Context, socket *net.UDPConn, program netip.Addr) {
+func (c Config) relayDatagrams(ctx context.Context, socket *net.UDPConn, conn *net.TCPConn) {
 	x := newExchanges[flow.To](c)
+	x.program = func(flow.To) string { return c.wants(flow.To{}, conn).Process }
+	program := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	defer x.running.Wait()
 	defer socket.Close() // its end ends nobody else's
 	var port atomic.Uint32

@@ -55,7 +55,7 @@ func (c Config) http(ctx context.Context, conn *net.TCPConn) {
 		return
 	}
 	c.asked(a)
-	f, err := c.open(ctx, r.to)
+	f, err := c.open(ctx, c.wants(r.to, conn))
 	if err != nil {
 		answerHTTP(conn, statusOf(err), err.Error())
 		return

@@ -19,6 +19,7 @@ const (
 // exchanges are the flows of datagrams of one socket, each by what tells it from others: its destination, or who sends.
 type exchanges[K comparable] struct {
 	cfg     Config
+	program func(K) string // that wants an exchange
 	running sync.WaitGroup
 
 	mu  sync.Mutex // guards all
@@ -34,7 +35,7 @@ type exchange struct {
 }
 
 func newExchanges[K comparable](cfg Config) *exchanges[K] {
-	return &exchanges[K]{cfg: cfg, all: map[K]*exchange{}}
+	return &exchanges[K]{cfg: cfg, program: func(K) string { return "" }, all: map[K]*exchange{}}
 }
 
 // answered is what an exchange gives its answers to.
@@ -76,6 +77,7 @@ func (e *exchange) send(p []byte) {
 func (x *exchanges[K]) run(ctx context.Context, key K, e *exchange, to flow.To, back answered) {
 	defer x.cfg.Limit.give()
 	defer x.forget(key)
+	to.Process = x.program(key)
 	f, err := x.cfg.open(ctx, to)
 	if err != nil {
 		pause(ctx, refusedFor) // a program that goes on sending does not have it asked for each time

@@ -13,7 +13,7 @@ import (
 func ServeForward(ctx context.Context, l net.Listener, to flow.To, cfg Config) error {
 	cfg = cfg.withDefaults()
 	return cfg.serve(ctx, l, func(ctx context.Context, conn *net.TCPConn) {
-		f, err := cfg.open(ctx, to)
+		f, err := cfg.open(ctx, cfg.wants(to, conn))
 		if err != nil {
 			_ = conn.SetLinger(0) // it shall not look like a service that has nothing to say
 			return
@@ -28,6 +28,7 @@ func ServeForwardDatagrams(ctx context.Context, socket *net.UDPConn, to flow.To,
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancel(ctx)
 	x := newExchanges[netip.AddrPort](cfg)
+	x.program = func(from netip.AddrPort) string { return cfg.program("udp", from, socket.LocalAddr()) }
 	defer x.running.Wait()
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = socket.Close() })()

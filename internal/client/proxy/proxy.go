@@ -12,21 +12,24 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
 	"postern/internal/client/flow"
+	"postern/internal/client/process"
 	"postern/internal/wire"
 )
 
 // Config holds what a proxy needs. Opener is required.
 type Config struct {
 	Opener   flow.Opener
-	Log      *slog.Logger  // optional
-	Limit    *Limit        // optional; how many connections of programs there may be, shared by proxies
-	Patience time.Duration // optional; how long a program may take to say what it wants, 10 s if zero
-	Idle     time.Duration // optional; how long datagrams may be silent, flow.Idle if zero
-	User     *User         // optional; who may use the proxy, anybody who can connect to it if nil
+	Log      *slog.Logger    // optional
+	Limit    *Limit          // optional; how many connections of programs there may be, shared by proxies
+	Patience time.Duration   // optional; how long a program may take to say what it wants, 10 s if zero
+	Idle     time.Duration   // optional; how long datagrams may be silent, flow.Idle if zero
+	Programs *process.Finder // optional; tells which programs want what, for logs
+	User     *User           // optional; who may use the proxy, anybody who can connect to it if nil
 }
 
 func (c Config) withDefaults() Config {
@@ -151,6 +154,21 @@ func (c Config) open(ctx context.Context, to flow.To) (*flow.Flow, error) {
 		c.Log.Info("flow refused", "to", to.String(), "error", err)
 	}
 	return f, err
+}
+
+// wants notes which program of this machine wants a flow.
+func (c Config) wants(to flow.To, conn *net.TCPConn) flow.To {
+	to.Process = c.program("tcp", conn.RemoteAddr().(*net.TCPAddr).AddrPort(), conn.LocalAddr())
+	return to
+}
+
+// program gives the program at the other end of a connection, or of datagrams, that came to an address of ours.
+func (c Config) program(network string, from netip.AddrPort, to net.Addr) string {
+	at, err := netip.ParseAddrPort(to.String())
+	if err != nil || !from.Addr().Unmap().IsLoopback() {
+		return "" // of another machine, as a rule
+	}
+	return c.Programs.Name(process.Socket{Network: network, Local: from, Remote: at})
 }
 
 // asking is a program's connection before its flow.

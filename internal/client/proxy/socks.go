@@ -84,7 +84,7 @@ func (c Config) socks(ctx context.Context, conn *net.TCPConn) {
 		return
 	}
 	c.asked(a)
-	f, err := c.open(ctx, to)
+	f, err := c.open(ctx, c.wants(to, conn))
 	if err != nil {
 		c.replySOCKS(conn, replyOf(err), nil)
 		return

@@ -164,7 +164,7 @@ func (n *netstack) tcp(r *tcp.ForwarderRequest) {
 			n.dnsConnection(r)
 			return
 		}
-		to, ok := n.t.target(flow.TCP, net.IP(id.LocalAddress.AsSlice()), id.LocalPort)
+		to, ok := n.t.wanted(flow.TCP, id)
 		if !ok {
 			r.Complete(true)
 			return
@@ -239,7 +239,7 @@ func (n *netstack) udp(r *udp.ForwarderRequest) bool {
 			n.dnsDatagrams(conn)
 			return
 		}
-		to, ok := n.t.target(flow.UDP, net.IP(id.LocalAddress.AsSlice()), id.LocalPort)
+		to, ok := n.t.wanted(flow.UDP, id)
 		if !ok {
 			return
 		}

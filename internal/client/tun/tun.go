@@ -11,11 +11,15 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
 	"postern/internal/client/flow"
+	"postern/internal/client/process"
 	"postern/internal/match"
 	"postern/internal/wire"
 )
@@ -34,8 +38,9 @@ type Config struct {
 	// Own are hosts that are never private, whatever the rules say: the service and its gateways.
 	Own func() []string
 	// Control is called for each socket of our own, so that what it carries never comes here: see Mark.
-	Control func(network, address string, c syscall.RawConn) error
-	Log     *slog.Logger
+	Control  func(network, address string, c syscall.RawConn) error
+	Programs *process.Finder // optional; tells which programs want what, for logs
+	Log      *slog.Logger
 }
 
 // ErrUnsupported says that this system has no TUN mode yet.
@@ -122,7 +127,18 @@ func (t *tun) view() view {
 // openWithin bounds how long a program waits for its connection: the gateway has bounds of its own.
 const openWithin = 40 * time.Second
 
-// target gives where a program wants to, by the address that it was told: a name's, or a private one itself.
+// wanted gives where a program wants to, and which program that is.
+func (t *tun) wanted(network string, id stack.TransportEndpointID) (flow.To, bool) {
+	to, ok := t.target(network, net.IP(id.LocalAddress.AsSlice()), id.LocalPort)
+	if ok {
+		from, _ := addrOf(net.IP(id.RemoteAddress.AsSlice())) // nobody's if it is none
+		at, _ := addrOf(net.IP(id.LocalAddress.AsSlice()))
+		to.Process = t.cfg.Programs.Name(process.Socket{Network: network, Local: netip.AddrPortFrom(from, id.RemotePort), Remote: netip.AddrPortFrom(at, id.LocalPort)})
+	}
+	return to, ok
+}
+
+// target gives where an address leads that a program was told: a name's, or a private one itself.
 func (t *tun) target(network string, to net.IP, port uint16) (flow.To, bool) {
 	addr, ok := addrOf(to)
 	if !ok {

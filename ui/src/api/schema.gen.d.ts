@@ -5773,6 +5773,10 @@ export interface components {
             count: number;
             /** @description Where the application is in the private network, host and port. */
             destination?: string;
+            /** @description The id of the device that it came from, of a flow. */
+            device?: string;
+            /** @description The device's name at that time. */
+            deviceName?: string;
             /**
              * Format: double
              * @description How long it took to its end, in milliseconds.
@@ -5807,6 +5811,8 @@ export interface components {
             path?: string;
             /** @description The policy that said no. */
             policy?: string;
+            /** @description The program on the device that wanted the flow, as the device says; absent where that is not known. */
+            process?: string;
             /** @description The protocol that it came by. */
             protocol?: string;
             /** @description Why it was denied or failed, a stable word. */
@@ -11167,6 +11173,8 @@ export interface operations {
                 application?: string;
                 /** @description Only those that this connector carried. */
                 connector?: string;
+                /** @description Only those that came from this device. */
+                device?: string;
                 /** @description Only the log of this gateway, by its id or address; of one that does not run any more, by its id. */
                 gateway?: string;
                 /** @description Only those from this network address, or from this network, such as 203.0.113.0/24. */

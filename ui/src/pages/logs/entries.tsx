@@ -88,6 +88,8 @@ export function TrafficDetail({ entry: e, narrow }: { entry: Traffic; narrow?: N
       <Facts>
         <Fact title={f.reference}>{e.request}</Fact>
         <Fact title={f.user}>{e.userName || e.user || s.stranger}</Fact>
+        <Given title={f.device}>{e.device && <Object_ id={e.device} name={e.deviceName} />}</Given>
+        <Given title={f.process}>{e.process}</Given>
         <Given title={f.client}>{e.client}</Given>
         <Given title={f.agent}>{e.userAgent}</Given>
         <Given title={f.application}>{e.application && <Object_ id={e.application} name={e.applicationName} />}</Given>
@@ -112,7 +114,7 @@ export function TrafficDetail({ entry: e, narrow }: { entry: Traffic; narrow?: N
         <Given title={f.count}>{e.count > 1 && number(e.count)}</Given>
       </Facts>
       {narrow && <Follow reference={e.request} />}
-      {narrow && <Only narrow={narrow} filters={[{ name: 'user', id: e.user, title: e.userName || f.user }, { name: 'application', id: e.application, title: e.applicationName || f.application }, { name: 'connector', id: e.connector, title: e.connectorName || f.connector }, { name: 'gateway', id: e.gateway, title: f.gateway }]} />}
+      {narrow && <Only narrow={narrow} filters={[{ name: 'user', id: e.user, title: e.userName || f.user }, { name: 'device', id: e.device, title: e.deviceName || f.device }, { name: 'application', id: e.application, title: e.applicationName || f.application }, { name: 'connector', id: e.connector, title: e.connectorName || f.connector }, { name: 'gateway', id: e.gateway, title: f.gateway }]} />}
     </div>
   )
 }

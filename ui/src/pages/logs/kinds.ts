@@ -37,10 +37,10 @@ export const traffic: Kind<Schema['Traffic']> = {
     { name: 'host', title: f.host, minor: true }, { name: 'method', title: f.method, hint: h.method, minor: true }, { name: 'client', title: f.client, hint: h.client, minor: true },
     { name: 'action', title: f.action, choices: t.logs.actions, minor: true }, { name: 'reason', title: f.reason, hint: h.reason, minor: true }, { name: 'hop', title: f.hop, choices: t.logs.hops, minor: true },
     { name: 'minDuration', title: f.minDuration, hint: h.minDuration, minor: true }, { name: 'request', title: f.request, hint: h.request, minor: true },
-    { name: 'user', title: f.user, set: true }, { name: 'connector', title: f.connector, set: true }, { name: 'gateway', title: f.gateway, set: true }, { name: 'policy', title: f.policy, set: true },
+    { name: 'user', title: f.user, set: true }, { name: 'device', title: f.device, set: true }, { name: 'connector', title: f.connector, set: true }, { name: 'gateway', title: f.gateway, set: true }, { name: 'policy', title: f.policy, set: true },
   ],
   exported: ['time', 'duration', 'request', 'count', 'outcome', 'action', 'reason', 'hop', 'user', 'userName', 'session', 'application', 'applicationName', 'destination', 'connector', 'connectorName', 'connectorGroup', 'gateway', 'via',
-    'client', 'userAgent', 'protocol', 'method', 'host', 'path', 'status', 'received', 'sent', 'open', 'firstByte', 'complete', 'policy', 'condition', 'breakGlass', 'reportOnly', 'id'],
+    'device', 'deviceName', 'process', 'client', 'userAgent', 'protocol', 'method', 'host', 'path', 'status', 'received', 'sent', 'open', 'firstByte', 'complete', 'policy', 'condition', 'breakGlass', 'reportOnly', 'id'],
 }
 
 export const signIns: Kind<Schema['SignIn']> = {

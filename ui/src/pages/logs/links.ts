@@ -6,6 +6,7 @@ export function linkOf(id: string | undefined): string {
   if (id.startsWith('cgr_')) return `/connectors?view=groups&open=${id}`
   if (id.startsWith('usr_')) return `/people/users/${id}`
   if (id.startsWith('grp_')) return `/people/groups/${id}`
+  if (id.startsWith('dev_')) return `/people/devices?open=${id}`
   if (id.startsWith('ups_')) return `/people/providers?open=${id}`
   if (id.startsWith('pol_')) return `/policies/${id}`
   if (id.startsWith('tok_')) return `/keys?open=${id}`

@@ -39,7 +39,7 @@ export default function Logs() {
 function One({ name, head }: { name: Name; head: (updated: number) => ReactNode }) {
   switch (name) {
     case 'traffic': return <Log kind={traffic} head={head} columns={trafficColumns} title={trafficTitle} detail={(e, narrow) => <TrafficDetail entry={e} narrow={narrow} />}
-      names={(e) => ({ [e.user ?? '']: e.userName, [e.application ?? '']: e.applicationName, [e.connector ?? '']: e.connectorName })} />
+      names={(e) => ({ [e.user ?? '']: e.userName, [e.application ?? '']: e.applicationName, [e.connector ?? '']: e.connectorName, [e.device ?? '']: e.deviceName })} />
     case 'sign-ins': return <Log kind={signIns} head={head} columns={signInColumns} title={signInTitle} detail={(e, narrow) => <SignInDetail entry={e} narrow={narrow} />}
       names={(e) => ({ [e.user ?? '']: e.userName, [e.application ?? '']: e.applicationName })} />
     case 'audit': return <Log kind={audit} head={head} columns={auditColumns} title={auditTitle} detail={(e, narrow) => <AuditDetail entry={e} narrow={narrow} />}
