@@ -46,8 +46,8 @@ func newResolvConf(path, state string) *resolvConf {
 	return &resolvConf{path: path, kept: filepath.Join(state, "resolv.conf.json")}
 }
 
-// take writes the file with our name server first. It does nothing if it is there.
-func (r *resolvConf) take() error {
+// take writes the file with our name server first, for names of any domain. It does nothing if it is there.
+func (r *resolvConf) take([]domain) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was, err := r.read()

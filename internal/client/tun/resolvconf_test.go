@@ -29,7 +29,7 @@ func TestResolvConf(t *testing.T) {
 			before := look(t, path)
 			r := newResolvConf(path, dir)
 			for range 2 { // again: it is there already
-				if err := r.take(); err != nil {
+				if err := r.take(nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -67,7 +67,7 @@ func TestResolvConfOfOthers(t *testing.T) {
 	path := filepath.Join(dir, "resolv.conf")
 	write(t, path, someConf, 0o644)
 	r := newResolvConf(path, dir)
-	if err := r.take(); err != nil {
+	if err := r.take(nil); err != nil {
 		t.Fatal(err)
 	}
 	const other = "nameserver 198.51.100.1\n"
@@ -75,7 +75,7 @@ func TestResolvConfOfOthers(t *testing.T) {
 	if err := newResolvConf(path, dir).restore(); err != nil || read(t, path) != other {
 		t.Errorf("put back over what another program wrote: %q, %v", read(t, path), err)
 	}
-	if err := r.take(); err != nil || !slices.Equal(r.servers(), []string{"198.51.100.1"}) {
+	if err := r.take(nil); err != nil || !slices.Equal(r.servers(), []string{"198.51.100.1"}) {
 		t.Errorf("taken over again with %v, %v", r.servers(), err)
 	}
 	if err := r.restore(); err != nil || read(t, path) != other {

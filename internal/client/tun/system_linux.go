@@ -20,13 +20,15 @@ import (
 // default one. So what is on the local network stays there, and routes that are more exact than ours win. Our own sockets are marked, and
 // what is marked does not look at the table: a private network may contain the gateways.
 const (
-	table        = 0x9057
-	mark         = 0x9057
-	ruleLocal    = 5210 // the machine's own routes, but for the default one
-	ruleOurs     = 5211
-	defaultName  = "postern0"
-	keepEvery    = 2 * time.Second
-	errorDetails = "the TUN mode needs root, or CAP_NET_ADMIN: use the proxies (postern-client up --socks 1080) without"
+	table       = 0x9057
+	mark        = 0x9057
+	ruleLocal   = 5210 // the machine's own routes, but for the default one
+	ruleOurs    = 5211
+	defaultName = "postern0"
+
+	resolvConfPath = "/etc/resolv.conf"
+	keepEvery      = 2 * time.Second
+	errorDetails   = "the TUN mode needs root, or CAP_NET_ADMIN: use the proxies (postern-client up --socks 1080) without"
 )
 
 // Mark marks a socket of our own.
@@ -40,7 +42,8 @@ func Mark(_, _ string, c syscall.RawConn) error {
 type linux struct {
 	cfg  Config
 	link netlink.Link
-	dns  *resolvConf
+	dns  nameServers
+	file *resolvConf // what was left of the last time is put back in any case
 
 	mu   sync.Mutex // guards now
 	now  plan
@@ -52,7 +55,8 @@ func open(cfg Config) (device.Device, system, error) {
 	if name == "" {
 		name = defaultName
 	}
-	s := &linux{cfg: cfg, dns: newResolvConf("/etc/resolv.conf", cfg.State)}
+	file := newResolvConf(resolvConfPath, cfg.State)
+	s := &linux{cfg: cfg, dns: file, file: file}
 	if err := s.clean(); err != nil {
 		return nil, nil, fmt.Errorf("put back what was left of the last time: %w", err)
 	}
@@ -65,6 +69,12 @@ func open(cfg Config) (device.Device, system, error) {
 	}
 	if err := s.raise(name); err != nil {
 		return nil, nil, errors.Join(err, s.Undo(), d.Close())
+	}
+	if isStub(resolvConfPath) {
+		if r := systemResolved(s.link.Attrs().Index); r != nil {
+			s.dns = r
+			cfg.Log.Info("names are answered by systemd-resolved's interface")
+		}
 	}
 	return d, s, nil
 }
@@ -130,7 +140,7 @@ func (s *linux) Apply(next plan) error {
 		errs = append(errs, s.route(netlink.RouteDel, p))
 	}
 	if next.names {
-		errs = append(errs, s.dns.take())
+		errs = append(errs, s.dns.take(next.search))
 	} else {
 		errs = append(errs, s.dns.restore())
 	}
@@ -164,7 +174,7 @@ func (s *linux) Keep(ctx context.Context) {
 		}
 		s.mu.Lock()
 		if s.now.names && !s.gone {
-			if err := s.dns.take(); err != nil {
+			if err := s.dns.take(s.now.search); err != nil {
 				s.cfg.Log.Warn("take over names", "error", err)
 			}
 		}
@@ -182,7 +192,7 @@ func (s *linux) Undo() error {
 
 // clean takes away what there is of ours, also of a process that was killed.
 func (s *linux) clean() error {
-	errs := []error{s.dns.restore()}
+	errs := []error{s.dns.restore(), s.file.restore()}
 	for _, family := range families {
 		list, err := netlink.RuleList(family)
 		if err != nil {

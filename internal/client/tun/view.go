@@ -50,6 +50,13 @@ func (v view) direct(host match.Host) bool {
 type plan struct {
 	routes []netip.Prefix // in order, each once
 	names  bool           // names are answered here
+	search []domain       // which, for systems that ask by domain: in the order in which names of one label are looked for
+}
+
+// domain is a domain whose names are answered here, with all below it.
+type domain struct {
+	name   string
+	search bool // names of one label are looked for in it
 }
 
 // plan gives the routes of what is private: the addresses of segments, and those that names get.
@@ -63,7 +70,30 @@ func (v view) plan() plan {
 	}
 	slices.SortFunc(p.routes, comparePrefixes)
 	p.routes = slices.Compact(p.routes)
+	p.search = domainsOf(v.table)
 	return p
+}
+
+// domainsOf gives the domains in which a table's names are: those of DNS suffixes first.
+func domainsOf(table *match.Table) (list []domain) {
+	known := map[string]bool{}
+	for _, name := range table.Suffixes("") {
+		known[name] = true
+		list = append(list, domain{name, true})
+	}
+	var others []string
+	for _, e := range table.Entries() {
+		name := strings.TrimPrefix(strings.TrimPrefix(e.Segment.Destination(), "*"), ".")
+		if e.Segment.Prefixes() == nil && !known[name] {
+			known[name] = true
+			others = append(others, name)
+		}
+	}
+	slices.Sort(others)
+	for _, name := range others {
+		list = append(list, domain{name: name})
+	}
+	return list
 }
 
 func comparePrefixes(a, b netip.Prefix) int {
@@ -73,4 +103,6 @@ func comparePrefixes(a, b netip.Prefix) int {
 	return a.Bits() - b.Bits()
 }
 
-func (p plan) equal(q plan) bool { return p.names == q.names && slices.Equal(p.routes, q.routes) }
+func (p plan) equal(q plan) bool {
+	return p.names == q.names && slices.Equal(p.routes, q.routes) && slices.Equal(p.search, q.search)
+}
