@@ -158,7 +158,7 @@ destination; 5 no gateway, service or running client is reached; 6 the connectio
 	s.proxyFlags.add(f)
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
-	root.AddCommand(loginCommand(s), logoutCommand(s), upCommand(s), downCommand(s), statusCommand(s), appsCommand(s), explainCommand(s), flowsCommand(s), diagnoseCommand(s),
+	root.AddCommand(loginCommand(s), logoutCommand(s), upCommand(s), downCommand(s), statusCommand(s), appsCommand(s), explainCommand(s), flowsCommand(s), namesCommand(s), diagnoseCommand(s),
 		forwardCommand(s), connectCommand(s), sshConfigCommand(s), pauseCommand(s), resumeCommand(s), logsCommand(s), installCommand(s), uninstallCommand(s), serviceCommand(s), versionCommand(), proxyScriptCommand())
 	return root
 }

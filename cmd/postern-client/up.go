@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,6 +82,7 @@ func (u *upFlags) add(f *pflag.FlagSet, tun bool) {
 // serving is what up listens on.
 type serving struct {
 	listeners []client.Listener
+	names     atomic.Pointer[func() []tun.Name] // of the interface, when it is up
 	tasks     []func(context.Context) error
 	programs  *process.Finder
 }
@@ -133,7 +136,8 @@ func (u *upFlags) run(ctx context.Context) error {
 	}
 	if u.tun {
 		s.tasks = append(s.tasks, func(ctx context.Context) error {
-			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Search: c.Search, Private: c.Private, Own: c.OwnHosts, Control: mark, Programs: s.programs, Log: log})
+			return tun.Run(ctx, tun.Config{Name: u.tunName, State: u.state, Opener: c, Lookup: c.Lookup, Search: c.Search, Private: c.Private, Own: c.OwnHosts, Control: mark, Programs: s.programs, Log: log,
+				Names: func(list func() []tun.Name) { s.names.Store(&list) }})
 		})
 		s.listeners = append(s.listeners, client.Listener{Kind: "interface", Address: u.tunName})
 	}
@@ -152,10 +156,34 @@ func (u *upFlags) run(ctx context.Context) error {
 // control makes the socket for other commands: this user's, or one for all users of the machine.
 func (u *upFlags) control(c *client.Client, s *serving) (*client.Control, error) {
 	listeners := func() []client.Listener { return s.listeners }
+	listen := func() (*client.Control, error) { return c.Listen(listeners) }
 	if u.asService {
-		return c.Share(u.service, u.only, listeners)
+		listen = func() (*client.Control, error) { return c.Share(u.service, u.only, listeners) }
 	}
-	return c.Listen(listeners)
+	control, err := listen()
+	if err == nil {
+		control.Names = s.asked
+	}
+	return control, err
+}
+
+// asked gives the names that programs asked the interface for.
+func (s *serving) asked() (all []client.NameStatus) {
+	list := s.names.Load()
+	if list == nil {
+		return nil
+	}
+	for _, n := range (*list)() {
+		all = append(all, client.NameStatus{Name: n.Name, Given: texts(n.Given), Known: texts(n.Known), Asked: n.Asked})
+	}
+	return all
+}
+
+func texts(addrs []netip.Addr) (all []string) {
+	for _, a := range addrs {
+		all = append(all, a.String())
+	}
+	return all
 }
 
 // listen makes the proxies.

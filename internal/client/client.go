@@ -92,6 +92,9 @@ type Client struct {
 	logged  time.Time // when last was logged
 	stop    context.CancelCauseFunc
 	signIns stamp
+
+	captive       string // a page of the network to sign in at first; guarded by mu, as the next
+	captiveLooked time.Time
 }
 
 // identity is the credential in force with its TLS configuration, made once: sessions resume within it.

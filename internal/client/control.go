@@ -30,6 +30,7 @@ const (
 	questionStop    = "stop"    // {} → {}
 	questionLogin   = "login"   // LoginAsk → loginNews, one after the other
 	questionCheck   = "check"   // {} → wire.Diagnosis
+	questionNames   = "names"   // {} → []NameStatus
 )
 
 // phaseClient is of refusals of the client itself; the code is the kind of fault.
@@ -74,6 +75,8 @@ type askLogs struct {
 
 // Control is the control socket of a client.
 type Control struct {
+	Names func() []NameStatus // optional; the names that programs asked the interface for; set before Run
+
 	c         *Client
 	listener  net.Listener
 	socket    string // its file
@@ -285,6 +288,12 @@ func (s *Control) answer(ctx context.Context, st *tunnel.Stream, question string
 		return s.c.logout(st.Context(), q)
 	case questionStop:
 		return struct{}{}, s.c.may(wire.SwitchDown)
+	case questionNames:
+		names := []NameStatus{}
+		if s.Names != nil {
+			names = append(names, s.Names()...)
+		}
+		return names, nil
 	case questionCheck:
 		return Diagnose(st.Context(), s.c.state, s.c.cfg.Dialer, s.c.cfg.Host.Program, s.c), nil
 	}

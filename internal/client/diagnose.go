@@ -50,6 +50,7 @@ func Diagnose(ctx context.Context, state *State, dialer *uplink.Dialer, program 
 		x.clock(ctx)
 		x.gateways(ctx)
 	}
+	x.findings = append(x.findings, browserNames("/")...)
 	d := wire.Diagnosis{Service: x.kept.Service, Program: program, Time: began, Took: time.Since(began), Running: running, Findings: x.findings}
 	return d
 }
@@ -68,6 +69,8 @@ var cures = map[string]string{
 	"own-proxy":           "The client would go out through itself: start it without these variables, or with --proxy direct.",
 	"proxy-failed":        "Check --proxy or HTTPS_PROXY.",
 	"service-unreachable": "Check the network, the proxy and, if it is about the certificate, sign in with --ca-file.",
+	"captive-portal":      "Sign in at the network's own page; the client goes on by itself.",
+	"browser-dns":         "Turn it off in this browser, or have it use a proxy of the client (postern-client up --socks 1080).",
 	"sign-in-over":        "Sign in again: postern-client login",
 	"sign-in-unknown":     "Try again when the service is reached.",
 	"clock-wrong":         "Set this machine's clock: certificates and tokens are judged by it.",
@@ -174,6 +177,9 @@ func (x *examination) service(ctx context.Context) bool {
 	defer cancel()
 	if _, err := x.kept.program(ctx, x.dialer); err != nil {
 		x.found(wire.SeverityError, "service-unreachable", x.kept.Service, err.Error())
+		if page := captivePortal(ctx, x.kept.Service, x.dialer.Dial); page != "" {
+			x.found(wire.SeverityError, "captive-portal", page, captiveWhy(page))
+		}
 		return false
 	}
 	x.found(wire.SeverityOK, "service", x.kept.Service, "is reached, and its certificate is trusted")

@@ -194,6 +194,9 @@ func (f *fleet) dialFailed(g wire.Gateway, err error) {
 	}
 	f.c.note(fmt.Sprintf("connect to gateway %s at %s", g.ID, g.Address), err)
 	f.lookInto(err)
+	if live, _ := f.live(); len(live) == 0 {
+		f.running.Go(f.c.lookForCaptive)
+	}
 }
 
 // lookInto asks the service what is wrong with a certificate that a gateway refused.

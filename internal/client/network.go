@@ -10,19 +10,28 @@ import (
 )
 
 const (
-	networkEvery = 2 * time.Second // how often this machine's addresses are looked at
-	asleepAfter  = 5 * time.Second // that the clock went on while this program did not: the machine slept
-	awakeWithin  = 3 * time.Second // for a gateway to answer after that
+	networkEvery = 2 * time.Second        // how often this machine's addresses are looked at
+	asleepAfter  = 5 * time.Second        // that the clock went on while this program did not: the machine slept
+	awakeWithin  = 3 * time.Second        // for a gateway to answer after that
+	settleWithin = 300 * time.Millisecond // for the routes of a network that was joined
 )
 
 // watchNetwork notices what the system does not tell a connection: that the machine slept, or that the address that a tunnel goes out by is
 // not its own any more. So tunnels are made anew at once, not when their silence is long enough.
 func (c *Client) watchNetwork(ctx context.Context) {
 	before, looked := ownAddresses(), time.Now()
+	routes := routeChanges(ctx)
+	ticker := time.NewTicker(networkEvery)
+	defer ticker.Stop()
 	for {
-		pause(ctx, networkEvery)
-		if ctx.Err() != nil {
+		rerouted := false
+		select {
+		case <-ctx.Done():
 			return
+		case <-ticker.C:
+		case <-routes:
+			rerouted = true
+			pause(ctx, settleWithin)
 		}
 		addrs, now := ownAddresses(), time.Now()
 		slept := now.Round(0).Sub(looked.Round(0)) - now.Sub(looked) // by the clock on the wall, and by what stands still in sleep
@@ -34,6 +43,9 @@ func (c *Client) watchNetwork(ctx context.Context) {
 		case !slices.Equal(addrs, before):
 			c.log.Debug("the addresses of this machine have changed")
 			c.fleet.moved(addrs)
+		case rerouted:
+			c.log.Debug("this machine goes out another way")
+			c.fleet.probe()
 		default:
 			continue
 		}

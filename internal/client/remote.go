@@ -113,6 +113,11 @@ func (r *Remote) Flows(ctx context.Context) ([]FlowStatus, error) {
 	return remotely[[]FlowStatus](ctx, r, questionFlows, struct{}{})
 }
 
+// Names asks which names programs asked the interface for.
+func (r *Remote) Names(ctx context.Context) ([]NameStatus, error) {
+	return remotely[[]NameStatus](ctx, r, questionNames, struct{}{})
+}
+
 // Explain asks where a flow would go.
 func (r *Remote) Explain(ctx context.Context, to flow.To) (Decision, error) {
 	return remotely[Decision](ctx, r, questionExplain, askExplain{to.Network, to.Host.String(), to.Port, to.Application})

@@ -77,6 +77,14 @@ type Listener struct {
 	Address string `json:"address"`
 }
 
+// NameStatus is a private name that a program asked the interface for.
+type NameStatus struct {
+	Name  string    `json:"name"`
+	Given []string  `json:"given"`           // the addresses by which programs reach it
+	Known []string  `json:"known,omitempty"` // what a connector found, when it was asked last
+	Asked time.Time `json:"asked"`
+}
+
 // CertificateStatus is the device's certificate in force.
 type CertificateStatus struct {
 	State      string    `json:"state,omitempty"`
@@ -153,6 +161,11 @@ func (c *Client) summary(s Status, r *rules) (state string, why []string) {
 	if !live && s.LastError != nil && problem == nil {
 		why = append(why, s.LastError.While+": "+s.LastError.Text)
 	}
+	c.mu.Lock()
+	if c.captive != "" && !live {
+		why = append(why, captiveWhy(c.captive))
+	}
+	c.mu.Unlock()
 	if live && s.Rules.Version == 0 {
 		why = append(why, "what you may reach is not known yet")
 	}

@@ -179,7 +179,7 @@ func (t *tun) answerShort(ctx context.Context, host match.Host, a asked) []byte 
 	a.out.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: a.q.Name, Class: dnsmessage.ClassINET, TTL: ttl}, Body: &dnsmessage.CNAMEResource{CNAME: full}}}
 	a.q.Name = full
 	if a.q.Type == dnsmessage.TypeA || a.q.Type == dnsmessage.TypeAAAA {
-		t.fill(&a.out, a.q, wire.Looked{Exists: true, Addresses: []netip.Addr{{}}}) // which it has is the connector's affair
+		t.fill(&a.out, a.q, wire.Looked{Exists: true, Addresses: []netip.Addr{{}}}) // there are some
 	}
 	return pack(a.out, a.size)
 }
@@ -231,7 +231,7 @@ func (t *tun) fill(out *dnsmessage.Message, q dnsmessage.Question, looked wire.L
 			return
 		}
 		// Both families lead to the same flow, whichever the destination has: a program without IPv6 reaches one that has nothing else.
-		four, six := t.names.addresses(q.Name.String())
+		four, six := t.names.addresses(q.Name.String(), looked.Addresses)
 		if q.Type == dnsmessage.TypeA {
 			add(&dnsmessage.AResource{A: four.As4()})
 		} else {

@@ -100,7 +100,7 @@ func TestNames(t *testing.T) {
 	if !pool6.Contains(six) {
 		t.Errorf("AAAA %s", six)
 	}
-	if fresh, _ := newNames().addresses("db.corp.test"); fresh.As4() != a {
+	if fresh, _ := newNames().addresses("db.corp.test", nil); fresh.As4() != a {
 		t.Errorf("after a restart it has %s, before %v", fresh, a)
 	}
 	for _, addr := range []netip.Addr{netip.AddrFrom4(a), six} {
@@ -221,6 +221,9 @@ func TestNamesOfOneLabel(t *testing.T) {
 	if to, ok := w.target("tcp", net.IP(addr.A[:]), 22); !ok || to.Host.Name != "fileserver.corp.test" {
 		t.Errorf("the address leads to %+v", to)
 	}
+	if all := w.names.list(); len(all) != 1 || all[0].Name != "fileserver.corp.test" || all[0].Given[0] != netip.AddrFrom4(addr.A) || all[0].Asked.IsZero() {
+		t.Errorf("listed as %+v", all)
+	}
 	if m := w.ask(t, "udp", "printer.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeServerFailure { // the machine of the test has no name servers
 		t.Errorf("another name: %+v", m)
 	}
@@ -228,14 +231,14 @@ func TestNamesOfOneLabel(t *testing.T) {
 
 func TestManyNames(t *testing.T) {
 	n := newNames()
-	kept, _ := n.addresses("kept.corp.test")
+	kept, _ := n.addresses("kept.corp.test", nil)
 	seen := map[netip.Addr]string{}
 	for i := range 2 * maxNames {
 		name := "n" + strings.Repeat("x", i%3) + netip.AddrFrom4([4]byte{0, byte(i >> 16), byte(i >> 8), byte(i)}).String()
-		four, _ := n.addresses(name)
+		four, _ := n.addresses(name, nil)
 		seen[four] = name
 		if i%1000 == 0 {
-			if again, _ := n.addresses("kept.corp.test"); again != kept {
+			if again, _ := n.addresses("kept.corp.test", nil); again != kept {
 				t.Fatalf("after %d names the address in use changed", i)
 			}
 		}

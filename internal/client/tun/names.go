@@ -1,11 +1,14 @@
 package tun
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Synthetic addresses are of 198.18.0.0/15, which no network uses: it is for measuring (RFC 2544, section C.2.2). A name that has
@@ -32,8 +35,31 @@ type names struct {
 }
 
 type named struct {
-	name string
-	used uint64
+	name  string
+	used  uint64
+	known []netip.Addr // that a connector found
+	asked time.Time
+}
+
+// Name is a private name that a program asked for.
+type Name struct {
+	Name  string
+	Given []netip.Addr // the synthetic addresses
+	Known []netip.Addr // what a connector found, when it was asked last
+	Asked time.Time
+}
+
+// list gives the names that have addresses, the one that was asked for last first.
+func (n *names) list() []Name {
+	n.mu.Lock()
+	var all []Name
+	for at, one := range n.byPlace {
+		four, six := synthetic(at)
+		all = append(all, Name{one.name, []netip.Addr{four, six}, one.known, one.asked})
+	}
+	n.mu.Unlock()
+	slices.SortFunc(all, func(a, b Name) int { return cmp.Or(b.Asked.Compare(a.Asked), strings.Compare(a.Name, b.Name)) })
+	return all
 }
 
 func newNames() *names {
@@ -59,7 +85,7 @@ func (n *names) place(name string) uint32 {
 	for n.byPlace[at+firstName] != nil {
 		at = (at + 1) % places
 	}
-	n.byName[name], n.byPlace[at+firstName] = at+firstName, &named{name, n.clock}
+	n.byName[name], n.byPlace[at+firstName] = at+firstName, &named{name: name, used: n.clock}
 	return at + firstName
 }
 
@@ -77,9 +103,21 @@ func (n *names) makeRoom() {
 	}
 }
 
-// addresses gives a name's synthetic addresses.
-func (n *names) addresses(name string) (four, six netip.Addr) {
+// addresses gives a name's synthetic addresses, and notes what is known of it.
+func (n *names) addresses(name string, known []netip.Addr) (four, six netip.Addr) {
 	at := n.place(name)
+	n.mu.Lock()
+	if one := n.byPlace[at]; one != nil {
+		one.asked = time.Now()
+		if len(known) > 0 && known[0].IsValid() {
+			one.known = known
+		}
+	}
+	n.mu.Unlock()
+	return synthetic(at)
+}
+
+func synthetic(at uint32) (four, six netip.Addr) {
 	a4 := pool4.Addr().As4()
 	binary.BigEndian.PutUint32(a4[:], binary.BigEndian.Uint32(a4[:])+at)
 	a6 := pool6.Addr().As16()

@@ -35,6 +35,8 @@ type Config struct {
 	Search func(ctx context.Context, label string) (name string, err error)
 	// Private waits for rules with another mark, and gives them with theirs.
 	Private func(ctx context.Context, mark string) (rules wire.Rules, table *match.Table, next string, err error)
+	// Names, if there is one, is given what lists the names that have addresses.
+	Names func(list func() []Name)
 	// Own are hosts that are never private, whatever the rules say: the service and its gateways.
 	Own func() []string
 	// Control is called for each socket of our own, so that what it carries never comes here: see Mark.
@@ -65,6 +67,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	t := &tun{cfg: cfg, log: cfg.Log, system: sys, names: newNames()}
+	if cfg.Names != nil {
+		cfg.Names(t.names.list)
+	}
 	defer func() { err = errors.Join(err, sys.Undo()) }()
 	if t.net, err = newNetstack(device, t); err != nil {
 		return errors.Join(err, device.Close())
