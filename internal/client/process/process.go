@@ -19,18 +19,27 @@ const (
 	scanning = time.Second          // that a search may go on, for the next who asks
 	searches = 4                    // at once
 	remember = 32                   // processes that were found last
+
+	// What searching may cost: a twentieth of a processor, and so much at once. Programs that open thousands of flows a second, or
+	// hold thousands of sockets, would pay for it otherwise.
+	share = 20
+	most  = 50 * time.Millisecond
 )
 
 // Finder finds programs. Those that it found last it looks at first.
 type Finder struct {
 	turns chan struct{}
 
-	mu     sync.Mutex // guards recent
-	recent []int      // ids of processes, the last that was found at the end
+	mu     sync.Mutex    // guards what follows
+	recent []int         // ids of processes, the last that was found at the end
+	left   time.Duration // that searching may cost
+	since  time.Time     // when that was reckoned
 }
 
 // New gives a Finder.
-func New() *Finder { return &Finder{turns: make(chan struct{}, searches)} }
+func New() *Finder {
+	return &Finder{turns: make(chan struct{}, searches), left: most, since: time.Now()}
+}
 
 // Socket is a program's end of a connection, or of an exchange of datagrams.
 type Socket struct {
@@ -40,7 +49,7 @@ type Socket struct {
 
 // Name gives the name of the program that holds a socket, empty if that is not known in time.
 func (f *Finder) Name(s Socket) string {
-	if f == nil || !s.Local.IsValid() {
+	if f == nil || !s.Local.IsValid() || !f.afford(0) {
 		return ""
 	}
 	select {
@@ -51,8 +60,9 @@ func (f *Finder) Name(s Socket) string {
 	s.Local, s.Remote = plain(s.Local), plain(s.Remote)
 	found := make(chan string, 1)
 	go func() { // ends after scanning at the latest
-		defer func() { <-f.turns }()
-		found <- f.find(s, time.Now().Add(scanning))
+		began := time.Now()
+		defer func() { f.afford(time.Since(began)); <-f.turns }()
+		found <- f.find(s, began.Add(scanning))
 	}()
 	timer := time.NewTimer(within)
 	defer timer.Stop()
@@ -62,6 +72,16 @@ func (f *Finder) Name(s Socket) string {
 	case <-timer.C:
 		return ""
 	}
+}
+
+// afford notes what a search cost, and reports whether another one may begin.
+func (f *Finder) afford(cost time.Duration) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	f.left = min(most, f.left+now.Sub(f.since)/share) - cost
+	f.since = now
+	return f.left > 0
 }
 
 // OfPID gives the name of a process, empty if it is not known.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"postern/internal/client/process"
@@ -127,4 +128,22 @@ func BenchmarkName(b *testing.B) {
 	for b.Loop() {
 		f.Name(s)
 	}
+}
+
+// TestBudget: who asks without end is told nothing after a while, and again later.
+func TestBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := process.New()
+		if !f.Afford(49*time.Millisecond) || f.Afford(time.Second) {
+			t.Fatal("a second of searching was affordable, or none was")
+		}
+		time.Sleep(19 * time.Second)
+		if f.Afford(0) {
+			t.Error("searching was affordable before it had paid for itself")
+		}
+		time.Sleep(2 * time.Second)
+		if !f.Afford(0) {
+			t.Error("searching was not affordable again")
+		}
+	})
 }

@@ -1,0 +1,5 @@
+package process
+
+import "time"
+
+func (f *Finder) Afford(cost time.Duration) bool { return f.afford(cost) }
