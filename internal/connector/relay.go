@@ -12,8 +12,10 @@ import (
 	"postern/internal/tunnel"
 )
 
-// lastWrite is how long a backend may take to accept what an opener sent before it closed.
-const lastWrite = 500 * time.Millisecond
+const (
+	lastWrite  = 500 * time.Millisecond // that a backend may take to accept what an opener sent before it closed
+	lastAnswer = 30 * time.Second       // that a backend that takes no more may go on answering
+)
 
 // relay copies both ways until both directions are finished or one fails, and says how it ended. An end is carried as
 // an end, a reset as a reset: what was cut at one side never looks complete at the other.
@@ -28,13 +30,35 @@ func relay(st *tunnel.Stream, b *backend) string {
 	go func() { down <- b.copyDown(st) }() // ends with the backend's connection, which every way out of here closes
 	up := b.copyUp(st)
 	upDone <- up
-	downErr := <-down
+	downErr := b.lastOf(st, down)
 	if !stop() {
 		<-watched
 	}
 	_ = st.Close()
 	_ = b.Close() // whoever wanted an error of it has had it from a read or a write
 	return outcome(up, downErr)
+}
+
+// lastOf waits for the end of what the backend sends. If it takes no more it may have answered before; whoever gets that may read it only once
+// what it sends itself is taken, so that is read on, for a time.
+func (b *backend) lastOf(st *tunnel.Stream, down <-chan error) error {
+	if !b.writeFailed.Load() {
+		return <-down
+	}
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		_, _ = io.Copy(io.Discard, st) // its end is no news
+	}()
+	late := time.AfterFunc(lastAnswer, func() {
+		st.Reset(tunnel.CodeInternal)
+		b.abort()
+	})
+	err := <-down
+	late.Stop()
+	_ = st.Close()
+	<-taken
+	return err
 }
 
 func outcome(up, down error) string {

@@ -251,3 +251,34 @@ func TestTLSBackend(t *testing.T) {
 		_ = st.Close()
 	}
 }
+
+// TestBackendGoneUnderTwoFullDirections: a backend that is cut while neither it nor the opener reads does not leave the opener writing for
+// ever: what the opener sends is taken, and then it learns what happened.
+func TestBackendGoneUnderTwoFullDirections(t *testing.T) {
+	cut := make(chan struct{})
+	w, _, _ := oneApp(t, func(r *recorded) {
+		_ = r.SetWriteDeadline(time.Now().Add(time.Second)) // by then all buffers are full
+		block := make([]byte, 1<<20)
+		for _, err := r.Write(block); err == nil; {
+			_, err = r.Write(block)
+		}
+		_ = r.SetLinger(0)
+		r.Close()
+		close(cut)
+	}, nil)
+	st, _, err := w.gateways[0].dial(w.open(app))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = st.SetDeadline(time.Now().Add(patience))
+	if _, err := st.Write(make([]byte, 64<<20)); err != nil {
+		var reset *tunnel.ResetError
+		if !errors.As(err, &reset) {
+			t.Fatalf("the opener hangs: %v", err)
+		}
+	}
+	<-cut
+	if _, err := io.Copy(io.Discard, st); err == nil {
+		t.Error("what was cut looks complete")
+	}
+}

@@ -75,14 +75,15 @@ PrivateUsers=yes
 ProtectProc=invisible
 `
 
-// networkConfinement is of a service that has an interface of its own, routes and name servers: it writes /etc/resolv.conf.
+// networkConfinement is of a service that has an interface of its own, routes and name servers: it writes /etc/resolv.conf. The last two
+// capabilities are for the names of the programs that connect, which are in /proc.
 const networkConfinement = `UMask=0077
 Restart=on-failure
 RestartSec=2
 TimeoutStopSec=30
 LimitNOFILE=65536
 
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_PTRACE CAP_DAC_READ_SEARCH
 ProtectSystem=yes
 DeviceAllow=/dev/net/tun rw
 `
