@@ -95,7 +95,10 @@ func (f *fleet) moved(addrs []netip.Addr) {
 	for _, l := range links {
 		if l.local.IsValid() && !slices.Contains(addrs, l.local) {
 			f.c.log.Info("a tunnel went out by an address that this machine has lost", "gateway", l.gateway, "address", l.local)
-			f.running.Go(func() { _ = l.Close() }) // as above
+			f.running.Go(func() {
+				_ = l.Close() // as above
+				f.hurry()     // only now there is none left: one that did not live long is otherwise waited for
+			})
 		}
 	}
 }
