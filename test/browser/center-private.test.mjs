@@ -42,12 +42,15 @@ test('a private application is made, and a change tells first who loses access',
 
   await page.getByRole('tab', { name: 'Settings' }).click()
   await segments(page).fill('10.0.0.0/9:22')
+  await page.getByRole('button', { name: 'Traffic' }).click()
+  await page.getByRole('combobox', { name: 'What servers are told of the device' }).selectOption('v2')
   await page.getByRole('button', { name: 'Review changes' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByRole('row', { name: /db\.corp\.example:5432\/tcp/ }).last().waitFor()
   await see(page, 'private-review')
   await dialog.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText('Databases is saved.').first().waitFor()
+  assert.match(system.cli('applications', 'show', 'Databases', '-o', 'json'), /"proxyProtocol": "v2"/)
 
   await page.goto(`${system.admin}/applications?kind=private`)
   await row(page, 'Databases').getByText('10.0.0.0/9:22/tcp').waitFor()
