@@ -518,10 +518,20 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestFlowThroughAnotherGateway: the device's gateway need not hold the connector's tunnel.
+// TestFlowThroughAnotherGateway: the device's gateway need not hold the connector's tunnel. The address that servers are told is the device's, too.
 func TestFlowThroughAnotherGateway(t *testing.T) {
-	here, there, _, _ := pair(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	here, there, k, _ := pair(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
 	app := here.private("Databases", access.KindPrivate, "db.corp.example:1-65535/both")
+	here.change(func(c *access.Content) {
+		for i, a := range c.Applications {
+			if a.ID == app.ID {
+				changed := *a
+				changed.ProxyProtocol, changed.Version = access.ProxyProtocolV2, 2
+				c.Applications[i] = &changed
+			}
+		}
+	})
+	here.settled()
 	there.settled()
 	d := here.device("laptop")
 	s, _, err := d.flow("tcp", "db.corp.example", echoing(t), "")
@@ -538,6 +548,11 @@ func TestFlowThroughAnotherGateway(t *testing.T) {
 	}
 	if there.metric("postern_gateway_forwarded_total") == 0 {
 		t.Error("the other gateway carried nothing")
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last := k.opens[len(k.opens)-1]; last.Application != string(app.ID) || last.Client != here.flows()[0].Client || last.Client == "" {
+		t.Errorf("the connector heard of %q", last.Client)
 	}
 }
 
