@@ -20,13 +20,20 @@ import (
 // machine is the site's host with system directories and users of its own, and a systemctl that does what the units say.
 type machine struct {
 	*product
-	dir string
-	pid string
+	dir     string
+	pid     string
+	program string
 }
 
 func newMachine(p *product) *machine {
 	p.t.Helper()
-	m := &machine{product: p, dir: p.path("machine")}
+	return newMachineAt(p, Site, "postern-connector")
+}
+
+// newMachineAt is a machine at another place, onto which a program was downloaded.
+func newMachineAt(p *product, at Host, program string) *machine {
+	p.t.Helper()
+	m := &machine{product: p, dir: p.path("machine"), program: program}
 	if err := os.Chmod(p.dir, 0o755); err != nil { // the service's user reads what is below
 		p.t.Fatal(err)
 	}
@@ -34,11 +41,11 @@ func newMachine(p *product) *machine {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cmd := p.Start(Site, "unshare", "--mount", "--propagation", "private", filepath.Join(testdata, "machine"), m.dir)
+	cmd := p.Start(at, "unshare", "--mount", "--propagation", "private", filepath.Join(testdata, "machine"), m.dir)
 	m.pid = strconv.Itoa(cmd.Process.Pid)
 	p.system.Await("the machine", func() bool { _, err := os.Stat(filepath.Join(m.dir, "ready")); return err == nil })
 	m.copy(filepath.Join(testdata, "systemctl"), "bin/systemctl")
-	m.copy(filepath.Join(programs, "postern-connector"), "downloaded")
+	m.copy(filepath.Join(programs, program), "downloaded")
 	p.t.Cleanup(func() {
 		logs, _ := filepath.Glob(filepath.Join(m.dir, "run/little/*.log"))
 		for _, path := range logs {
@@ -61,10 +68,10 @@ func (m *machine) copy(from, to string) {
 	}
 }
 
-// command runs the connector's program on the machine: the installed one if there is one.
+// command runs the program on the machine: the installed one if there is one.
 func (m *machine) command(args ...string) *exec.Cmd {
-	program := "/usr/local/bin/postern-connector"
-	if _, err := os.Stat(filepath.Join(m.dir, "local/bin/postern-connector")); err != nil {
+	program := "/usr/local/bin/" + m.program
+	if _, err := os.Stat(filepath.Join(m.dir, "local/bin", m.program)); err != nil {
 		program = filepath.Join(m.dir, "downloaded")
 	}
 	cmd := exec.Command("nsenter", append([]string{"--target", m.pid, "--mount", "--net", program}, args...)...)
@@ -81,7 +88,7 @@ func (m *machine) run(args ...string) string {
 	m.t.Helper()
 	out, err := m.try(args...)
 	if err != nil {
-		m.t.Fatalf("postern-connector %s: %v\n%s", strings.Join(args, " "), err, out)
+		m.t.Fatalf("%s %s: %v\n%s", m.program, strings.Join(args, " "), err, out)
 	}
 	return out
 }
@@ -90,7 +97,7 @@ func (m *machine) run(args ...string) string {
 func (m *machine) fails(words string, args ...string) {
 	m.t.Helper()
 	if out, err := m.try(args...); err == nil || !strings.Contains(out, words) {
-		m.t.Errorf("postern-connector %s: %v, not %q:\n%s", strings.Join(args, " "), err, words, out)
+		m.t.Errorf("%s %s: %v, not %q:\n%s", m.program, strings.Join(args, " "), err, words, out)
 	}
 }
 
