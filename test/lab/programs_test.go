@@ -261,7 +261,8 @@ func (s *site) expectNamesBy(w way) {
 
 var dnsperfSaid = regexp.MustCompile(`(?s)Queries sent: +(\d+).*Queries completed: +(\d+).*Response codes: +NOERROR (\d+)`)
 
-// expectNames asks for a site's names, a thousand times a second: every answer comes, and says that there is such a name.
+// expectNames asks for a site's names, a thousand times a second as far as the machine is not too busy to ask: every answer comes, and says that
+// there is such a name.
 func (d *device) expectNames(s *site, server, port, mode string) {
 	d.t.Helper()
 	questions := d.file("questions", strings.Join(s.manyNames(), " A\n")+" A\n")
@@ -277,7 +278,7 @@ func (d *device) expectNames(s *site, server, port, mode string) {
 	sent, _ := strconv.Atoi(said[1]) // digits
 	good, _ := strconv.Atoi(said[3])
 	d.t.Logf("dnsperf of %s:%s %s: %d questions, %d answers", server, port, mode, sent, good)
-	if least := size.Of(1200, 29_000); sent < least || sent-good > sent/size.Of(100, 1000) {
+	if least := size.Of(1200, 25_000); sent < least || sent-good > sent/size.Of(100, 1000) {
 		d.t.Errorf("dnsperf of %s: of %d questions, at least %d of them wanted, %d were answered: %s", server, sent, least, good, out)
 	}
 }
