@@ -245,11 +245,14 @@ func (h *Handler) write(rt *route, w http.ResponseWriter, r *http.Request, a rep
 }
 
 // page reads the parameters that every list has.
-func (c *call) page() (access.Page, error) {
+func (c *call) page() (access.Page, error) { return c.pageBy(access.Sorts()) }
+
+// pageBy reads the same of a list with orders of its own.
+func (c *call) pageBy(sorts []access.Sort) (access.Page, error) {
 	page := access.Page{After: c.query.Get("after"), Search: c.query.Get("search"), Sort: access.Sort(c.query.Get("sort"))}
 	var p fault.Problems
-	if _, given := c.query["sort"]; given && !slices.Contains(access.Sorts(), page.Sort) {
-		p.Add("sort", "must be one of %s", strings.Join(words(access.Sorts()), ", "))
+	if _, given := c.query["sort"]; given && !slices.Contains(sorts, page.Sort) {
+		p.Add("sort", "must be one of %s", strings.Join(words(sorts), ", "))
 	}
 	if text, given := c.query["limit"]; given {
 		n, err := strconv.Atoi(text[0])

@@ -86,7 +86,7 @@ func (h *Handler) table() []route {
 		{get, "/health", "showHealth", "service", "Say how the service is", nil, false, h.health()},
 		{post, "/setup", "setUp", "service", "Claim a new service with the code of its set-up link", nil, true, h.setUp()},
 	}
-	rows = slices.Concat(rows, h.groups(), h.configuration(), h.past(), h.accounts(), h.accessKeys(), h.devices(), h.logs(), h.traffic(), h.upstreams(), h.policies(), h.requests(), h.authority(), h.deleted(), h.alerts(), h.series(), h.settings(), h.clients())
+	rows = slices.Concat(rows, h.groups(), h.configuration(), h.past(), h.accounts(), h.accessKeys(), h.devices(), h.logs(), h.traffic(), h.upstreams(), h.policies(), h.requests(), h.authority(), h.deleted(), h.alerts(), h.series(), h.settings(), h.clients(), h.discovery())
 	for i := range rows {
 		rows[i].pattern = api.Prefix + rows[i].pattern
 	}

@@ -35,7 +35,7 @@ func Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		applications().command(), connectors().command(), connectorGroups().command(), gateways(), alerts(), serviceSeries(),
 		people.command(), sets.command(), elsewhere.command(), assignments().command(), policies().command(), requests().command(),
-		tokens().command(), secrets.command(), accessKeys().command(), machines.command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), exportsCommand(), branding(), retention(), clients(), settings(),
+		tokens().command(), secrets.command(), accessKeys().command(), machines.command(), certificates().command(), authority(), auditLog(), signIns(), traffic(), discovery(), exportsCommand(), branding(), retention(), clients(), settings(),
 	}
 	service := []*cobra.Command{apply(), diff(), export(), explain(), login(), logout(), whoami(), token(), contexts(), health(), summary(), rollout(), backup(), openAPI(), man()}
 	for _, c := range append(nouns, service...) {

@@ -41,6 +41,7 @@ var nouns = map[string]map[string]string{
 	"alerts":       {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 	"audit":        {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 	"traffic":      {"show": filtered, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
+	"discovery":    {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 	"sign-ins":     {"show": noted, "create": noted, "change": noted, "delete": noted, "history": noted, "undo": noted, "restore": noted, "file": noted},
 }
 

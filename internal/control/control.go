@@ -138,6 +138,7 @@ type Control struct {
 	keysUsed       keysUsed
 	accessKeysUsed keysUsed
 	devicesSeen    devicesSeen
+	discovery      *discovery
 	keyUsers       keyUsers
 	accessKeysGood goodKeys
 	backingUp      sync.Mutex // held while a backup is taken
@@ -183,14 +184,8 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 	if c.passkeys, err = identity.NewPasskeys(cfg.Names.PortalURL); err != nil {
 		return nil, err
 	}
-	if c.refusals, err = newRefusals(cfg.Registerer); err != nil {
-		return nil, err
-	}
 	c.providers.dial = c.dialUpstream
-	if c.signIns, err = newSignIns(cfg.Registerer, c.now); err != nil {
-		return nil, err
-	}
-	if c.exporting, err = newExporting(cfg.Registerer); err != nil {
+	if err = c.openCounted(cfg.Registerer); err != nil {
 		return nil, err
 	}
 	if err := c.bootstrap(ctx); err != nil {
@@ -211,6 +206,21 @@ func New(ctx context.Context, cfg Config) (*Control, error) {
 	}
 	c.certs.prepare(ctx, c.certs.ownHosts()) // what cannot be made now is made when it is asked for
 	return c, nil
+}
+
+// openCounted makes the parts that have metrics of their own.
+func (c *Control) openCounted(r prometheus.Registerer) (err error) {
+	if c.refusals, err = newRefusals(r); err != nil {
+		return err
+	}
+	if c.signIns, err = newSignIns(r, c.now); err != nil {
+		return err
+	}
+	if c.discovery, err = newDiscovery(r); err != nil {
+		return err
+	}
+	c.exporting, err = newExporting(r)
+	return err
 }
 
 // checkNames says what is wrong with the service's own addresses.
@@ -259,6 +269,7 @@ func (c *Control) Run(ctx context.Context) error {
 	wg.Go(func() { every(ctx, rereadEvery, c.reread) })
 	wg.Go(func() { c.runSeries(ctx) })
 	wg.Go(func() { every(ctx, eraseEvery, c.eraseTraffic) })
+	wg.Go(func() { every(ctx, discoverEvery, c.writeDiscovered) })
 	wg.Wait()
 	c.exporting.all.Wait()
 	c.providers.close()
@@ -266,6 +277,7 @@ func (c *Control) Run(ctx context.Context) error {
 	defer cancel()
 	c.writeBatches(last)
 	c.writeSignIns(last)
+	c.writeDiscovered(last)
 	c.count(last, 0)
 	c.measure(last)
 	return nil

@@ -57,6 +57,7 @@ func (d *denials) fresh(what denial, now time.Time) bool {
 // Record notes what a gateway has denied to somebody who is signed in, and what a policy that only
 // reports would have denied. That a browser is on its way to its upstream is no denial. It never blocks.
 func (c *Control) Record(r wire.Record) {
+	c.discover(&r)
 	if r.Reason == policy.ReasonProofDue || r.Session == "" || r.Action != "deny" && len(r.Reports) == 0 {
 		return
 	}

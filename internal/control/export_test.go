@@ -22,6 +22,9 @@ func PortalActor(who access.Principal, address, request string) access.Actor {
 // CleanUp does at once what is done from time to time.
 func (c *Control) CleanUp(ctx context.Context) { c.clean(ctx) }
 
+// WriteDiscovered writes at once what was discovered.
+func (c *Control) WriteDiscovered(ctx context.Context) { c.writeDiscovered(ctx) }
+
 // WriteBatches writes at once what is written from time to time.
 func (c *Control) WriteBatches(ctx context.Context) { c.writeBatches(ctx) }
 

@@ -44,6 +44,7 @@ func (c *Control) Findings(ctx context.Context) []Finding {
 	c.findUpstreams(f)
 	c.findSetting(f)
 	c.findTraffic(f)
+	c.findDiscovery(f)
 	if stored := c.inspected.Load(); stored != nil {
 		f.list = append(f.list, stored.list...)
 	}

@@ -108,6 +108,7 @@ func (c *Control) overdue(now time.Time) []cleanJob {
 		{"alerts", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimAlerts(ctx, now.Add(-alertsFor), cleanBatch)
 		}},
+		{"what was discovered", c.trimDiscovered},
 		{"sign-ins beyond their number", func(ctx context.Context, tx *store.Tx) (int64, error) {
 			return tx.TrimSignInsTo(ctx, maxSignIns, cleanBatch)
 		}},

@@ -46,6 +46,8 @@ const (
 	readRetention   permission = "retention.read"
 	updateRetention permission = "retention.update"
 
+	readDiscovery permission = "discovery.read"
+
 	readClients   permission = "clients.read"
 	updateClients permission = "clients.update"
 
@@ -210,7 +212,7 @@ func table() map[permission]who {
 
 		readCertificate: roles(apps, reader), putCertificate: roles(apps), deleteCertificate: roles(apps),
 
-		readAudit: roles(reader, logs), readSignIns: roles(reader, logs), readTraffic: roles(logs), eraseUser: roles(),
+		readAudit: roles(reader, logs), readSignIns: roles(reader, logs), readTraffic: roles(logs), readDiscovery: roles(logs), eraseUser: roles(),
 		readExport: roles(reader, logs), createExport: roles(), updateExport: roles(), deleteExport: roles(), secretExport: roles(), testExport: roles(),
 
 		// What a document changes needs the permission of each change, too.

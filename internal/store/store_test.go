@@ -22,6 +22,7 @@ func TestStore(t *testing.T) {
 		{"branding is kept", brandingIsKept},
 		{"retention is kept", retentionIsKept},
 		{"clients are kept", clientsAreKept},
+		{"discoveries add up", discoveriesAddUp},
 		{"logos are kept", logosAreKept},
 		{"what connectors tell is kept", connectorStatesAreKept},
 		{"active users are counted", activeUsersAreCounted},

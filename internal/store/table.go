@@ -118,6 +118,12 @@ const touchChunk = 100
 // the id, the others have the given types. They are always touched in the same order, so that those
 // who do it at once wait for each other in turn.
 func (t *Tx) each(ctx context.Context, values map[access.ID][]any, types []string, query string) error {
+	_, err := t.eachCounted(ctx, values, types, query)
+	return err
+}
+
+// eachCounted also gives how many rows were written.
+func (t *Tx) eachCounted(ctx context.Context, values map[access.ID][]any, types []string, query string) (count int64, err error) {
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(values)), touchChunk) {
 		var args []any
 		tuples := make([]string, len(ids))
@@ -129,11 +135,13 @@ func (t *Tx) each(ctx context.Context, values map[access.ID][]any, types []strin
 			tuples[i] = strings.Join(tuple, ", ") + ")"
 			args = append(append(args, string(id)), values[id]...)
 		}
-		if _, err := t.exec(ctx, fmt.Sprintf(query, "(VALUES "+strings.Join(tuples, ", ")+") AS new"), args...); err != nil {
-			return err
+		n, err := t.exec(ctx, fmt.Sprintf(query, "(VALUES "+strings.Join(tuples, ", ")+") AS new"), args...)
+		if err != nil {
+			return count, err
 		}
+		count += n
 	}
-	return nil
+	return count, nil
 }
 
 // marks gives count placeholders from the first on: "$1, $2".

@@ -54,6 +54,7 @@ export const table = {
   listConnectorHistory: ['GET', '/api/v1/connectors/{id}/history', ['owner','application-administrator','policy-administrator','reader']],
   listConnectors: ['GET', '/api/v1/connectors', ['owner','application-administrator','policy-administrator','reader']],
   listDevices: ['GET', '/api/v1/devices', ['owner','policy-administrator','reader']],
+  listDiscovery: ['GET', '/api/v1/discovery', ['owner','log-reader']],
   listExportHistory: ['GET', '/api/v1/exports/{id}/history', ['owner','reader','log-reader']],
   listExports: ['GET', '/api/v1/exports', ['owner','reader','log-reader']],
   listGateways: ['GET', '/api/v1/gateways', ['owner','application-administrator','policy-administrator','reader']],

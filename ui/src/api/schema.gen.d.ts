@@ -1136,6 +1136,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the destinations that Quick Access carried in the last 30 days
+         * @description For the roles owner, log-reader.
+         */
+        get: operations["listDiscovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/explain": {
         parameters: {
             query?: never;
@@ -4002,6 +4022,62 @@ export interface components {
             severity: "ok" | "note" | "warning" | "error";
             /** @description What was looked at: a gateway, an application, a file. */
             subject?: string;
+        };
+        Discovered: {
+            /** @description The id of the application that it belongs to now; absent if it is nobody's any more. */
+            application?: string;
+            /** @description That application's name. */
+            applicationName?: string;
+            /**
+             * @description Names it: host, port and protocol, as segments are written.
+             * @example db.corp.example:5432/tcp
+             */
+            destination: string;
+            /**
+             * Format: int64
+             * @description From how many different devices.
+             */
+            devices: number;
+            /**
+             * Format: date-time
+             * @description When it was used first in that time.
+             */
+            first: string;
+            /**
+             * Format: int64
+             * @description How many connections, and exchanges of datagrams, there were. Each counts when it has ended.
+             */
+            flows: number;
+            /**
+             * Format: date-time
+             * @description When it was used last.
+             */
+            last: string;
+            /** @description Another application than Quick Access has it by now. */
+            owned: boolean;
+            /**
+             * Format: int64
+             * @description Bytes from devices.
+             */
+            received: number;
+            /** @description The segment that an application would have of it. */
+            segment: components["schemas"]["Segment"];
+            /**
+             * Format: int64
+             * @description Bytes to devices.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description How many different users used it.
+             */
+            users: number;
+        };
+        DiscoveredList: {
+            /** @description The objects of this page. */
+            items: components["schemas"]["Discovered"][] | null;
+            /** @description Cursor of the next page, for the parameter after; absent on the last page. */
+            next?: string;
         };
         Document: {
             /** @description Published applications; their connector group by name. */
@@ -9232,6 +9308,47 @@ export interface operations {
             403: components["responses"]["forbidden"];
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
+            422: components["responses"]["invalid"];
+            429: components["responses"]["limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    listDiscovery: {
+        parameters: {
+            query?: {
+                /** @description How many objects a page has at most, 1 to 1000; 100 if left out. */
+                limit?: number;
+                /** @description The cursor next of the page before. */
+                after?: string;
+                /** @description Only destinations whose name or address contains this, whatever its case. */
+                search?: string;
+                /** @description The order: -last, last, name, -name, users, -users, devices, -devices, flows, -flows, bytes, -bytes, first, -first; what was used last comes first if left out. */
+                sort?: string;
+                /** @description Only those of this protocol: tcp, udp. */
+                protocol?: string;
+                /** @description Only those that another application has by now (true), or that none has (false). */
+                owned?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next" (RFC 8288). */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveredList"];
+                };
+            };
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
             422: components["responses"]["invalid"];
             429: components["responses"]["limited"];
             500: components["responses"]["internal"];

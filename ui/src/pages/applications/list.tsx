@@ -46,7 +46,7 @@ export function ApplicationList() {
   ]
   return (
     <>
-      <PageHead title={s.title} lead={s.lead} updated={list.dataUpdatedAt} actions={<Guarded appearance="primary" icon={<AddRegular />} why={mayNot('createApplication')} onClick={() => navigate('/applications/new')}>{s.publish}</Guarded>} />
+      <PageHead title={s.title} lead={s.lead} updated={list.dataUpdatedAt} actions={<><Guarded appearance="primary" icon={<AddRegular />} why={mayNot('createApplication')} onClick={() => navigate('/applications/new')}>{s.publish}</Guarded><Guarded why={mayNot('listDiscovery')} onClick={() => navigate('/applications/discovery')}>{s.discovery.title}</Guarded></>} />
       <div className={styles.filters} role="search">
         <Search value={search} set={setSearch} className={styles.search} />
         <Select aria-label={s.column.group} value={group} onChange={(_, d) => setGroup(d.value)}>

@@ -1,5 +1,6 @@
 // Published applications: the list, one of them, a new one.
 import { useAddress } from '../../router'
+import { Discovery } from './discovery'
 import { ApplicationList } from './list'
 import { NewApplication } from './new'
 import { ApplicationView } from './view'
@@ -9,5 +10,6 @@ export default function Applications() {
   const id = parts[1]
   if (!id) return <ApplicationList />
   if (id === 'new') return <NewApplication />
+  if (id === 'discovery') return <Discovery />
   return <ApplicationView key={id} id={id} />
 }
