@@ -130,37 +130,43 @@ func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
 		c.refuse(l, st, open, refuse(wire.PhaseLimit, "too-many-streams", "the connector carries %d streams, which is its limit", c.cfg.Limits.Streams))
 		return
 	}
-	defer c.flows.leave(flow)
-	ctx := st.Context()
-	t, refusal := c.decide(ctx, l, open)
+	t, refusal := c.decide(st.Context(), l, open)
 	if refusal != nil {
+		c.flows.leave(flow)
 		c.refuse(l, st, open, refusal)
 		return
 	}
 	if open.Network == networkUDP {
+		defer c.flows.leave(flow)
 		c.serveDatagrams(flow, st, open, t)
 		return
 	}
-	b, refusal := c.dialInTurn(ctx, t.speaking(open.ALPN))
+	b, refusal := c.dialInTurn(st.Context(), t.speaking(open.ALPN))
 	if refusal != nil {
+		c.flows.leave(flow)
 		c.refuse(l, st, open, refusal)
 		return
 	}
-	log := c.log.With("request", clip(open.Request), "application", t.Application)
+	request, application := clip(open.Request), t.Application
 	if b.opened.Unverified {
-		log.Warn("backend certificate not verified, as the application says", "address", b.opened.Address, "certificate", b.opened.CertificateSHA256)
+		c.log.Warn("backend certificate not verified, as the application says", "request", request, "application", application,
+			"address", b.opened.Address, "certificate", b.opened.CertificateSHA256)
 	}
 	c.metrics.opened(t, b.opened)
 	if err := st.Accept(wire.Encode(b.opened)); err != nil {
+		c.flows.leave(flow)
 		b.abort()
 		return
 	}
-	log.Debug("stream opened", "address", b.opened.Address, "connect", b.opened.Connect, "gateway", l.name())
+	c.log.Debug("stream opened", "request", request, "application", application, "address", b.opened.Address, "connect", b.opened.Connect, "gateway", l.name())
 	flow.carry(st, b)
-	started := time.Now()
-	why := relay(st, b)
-	c.metrics.streams.Observe(time.Since(started).Seconds())
-	log.Debug("stream ended", "how", why)
+	st.Continue(func() {
+		defer c.flows.leave(flow)
+		started := time.Now()
+		why := relay(st, b)
+		c.metrics.streams.Observe(time.Since(started).Seconds())
+		c.log.Debug("stream ended", "request", request, "application", application, "how", why)
+	})
 }
 
 // decide verifies the grant and finds the target, both by our own configuration. If that may be older than what the

@@ -25,6 +25,7 @@ type flow struct {
 	started time.Time
 	moved   moved
 	record  wire.Record
+	entered bool // is registered
 
 	// guarded by the device's mu
 	app   access.ID // whose the destination is
@@ -52,51 +53,57 @@ func (d *device) serveFlow(s *tunnel.Stream, open wire.Open) {
 	f.record = wire.Record{Time: g.now().UTC(), Request: f.id, Gateway: g.cfg.ID, Client: d.client.String(), Protocol: open.Network, Action: "allow",
 		Host: clipped(open.Host, 253), Device: string(d.id), Process: wire.CleanProcess(open.Process)}
 	f.context, f.cancel = context.WithCancelCause(s.Context())
-	defer f.cancel(nil)
-	refusal := f.serve(open)
+	to, opened, refusal := f.open(open)
 	if refusal != nil {
 		refusal.Request = f.id
 		_ = s.Refuse(wire.Encode(refusal)) // an error means that the device is gone, or has been answered
+		f.end(refusal)
+		return
 	}
-	f.end(refusal)
+	if f.accept(to, opened) {
+		s.Continue(func() {
+			f.carry(to)
+			f.end(nil)
+		})
+		return
+	}
+	f.end(nil)
 }
 
-// serve carries the flow, or says why not.
-func (f *flow) serve(open wire.Open) *wire.Refusal {
+// open finds whose the destination is and reaches it, or says why not.
+func (f *flow) open(open wire.Open) (*tunnel.Stream, wire.Opened, *wire.Refusal) {
 	g := f.d.g
 	var err error
 	if f.target, err = parseFlowTarget(open); err != nil {
-		return decided(wire.CodeMalformed, err.Error())
+		return nil, wire.Opened{}, decided(wire.CodeMalformed, err.Error())
 	}
 	f.record.Host = f.target.String()
 	if limit := g.devices.enterFlow(f); limit != "" {
 		g.metrics.refused.WithLabelValues(limit).Inc()
-		return &wire.Refusal{Phase: wire.PhaseLimit, Code: "too-many-flows", Message: "Postern carries as many flows at the moment as it may; try again later"}
+		return nil, wire.Opened{}, &wire.Refusal{Phase: wire.PhaseLimit, Code: "too-many-flows", Message: "Postern carries as many flows at the moment as it may; try again later"}
 	}
-	defer g.devices.leaveFlow(f)
+	f.entered = true
 	v, who, refusal := f.admit()
 	if who != nil {
 		f.told(who)
 	}
 	if refusal != nil {
-		return refusal
+		return nil, wire.Opened{}, refusal
 	}
 	l, to, opened, refusal := f.reach(v, who)
 	if refusal != nil {
-		return cmp.Or(f.refusal(), refusal)
+		return nil, wire.Opened{}, cmp.Or(f.refusal(), refusal)
 	}
-	defer l.active.Add(-1)
 	f.d.mu.Lock()
 	f.link = l
 	f.d.mu.Unlock()
 	if now := g.view.Load(); now != v { // what changed before it was noted which link it took
 		if refusal := f.decide(now, f.d.user(), g.now()); refusal != nil {
 			to.Reset(tunnel.CodeCancelled)
-			return refusal
+			return nil, wire.Opened{}, refusal
 		}
 	}
-	f.carry(to, opened)
-	return nil
+	return to, opened, nil
 }
 
 // admit decides about a flow that is registered already: whoever changes something afterwards finds it, what changed before is seen here. Who
@@ -261,9 +268,18 @@ func (f *flow) dial(l *link, app *access.Application, who *access.Principal) (*t
 	return nil, wire.Opened{}, refusal
 }
 
-// carry joins both streams until they are over.
-func (f *flow) carry(to *tunnel.Stream, opened wire.Opened) {
+// accept tells the device that its flow is open. It gives false if the device is gone.
+func (f *flow) accept(to *tunnel.Stream, opened wire.Opened) bool {
 	f.record.Destination, f.record.FirstByte = opened.Address, max(time.Since(f.started), 1)
+	if f.from.Accept(wire.Encode(wire.FlowOpened{Request: f.id, Application: f.record.Application, Address: opened.Address})) != nil {
+		to.Reset(tunnel.CodeCancelled)
+		return false
+	}
+	return true
+}
+
+// carry joins both streams until they are over.
+func (f *flow) carry(to *tunnel.Stream) {
 	stop := context.AfterFunc(f.context, func() {
 		if f.refusal() != nil {
 			f.from.Reset(tunnel.CodeCancelled)
@@ -271,10 +287,6 @@ func (f *flow) carry(to *tunnel.Stream, opened wire.Opened) {
 		}
 	})
 	defer stop()
-	if f.from.Accept(wire.Encode(wire.FlowOpened{Request: f.id, Application: f.record.Application, Address: opened.Address})) != nil {
-		to.Reset(tunnel.CodeCancelled)
-		return
-	}
 	if f.target.protocol == match.UDP {
 		spliceDatagrams(f.from, to, &f.moved)
 	} else {
@@ -289,9 +301,16 @@ func wasCut(s *tunnel.Stream) bool {
 	return cut != nil && cut.Code != tunnel.CodeClosed
 }
 
-// end records the flow.
+// end lets go of the flow and records it.
 func (f *flow) end(refusal *wire.Refusal) {
+	defer f.cancel(nil)
 	g, r := f.d.g, &f.record
+	if f.link != nil {
+		f.link.active.Add(-1)
+	}
+	if f.entered {
+		g.devices.leaveFlow(f)
+	}
 	if cut := f.refusal(); cut != nil {
 		refusal, r.Complete = cut, false
 	}

@@ -143,6 +143,20 @@ func (s *Session) serve(st *Stream) {
 		s.log.Error("stream was not answered", "stream", st.id)
 		st.Reset(CodeInternal)
 	}
+	then := st.then
+	if then == nil {
+		s.served(st)
+		return
+	}
+	st.then = nil
+	s.handlers.Go(func() {
+		then()
+		s.served(st)
+	})
+}
+
+// served lets go of a stream that no handler works on any more.
+func (s *Session) served(st *Stream) {
 	s.mu.Lock()
 	s.release(st)
 	s.mu.Unlock()

@@ -31,7 +31,7 @@ type Session struct {
 	going chan struct{} // closed under mu
 	done  chan struct{}
 
-	handlers sync.WaitGroup // Accept calls; only the reader adds
+	handlers sync.WaitGroup // Accept calls and what continues them; only the reader and those add
 
 	mu        sync.Mutex // guards the fields below; never held over I/O
 	streams   map[uint32]*Stream

@@ -57,6 +57,8 @@ type Stream struct {
 	grams           *datagrams
 	ctx             context.Context
 	cancel          context.CancelCauseFunc
+
+	then func() // of Continue; the handler's until it returns
 }
 
 var _ net.Conn = (*Stream)(nil)
@@ -111,6 +113,10 @@ func (st *Stream) cause() error {
 	}
 	return ErrClosed
 }
+
+// Continue has fn go on with the stream once its handler has returned, on a stack of its own. What a handler does at the beginning has
+// made its stack large, which it would keep for as long as the stream lives. Only the handler may call it, once, after it has answered.
+func (st *Stream) Continue(fn func()) { st.then = fn }
 
 // Accept answers OPEN. The payload, at most MaxMessage bytes, is what the opener gets from Opened.
 // The acceptor cannot write before it; reading is allowed. It waits for room to write, until the write deadline.
