@@ -105,7 +105,8 @@ func at(path string, sides []Side) []Side {
 type subject struct {
 	Side
 	system  *posterntest.System
-	metrics string // URL
+	serve   func() int // starts the service again after it was killed
+	metrics string     // URL
 }
 
 // startPostern starts a service and a connector, publishes the backend and signs somebody in.
@@ -126,12 +127,15 @@ func startService(b *testing.B) subject {
 	metrics := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))
 	system := posterntest.Attach(b, dir, port)
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	served := startProgram(b, dir, "postern", "serve", "--data", filepath.Join(dir, "service"), "--url", system.PortalURL,
-		"--admin-url", system.AdminURL, "--listen", address, "--listen-plain", "off", "--metrics-listen", metrics,
-		"--gateway-address", address, "--drain", "1s")
+	serve := func() int {
+		return startProgram(b, dir, "postern", "serve", "--data", filepath.Join(dir, "service"), "--url", system.PortalURL,
+			"--admin-url", system.AdminURL, "--listen", address, "--listen-plain", "off", "--metrics-listen", metrics,
+			"--gateway-address", address, "--drain", "1s")
+	}
+	served := serve()
 	claim(b, system, filepath.Join(dir, "postern.out"))
 	connected := connect(b, system)
-	return subject{Side: Side{Name: "postern", Address: address, PIDs: []int{served, connected}}, system: system, metrics: "http://" + metrics + "/metrics"}
+	return subject{Side: Side{Name: "postern", Address: address, PIDs: []int{served, connected}}, system: system, serve: serve, metrics: "http://" + metrics + "/metrics"}
 }
 
 // buildPrograms builds them as `make build` does.

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"postern/internal/api"
+	"postern/internal/posterntest"
 )
 
 // A way is one by which a program's connection comes to the backend.
@@ -37,6 +38,8 @@ type way struct {
 // private is a service, a connector and a client, each a process, before a backend of this one.
 type private struct {
 	postern way // PIDs: service, connector, client
+	system  *posterntest.System
+	serve   func() int
 	backend netip.AddrPort
 	socks   string
 	dir     string
@@ -47,7 +50,7 @@ func startPrivate(b *testing.B) *private {
 	b.Helper()
 	subject := startService(b)
 	system := subject.system
-	w := &private{backend: startBackend(b), dir: b.TempDir(), socks: net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))}
+	w := &private{system: system, serve: subject.serve, backend: startBackend(b), dir: b.TempDir(), socks: net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))}
 	app := system.Private("bench", api.Segment{Destination: "127.0.0.1", Ports: strconv.Itoa(int(w.backend.Port())), Protocol: "both"})
 	system.Assign(app, system.User("ada"))
 	state := filepath.Join(w.dir, "client")
