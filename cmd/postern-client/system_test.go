@@ -396,7 +396,7 @@ func (u *user) asks() {
 		{"explain localhost 22 --app nothing", ``, exitRefused},
 		{"explain elsewhere.example 22 -o json", `"way": "blocked"`, exitRefused},
 		{"diagnose", `(?m)^ok +gateway +127`, exitOK},
-		{"flows", `(?m)^SINCE +DESTINATION`, exitOK},
+		{"flows", `(?m)^SINCE +PROGRAM +DESTINATION`, exitOK},
 		{"logs", `(?m) INFO  proxy listening kind="SOCKS5" address="127.0.0.1:\d+"$`, exitOK},
 		{"pause --for 1m", ``, exitOK},
 		{"status", `(?m)^State +paused$`, exitOK},
