@@ -138,8 +138,8 @@ func (f *fleet) keep(ctx context.Context, g wire.Gateway) {
 		renewed := f.renewal()
 		l, err := uplink.Connect(ctx, &backoff, func(ctx context.Context) (*link, error) { return f.dial(ctx, g) },
 			func(err error) { f.dialFailed(g, err) })
-		if last != nil {
-			f.running.Go(func() { f.retire(last) })
+		if old := last; old != nil { // last is another one when it is retired
+			f.running.Go(func() { f.retire(old) })
 		}
 		if err != nil {
 			return
