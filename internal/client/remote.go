@@ -157,7 +157,7 @@ func (r *Remote) Login(ctx context.Context, q LoginAsk, open func(address string
 	defer context.AfterFunc(ctx, func() { st.Reset(tunnel.CodeCancelled) })()
 	defer st.Close()
 	if _, err := st.Write(wire.Encode(q)); err == nil {
-		err = st.CloseWrite()
+		_ = st.CloseWrite() // why it cannot be asked is read next
 	}
 	for news := json.NewDecoder(st); ; {
 		var n loginNews

@@ -292,6 +292,8 @@ func pace(at way, rate int, length time.Duration) (paced, error) {
 	back := make(chan int, 1)
 	go func() { back <- countBack(conn, count) }()
 	began, datagram := time.Now(), make([]byte, 200)
+	beat := time.NewTicker(time.Millisecond)
+	defer beat.Stop()
 	for sent := 0; sent < count; {
 		due := min(count, int(time.Since(began).Seconds()*float64(rate)))
 		for ; sent < due; sent++ {
@@ -299,7 +301,7 @@ func pace(at way, rate int, length time.Duration) (paced, error) {
 				return paced{}, err
 			}
 		}
-		time.Sleep(time.Millisecond)
+		<-beat.C
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second)) // for the last ones
 	got := <-back
