@@ -37,7 +37,8 @@ const (
 const phaseClient wire.Phase = "client"
 
 const (
-	maxPrograms = 64   // that talk to a client at once
+	maxPrograms = 256  // that talk to a client at once
+	maxOfUser   = 32   // of one user, who is neither its owner nor root: they shall keep nobody out
 	maxStreams  = 1024 // of one of them
 	maxLogWait  = 2 * time.Minute
 	stopIdle    = 100 * time.Millisecond // for the answer to leave
@@ -127,6 +128,12 @@ func (s *Control) serve(ctx context.Context, conn net.Conn) {
 		_ = conn.Close() // it is of no use
 		return
 	}
+	if !s.enter(p) {
+		s.c.log.Warn("a user has too many programs that talk to the client: one was sent away", "user", p.Name, "limit", maxOfUser)
+		_ = conn.Close() // as above
+		return
+	}
+	defer s.leave(p)
 	session, err := tunnel.New(tunnel.Config{
 		Conn: conn, Hello: tunnel.Hello{Instance: s.c.instance}, Budget: s.c.budget, Limits: tunnel.Limits{Streams: maxStreams},
 		Accept: func(st *tunnel.Stream) { s.accept(ctx, p, st) }, Log: s.c.log,

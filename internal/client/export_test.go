@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"postern/internal/client/flow"
+	"postern/internal/local"
 )
 
 // Moved tells the client that the machine has these addresses now.
@@ -35,3 +36,12 @@ func (c *Client) OpenAnyway(ctx context.Context, to flow.To) (*flow.Flow, error)
 	links, _ := c.fleet.live()
 	return c.openOn(ctx, links[0], to)
 }
+
+// Shared gives how programs of users come to the control socket of a service, and go.
+func Shared(state *State) (enter func(local.Peer) bool, leave func(local.Peer)) {
+	s := &Control{c: &Client{state: state}, owned: &ownership{programs: map[string]int{}}}
+	return func(p local.Peer) bool { return s.enter(program{p}) }, func(p local.Peer) { s.leave(program{p}) }
+}
+
+// MaxOfUser is how many programs of a user may talk to a service of somebody else's.
+const MaxOfUser = maxOfUser

@@ -35,6 +35,9 @@ type ownership struct {
 	only string // name or number of the only user who may sign in; empty: whoever comes first
 
 	signingIn sync.Mutex // held by the one sign-in that is under way
+
+	mu       sync.Mutex     // guards programs
+	programs map[string]int // by user
 }
 
 // program is one that talks to a client.
@@ -46,7 +49,7 @@ func (c *Client) Share(dir, only string, listeners func() []Listener) (*Control,
 	if err != nil {
 		return nil, err
 	}
-	return &Control{c: c, listener: l, listeners: listeners, socket: filepath.Join(dir, socketName), owned: &ownership{only: only}}, nil
+	return &Control{c: c, listener: l, listeners: listeners, socket: filepath.Join(dir, socketName), owned: &ownership{only: only, programs: map[string]int{}}}, nil
 }
 
 // program tells whose a program is.
@@ -55,6 +58,32 @@ func (s *Control) program(conn net.Conn) (p program, err error) {
 		p.Peer, err = local.PeerOf(conn)
 	}
 	return p, err
+}
+
+// enter takes a place for a program, unless its user has too many and is neither the owner nor root.
+func (s *Control) enter(p program) bool {
+	if s.owned == nil {
+		return true
+	}
+	who, err := s.c.state.owner()
+	s.owned.mu.Lock()
+	defer s.owned.mu.Unlock()
+	if !p.Admin && (err != nil || who.User != p.User) && s.owned.programs[p.User] >= maxOfUser {
+		return false
+	}
+	s.owned.programs[p.User]++
+	return true
+}
+
+func (s *Control) leave(p program) {
+	if s.owned == nil {
+		return
+	}
+	s.owned.mu.Lock()
+	defer s.owned.mu.Unlock()
+	if s.owned.programs[p.User]--; s.owned.programs[p.User] == 0 {
+		delete(s.owned.programs, p.User)
+	}
 }
 
 // may refuses what a program may not ask.

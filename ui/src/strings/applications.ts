@@ -8,7 +8,7 @@ export const applications = {
     by: (name: string, segment: string) => `${name} by ${segment}`, more: (n: number) => `and ${n} more changes`, people: (names: string, more: number) => (more > 0 ? `${names} and ${more} more` : names),
   },
   discovery: {
-    title: 'Discovery', lead: 'Destinations that Quick Access carried in the last 30 days. What belongs together becomes an application with assignments and policies of its own; choose destinations to make one, or to add them to one. A connection counts when it has ended, a minute later at the latest.',
+    title: 'Discovery', lead: 'Destinations that Quick Access carried in the last 30 days. What belongs together becomes an application with assignments and policies of its own; choose destinations to make one, or to add them to one. A connection counts once it has ended; the service writes that down every minute.',
     make: 'New private application', add: 'Add to an application', addAction: 'Add', chooseFirst: 'Choose destinations first.', chooseNone: (n: number) => `Choose none of ${n}`, which: 'Application', whichHint: 'A private one. What it would do is shown before.', pick: 'Choose an application', added: (name: string) => `${name} has the destinations now.`,
     column: { destination: 'Destination', users: 'Users', devices: 'Devices', flows: 'Connections', bytes: 'Bytes', last: 'Last used', owner: 'Belongs to' }, users: (n: number) => (n === 1 ? 'one user' : `${n} users`), devices: (n: number) => (n === 1 ? 'one device' : `${n} devices`),
     anyOwner: 'Whoever it belongs to', owned: { false: 'Quick Access or nobody', true: 'Another application by now' } as Record<string, string>, protocol: 'Protocol', anyProtocol: 'TCP and UDP', sort: 'Order',

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Problem, type Schema } from '../../api/client'
 import { useAll, usePages } from '../../api/queries'
-import { bytes } from '../../format'
+import { bytes, number } from '../../format'
 import { Fact, Facts } from '../../parts/facts'
 import { Ago, Failure, Guarded, useToast } from '../../parts/feedback'
 import { PageHead } from '../../parts/page'
@@ -55,7 +55,7 @@ export function Discovery() {
     { key: 'destination', title: s.column.destination, width: 'minmax(0, 5fr)', show: (d) => <Checkbox className={styles.destination} checked={chosen.has(d.destination)} onChange={(_, x) => choose(d, !!x.checked)} label={d.destination} /> },
     { key: 'users', title: s.column.users, width: 'minmax(80px, 1fr)', show: (d) => s.users(d.users) },
     { key: 'devices', title: s.column.devices, width: 'minmax(96px, 1fr)', minor: true, show: (d) => s.devices(d.devices) },
-    { key: 'flows', title: s.column.flows, width: 'minmax(96px, 1fr)', minor: true, show: (d) => d.flows },
+    { key: 'flows', title: s.column.flows, width: 'minmax(96px, 1fr)', minor: true, show: (d) => number(d.flows) },
     { key: 'bytes', title: s.column.bytes, width: 'minmax(0, 1fr)', minor: true, show: (d) => bytes(d.received + d.sent) },
     { key: 'last', title: s.column.last, width: 'minmax(0, 2fr)', minor: true, show: (d) => <Ago time={d.last} /> },
     { key: 'owner', title: s.column.owner, width: 'minmax(0, 2fr)', show: (d) => <Owner discovered={d} /> },
@@ -99,7 +99,7 @@ function Detail({ discovered: d }: { discovered: Discovered }) {
   return (
     <Facts>
       <Fact title={s.column.users}>{s.users(d.users)}, {s.devices(d.devices)}</Fact>
-      <Fact title={s.column.flows}>{d.flows}</Fact>
+      <Fact title={s.column.flows}>{number(d.flows)}</Fact>
       <Fact title={s.received}>{bytes(d.received)}</Fact>
       <Fact title={s.sent}>{bytes(d.sent)}</Fact>
       <Fact title={s.first}><Ago time={d.first} /></Fact>
