@@ -48,7 +48,7 @@ needs_lab() {
 run_lab() { # compiled as ourselves, run as root
   local as=()
   [ "$(id -u)" = 0 ] || as=(-exec 'sudo -n --preserve-env=CI,PATH,POSTERN_PROOF')
-  go test -count=1 -timeout 20m "${as[@]}" ./test/lab/...
+  go test -count=1 -timeout 40m "${as[@]}" ./test/lab/...
 }
 
 needs_browser() {
