@@ -24,6 +24,7 @@ import (
 const (
 	helloTimeout = 3 * time.Second // from a finished TLS handshake to the gateway's HELLO
 	restingLook  = time.Second     // how often a tunnel that is to go is looked at for what is still open
+	restingLimit = 2               // tunnels to a gateway that rest: with the one in use and its successor no more than a gateway takes of one device
 )
 
 // link is a tunnel to a gateway that knows who uses the device.
@@ -171,10 +172,11 @@ func (f *fleet) after(l *link) *link {
 	}
 }
 
-// retire ends a tunnel beside whatever comes next. What is open in it goes on as long as it likes, unless the gateway wants it to end.
+// retire ends a tunnel beside whatever comes next. What is open in it goes on as long as it likes, unless the gateway wants it to end or too
+// many others rest that are younger.
 func (f *fleet) retire(l *link) {
 	close(l.resting)
-	for !l.session.Draining() && l.session.Streams() > 0 {
+	for !l.session.Draining() && l.session.Streams() > 0 && f.restingAfter(l) < restingLimit {
 		look := time.NewTimer(restingLook)
 		select {
 		case <-look.C:
@@ -186,6 +188,17 @@ func (f *fleet) retire(l *link) {
 	defer cancel()
 	_ = l.session.Drain(ctx) // what is still open then is cut
 	_ = l.Close()            // it waits; ending a session that has drained is no error
+}
+
+// restingAfter gives how many younger tunnels to the same gateway rest.
+func (f *fleet) restingAfter(l *link) (n int) {
+	links, _ := f.all()
+	for _, other := range links {
+		if other.gateway == l.gateway && other.isResting() && other.since.After(l.since) {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *fleet) dialFailed(g wire.Gateway, err error) {
@@ -386,12 +399,14 @@ func (f *fleet) renew() {
 }
 
 // going tells whether the tunnel takes nothing new any more.
-func (l *link) going() bool {
+func (l *link) going() bool { return l.isResting() || l.session.Draining() }
+
+func (l *link) isResting() bool {
 	select {
 	case <-l.resting:
 		return true
 	default:
-		return l.session.Draining()
+		return false
 	}
 }
 

@@ -25,6 +25,9 @@ const (
 	helloTimeout      = 3 * time.Second  // from a finished TLS handshake to the gateway's HELLO
 	successorWait     = 30 * time.Second // how long a tunnel that is to go waits for another one
 	movingLimit       = 10 * time.Minute // how long a drain waits for streams that move
+	// restingLimit is how many replaced tunnels to a gateway may go on for what is open in them: with those in use and their successors no
+	// more than a gateway takes of one connector.
+	restingLimit = 2 * tunnelsPerGateway
 )
 
 // link is one tunnel to a gateway.
@@ -41,7 +44,9 @@ type link struct {
 	asking     context.Context // ends when no question of ours shall hold up its drain any more
 	stopAsking context.CancelFunc
 
-	retiring bool // guarded by fleet.mu: another one is to take its place
+	// guarded by fleet.mu:
+	retiring bool               // another one is to take its place
+	hurry    context.CancelFunc // while it rests: it is to drain in time after all
 }
 
 // name gives the gateway's id.
@@ -64,6 +69,7 @@ type fleet struct {
 	links   map[*link]struct{}
 	changed chan struct{} // closed and replaced when links changes
 	renewed chan struct{} // closed and replaced when there is a new certificate
+	resting []*link       // replaced, not ended; the oldest first
 	closing bool
 	past    carried // by tunnels that have ended
 }
@@ -147,7 +153,9 @@ func (f *fleet) keep(ctx context.Context, g wire.Gateway) {
 			f.leave(last)
 			return
 		}
-		f.replaced(last)
+		if replaced := last; replaced != nil { // last is another one when it rests
+			f.running.Go(func() { f.rest(replaced) })
+		}
 		f.up(l)
 		f.watch(ctx, l, renewed)
 		backoff.Ended(time.Since(l.since))
@@ -205,11 +213,24 @@ func (f *fleet) after(l *link) *link {
 	return l
 }
 
-// replaced drains a tunnel whose successor is up.
-func (f *fleet) replaced(l *link) {
-	if l != nil {
-		f.running.Go(func() { f.drain(l) })
+// rest ends a tunnel whose successor is up as soon as nothing is open in it, however long that takes: a renewal cuts nothing. Revoked
+// certificates and gateways that want it to end do not wait.
+func (f *fleet) rest(l *link) {
+	ctx, hurry := context.WithCancel(context.Background())
+	defer hurry()
+	f.mu.Lock()
+	l.hurry = hurry
+	f.resting = append(f.resting, l)
+	beside := slices.DeleteFunc(slices.Clone(f.resting), func(other *link) bool { return other.name() != l.name() })
+	for _, old := range beside[:max(len(beside)-restingLimit, 0)] {
+		old.hurry()
 	}
+	f.mu.Unlock()
+	_ = l.session.Drain(ctx) // if it has not ended, it is to do so in time now
+	f.drain(l)
+	f.mu.Lock()
+	f.resting = slices.DeleteFunc(f.resting, func(other *link) bool { return other == l })
+	f.mu.Unlock()
 }
 
 // leave drains the tunnel of a slot that ends, as soon as there is another tunnel to use. When everything ends, stop

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,59 @@ func TestRenewalUnderLoad(t *testing.T) {
 	after := r.identity().cred
 	if after.Serial == before.Serial || after.Key.Equal(before.Key) {
 		t.Error("the renewed certificate has the old serial or key")
+	}
+}
+
+// TestRenewalCutsNothing: what is open goes on over the tunnel of before, however long; only so many of those stay, and a stop waits for none.
+func TestRenewalCutsNothing(t *testing.T) {
+	w, r, _ := oneApp(t, echo, func(c *Config) { c.Drain = time.Millisecond })
+	works := func(st *tunnel.Stream) bool {
+		_ = st.SetDeadline(time.Now().Add(patience))
+		_, writeErr := st.Write([]byte("x"))
+		_, readErr := io.ReadFull(st, make([]byte, 1))
+		return errors.Join(writeErr, readErr) == nil
+	}
+	renew := func() {
+		t.Helper()
+		old := w.gateways[0].live()
+		if err := r.Connector.renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "tunnels of the new certificate", func() bool {
+			return !slices.ContainsFunc(old, func(s *tunnel.Session) bool { return !s.Draining() }) && len(r.fleet.live()) == tunnelsPerGateway
+		})
+	}
+	w.ready(r)
+	var held []*tunnel.Stream // one in each tunnel that there was
+	for range restingLimit/tunnelsPerGateway + 1 {
+		for _, session := range w.gateways[0].live() {
+			st, _, err := dialOn(t, session, w.open(app))
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, st)
+		}
+		for until := time.Now().Add(50 * time.Millisecond); time.Now().Before(until); { // many times Drain
+			for _, st := range held {
+				if !works(st) {
+					t.Fatal("a stream was cut")
+				}
+			}
+		}
+		renew()
+	}
+	cut := 0
+	eventually(t, "the oldest tunnels to go", func() bool { return len(r.fleet.all()) <= tunnelsPerGateway+restingLimit })
+	for _, st := range held {
+		if !works(st) {
+			cut++
+		}
+	}
+	if cut != tunnelsPerGateway {
+		t.Errorf("%d streams were cut", cut)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
 	}
 }
 

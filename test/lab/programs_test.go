@@ -188,13 +188,14 @@ func (s *site) expectBulk(w way) {
 	}
 }
 
-// expectBulkDatagrams sends 10 Mbit/s of datagrams each way: few are lost, by machines that are busy with all of the lab.
+// expectBulkDatagrams sends 10 Mbit/s of datagrams each way: few are lost. At small size, beside all of the lab, some arrive: what comes while
+// a process waits for its turn of the processor is lost in its socket.
 func (s *site) expectBulkDatagrams(w way) {
 	s.t.Helper()
 	for _, args := range [][]string{{"-u", "-b", "10M", "-l", "1200"}, {"-u", "-b", "10M", "-l", "1200", "-R"}} {
 		r := s.iperf(w, args...).End.Sum
 		s.t.Logf("%s: iperf3 UDP %v: %.0f of %.0f datagrams lost", w.name, args, r.Lost, r.Packets)
-		if r.Packets < 500 || r.Lost > r.Packets/20 {
+		if r.Packets < 500 || r.Lost > r.Packets/size.Of(2., 20) {
 			s.t.Errorf("%s: iperf3 UDP %v: %+v", w.name, args, r)
 		}
 	}
@@ -278,7 +279,7 @@ func (d *device) expectNames(s *site, server, port, mode string) {
 	sent, _ := strconv.Atoi(said[1]) // digits
 	good, _ := strconv.Atoi(said[3])
 	d.t.Logf("dnsperf of %s:%s %s: %d questions, %d answers", server, port, mode, sent, good)
-	if least := size.Of(1200, 25_000); sent < least || sent-good > sent/size.Of(100, 1000) {
+	if least := size.Of(100, 25_000); sent < least || sent-good > sent/size.Of(100, 1000) {
 		d.t.Errorf("dnsperf of %s: of %d questions, at least %d of them wanted, %d were answered: %s", server, sent, least, good, out)
 	}
 }
