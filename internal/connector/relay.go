@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -18,47 +17,40 @@ const (
 )
 
 // relay copies both ways until both directions are finished or one fails, and says how it ended. An end is carried as
-// an end, a reset as a reset: what was cut at one side never looks complete at the other.
+// an end, a reset as a reset: what was cut at one side never looks complete at the other. What the opener sends needs no goroutine that waits for it.
 func relay(st *tunnel.Stream, b *backend) string {
 	upDone := make(chan error, 1)
-	watched := make(chan struct{})
-	stop := context.AfterFunc(st.Context(), func() {
-		defer close(watched)
-		b.openerGone(context.Cause(st.Context()), upDone)
+	st.AtEnd(func() {
+		if reset, ok := errors.AsType[*tunnel.ResetError](st.Cause()); ok { // else both directions finished
+			go b.openerGone(reset, upDone) // ends soon
+		}
 	})
-	down := make(chan error, 1)
-	go func() { down <- b.copyDown(st) }() // ends with the backend's connection, which every way out of here closes
-	up := b.copyUp(st)
-	upDone <- up
-	downErr := b.lastOf(st, down)
-	if !stop() {
-		<-watched
-	}
+	st.Feed(b.sink(), func(_ int64, err error, failed bool) {
+		if err == nil {
+			err = b.closeWrite()
+		}
+		b.writeFailed.Store(failed)
+		upDone <- err
+		if failed { // if the opener is cut, openerGone sees to the backend
+			b.answers(st)
+		}
+	})
+	down := b.copyDown(st)
+	up := <-upDone
 	_ = st.Close()
 	_ = b.Close() // whoever wanted an error of it has had it from a read or a write
-	return outcome(up, downErr)
+	return outcome(up, down)
 }
 
-// lastOf waits for the end of what the backend sends. If it takes no more it may have answered before; whoever gets that may read it only once
-// what it sends itself is taken, so that is read on, for a time.
-func (b *backend) lastOf(st *tunnel.Stream, down <-chan error) error {
-	if !b.writeFailed.Load() {
-		return <-down
-	}
-	taken := make(chan struct{})
-	go func() {
-		defer close(taken)
-		_, _ = io.Copy(io.Discard, st) // its end is no news
-	}()
+// answers sees to a backend that takes no more: it may have answered before, and whoever gets that may read it only once
+// what it sends itself is taken. So that is read on, until the answer has ended, for a time.
+func (b *backend) answers(st *tunnel.Stream) {
 	late := time.AfterFunc(lastAnswer, func() {
 		st.Reset(tunnel.CodeInternal)
 		b.abort()
 	})
-	err := <-down
-	late.Stop()
-	_ = st.Close()
-	<-taken
-	return err
+	defer late.Stop()
+	_, _ = io.Copy(io.Discard, st) // its end is no news
 }
 
 func outcome(up, down error) string {
@@ -72,11 +64,7 @@ func outcome(up, down error) string {
 }
 
 // openerGone ends the backend's connection as soon as the stream is cut: the backend shall not work for nobody.
-func (b *backend) openerGone(cause error, upDone chan error) {
-	var reset *tunnel.ResetError
-	if !errors.As(cause, &reset) {
-		return // both directions finished
-	}
+func (b *backend) openerGone(reset *tunnel.ResetError, upDone chan error) {
 	if reset.Code != tunnel.CodeClosed {
 		b.abort()
 		return
@@ -90,20 +78,6 @@ func (b *backend) openerGone(cause error, upDone chan error) {
 	case <-wait.C:
 	}
 	_ = b.tcp.Close() // it may be closed already
-}
-
-// copyUp carries what the opener sends.
-func (b *backend) copyUp(st *tunnel.Stream) error {
-	_, err := st.WriteTo(b.writer())
-	if err == nil {
-		return b.closeWrite()
-	}
-	if isStreamError(err) {
-		return err // openerGone sees to the backend
-	}
-	// The backend takes no more. It may have answered before: its answer is carried to its end.
-	b.writeFailed.Store(true)
-	return err
 }
 
 // copyDown carries what the backend sends.
@@ -144,12 +118,21 @@ func (b *backend) reallyEnded(read int64) bool {
 	return !b.writeFailed.Load()
 }
 
-func (b *backend) writer() io.Writer {
+// sink takes what the opener sends.
+func (b *backend) sink() tunnel.Sink {
 	if b.watched == nil {
-		return sock.Wrap(b.tcp)
+		if sink, ok := sock.Wrap(b.tcp).(tunnel.Sink); ok {
+			return sink
+		}
 	}
-	return b.Conn
+	return slow{b.Conn}
 }
+
+// slow is a connection of which nobody knows whether it has room at once.
+type slow struct{ net.Conn }
+
+// TryWrite leaves everything to Write.
+func (slow) TryWrite([]byte) int { return 0 }
 
 func (b *backend) closeWrite() error {
 	if conn, ok := b.Conn.(*tls.Conn); ok {
@@ -162,11 +145,6 @@ func (b *backend) closeWrite() error {
 func (b *backend) abort() {
 	_ = b.tcp.SetLinger(0) // fails only when it is closed already, as the next
 	_ = b.tcp.Close()
-}
-
-func isStreamError(err error) bool {
-	var reset *tunnel.ResetError
-	return errors.As(err, &reset) || errors.Is(err, tunnel.ErrClosed)
 }
 
 // isEnd tells whether a backend's error is the plain end of its bytes.

@@ -160,13 +160,15 @@ func (c *Connector) serveDial(l *link, st *tunnel.Stream, open wire.Open) {
 	}
 	c.log.Debug("stream opened", "request", request, "application", application, "address", b.opened.Address, "connect", b.opened.Connect, "gateway", l.name())
 	flow.carry(st, b)
-	st.Continue(func() {
+	release := st.Keep()
+	go func() { // with a small stack; ends with the stream
+		defer release()
 		defer c.flows.leave(flow)
 		started := time.Now()
 		why := relay(st, b)
 		c.metrics.streams.Observe(time.Since(started).Seconds())
 		c.log.Debug("stream ended", "request", request, "application", application, "how", why)
-	})
+	}()
 }
 
 // decide verifies the grant and finds the target, both by our own configuration. If that may be older than what the

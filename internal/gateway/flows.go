@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/access"
@@ -20,30 +21,37 @@ type flow struct {
 	id      string // the reference
 	from    *tunnel.Stream
 	target  flowTarget
-	context context.Context // ends with the flow; its cause is the refusal that cut it
-	cancel  context.CancelCauseFunc
+	opening context.Context // while it is opened; ends when it is cut
+	opened  context.CancelFunc
 	started time.Time
-	moved   moved
 	record  wire.Record
-	entered bool // is registered
+	entered bool                         // is registered
+	why     atomic.Pointer[wire.Refusal] // that cut it
 
 	// guarded by the device's mu
-	app   access.ID // whose the destination is
-	link  *link     // that carries it; nil before
-	until time.Time // when to decide again, since time alone may change the answer; zero for never
+	app   access.ID      // whose the destination is
+	link  *link          // that carries it; nil before
+	to    *tunnel.Stream // to the connector; nil before
+	until time.Time      // when to decide again, since time alone may change the answer; zero for never
 }
 
 // cut ends the flow, whatever it is doing.
 func (f *flow) cut(why *wire.Refusal) {
 	f.d.log.Info("flow cut", "reference", f.id, "to", f.target.String(), "reason", why.Code)
 	f.d.g.metrics.cut.WithLabelValues(why.Code).Inc()
-	f.cancel(why)
+	f.why.CompareAndSwap(nil, why)
+	f.opened()
+	f.d.mu.Lock()
+	to := f.to
+	f.d.mu.Unlock()
+	if to != nil {
+		f.reset(to)
+	}
 }
 
-// refusal gives why the flow was cut, nil if it was not.
-func (f *flow) refusal() *wire.Refusal {
-	why, _ := errors.AsType[*wire.Refusal](context.Cause(f.context))
-	return why
+func (f *flow) reset(to *tunnel.Stream) {
+	f.from.Reset(tunnel.CodeCancelled)
+	to.Reset(tunnel.CodeCancelled)
 }
 
 // serveFlow carries a flow from the device's word to its record.
@@ -52,8 +60,9 @@ func (d *device) serveFlow(s *tunnel.Stream, open wire.Open) {
 	f := &flow{d: d, id: web.NewRequestID(), from: s, started: time.Now()}
 	f.record = wire.Record{Time: g.now().UTC(), Request: f.id, Gateway: g.cfg.ID, Client: d.client.String(), Protocol: open.Network, Action: "allow",
 		Host: clipped(open.Host, 253), Device: string(d.id), Process: wire.CleanProcess(open.Process)}
-	f.context, f.cancel = context.WithCancelCause(s.Context())
+	f.opening, f.opened = context.WithCancel(s.Context())
 	to, opened, refusal := f.open(open)
+	f.opened()
 	if refusal != nil {
 		refusal.Request = f.id
 		_ = s.Refuse(wire.Encode(refusal)) // an error means that the device is gone, or has been answered
@@ -61,10 +70,7 @@ func (d *device) serveFlow(s *tunnel.Stream, open wire.Open) {
 		return
 	}
 	if f.accept(to, opened) {
-		s.Continue(func() {
-			f.carry(to)
-			f.end(nil)
-		})
+		f.carry(to)
 		return
 	}
 	f.end(nil)
@@ -92,7 +98,7 @@ func (f *flow) open(open wire.Open) (*tunnel.Stream, wire.Opened, *wire.Refusal)
 	}
 	l, to, opened, refusal := f.reach(v, who)
 	if refusal != nil {
-		return nil, wire.Opened{}, cmp.Or(f.refusal(), refusal)
+		return nil, wire.Opened{}, cmp.Or(f.why.Load(), refusal)
 	}
 	f.d.mu.Lock()
 	f.link = l
@@ -183,7 +189,7 @@ func (f *flow) reach(v *view, who *access.Principal) (*link, *tunnel.Stream, wir
 		grown := g.links.grown() // before the look
 		l := g.links.choose(g.view.Load().snap, wanted{app, sticky(app, who, f.d.client.Addr()), tried}).link
 		if l == nil {
-			if (last == nil || last.Phase == wire.PhaseForward) && g.hold(f.context, app, grown, comeBack-time.Since(f.started)) {
+			if (last == nil || last.Phase == wire.PhaseForward) && g.hold(f.opening, app, grown, comeBack-time.Since(f.started)) {
 				continue
 			}
 			if last == nil {
@@ -208,7 +214,7 @@ func (f *flow) reach(v *view, who *access.Principal) (*link, *tunnel.Stream, wir
 		if last == nil || refusal.Phase != wire.PhaseForward { // what failed first says more than that its tunnel is gone
 			last = refusal
 		}
-		if !movableFlow(refusal) || f.context.Err() != nil || time.Since(f.started) > openTimeout {
+		if !movableFlow(refusal) || f.opening.Err() != nil || time.Since(f.started) > openTimeout {
 			return nil, nil, opened, last
 		}
 		g.metrics.moved.Inc()
@@ -230,7 +236,7 @@ const codeConnectionRefused = "connection-refused" // of a connector: the destin
 
 // dial opens the flow's stream on a link.
 func (f *flow) dial(l *link, app *access.Application, who *access.Principal) (*tunnel.Stream, wire.Opened, *wire.Refusal) {
-	ctx, cancel := context.WithTimeout(f.context, openTimeout)
+	ctx, cancel := context.WithTimeout(f.opening, openTimeout)
 	defer cancel()
 	grant, err := l.g.grants.grant(ctx, app.ID, who)
 	if err != nil {
@@ -256,7 +262,7 @@ func (f *flow) dial(l *link, app *access.Application, who *access.Principal) (*t
 	}
 	refusal, refused := errors.AsType[*wire.Refusal](err)
 	switch {
-	case f.context.Err() != nil:
+	case f.opening.Err() != nil:
 		refusal = &wire.Refusal{Phase: wire.PhaseLimit, Code: reasonClientGone, Message: "the device gave up"}
 	case refused && refusal.Phase == wire.PhaseGrant:
 		l.g.grants.drop(app.ID, who) // the next attempt brings a new one
@@ -278,21 +284,25 @@ func (f *flow) accept(to *tunnel.Stream, opened wire.Opened) bool {
 	return true
 }
 
-// carry joins both streams until they are over.
+// carry joins both streams. It returns at once; the flow ends when they are over.
 func (f *flow) carry(to *tunnel.Stream) {
-	stop := context.AfterFunc(f.context, func() {
-		if f.refusal() != nil {
-			f.from.Reset(tunnel.CodeCancelled)
-			to.Reset(tunnel.CodeCancelled)
-		}
-	})
-	defer stop()
-	if f.target.protocol == match.UDP {
-		spliceDatagrams(f.from, to, &f.moved)
-	} else {
-		splice(f.from, to, &f.moved)
+	release := f.from.Keep()
+	f.d.mu.Lock()
+	f.to = to
+	f.d.mu.Unlock()
+	if f.why.Load() != nil { // whoever cut it before did not find the stream
+		f.reset(to)
 	}
-	f.record.Complete = !wasCut(f.from) && !wasCut(to)
+	splice := splice
+	if f.target.protocol == match.UDP {
+		splice = spliceDatagrams
+	}
+	splice(f.from, to, func(up, down int64) {
+		f.record.Received, f.record.Sent = up, down
+		f.record.Complete = !wasCut(f.from) && !wasCut(to)
+		f.end(nil)
+		release()
+	})
 }
 
 // wasCut reports whether a stream ended by force.
@@ -303,7 +313,6 @@ func wasCut(s *tunnel.Stream) bool {
 
 // end lets go of the flow and records it.
 func (f *flow) end(refusal *wire.Refusal) {
-	defer f.cancel(nil)
 	g, r := f.d.g, &f.record
 	if f.link != nil {
 		f.link.active.Add(-1)
@@ -311,10 +320,10 @@ func (f *flow) end(refusal *wire.Refusal) {
 	if f.entered {
 		g.devices.leaveFlow(f)
 	}
-	if cut := f.refusal(); cut != nil {
+	if cut := f.why.Load(); cut != nil {
 		refusal, r.Complete = cut, false
 	}
-	r.Received, r.Sent, r.Duration = f.moved.up.Load(), f.moved.down.Load(), time.Since(f.started)
+	r.Duration = time.Since(f.started)
 	r.Outcome = wire.OutcomeForwarded
 	if refusal != nil {
 		r.Reason = refusal.Code

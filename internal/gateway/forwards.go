@@ -24,7 +24,6 @@ type forwarded struct {
 	app      access.ID
 	who      *access.Principal // of a stream that belongs to one user
 	link     *link
-	moved    moved
 }
 
 func (f *forwarded) cut() {
@@ -145,25 +144,34 @@ func (p *peer) carry(s *tunnel.Stream, open wire.Open) {
 	}
 	f.from, f.to = s, to
 	p.g.forwards.enter(f)
-	defer p.g.forwards.leave(f)
 	f.link.active.Add(1)
-	defer f.link.active.Add(-1)
+	end := func() {
+		f.link.active.Add(-1)
+		p.g.forwards.leave(f)
+	}
 	if p.g.view.Load() != v || f.who != nil && p.g.forwards.over(f.who) { // what changed before it was registered
 		if _, _, refusal := p.decide(p.g.view.Load(), wire.Open{Application: open.Application, GrantHash: wire.GrantHash(grant), Host: open.Host, Port: open.Port, Network: open.Network, Forward: f.forward()}); refusal != nil {
 			to.Reset(tunnel.CodeCancelled)
 			_ = s.Refuse(wire.Encode(refusal))
+			end()
 			return
 		}
 	}
 	if s.Accept(answer) != nil {
 		to.Reset(tunnel.CodeCancelled)
+		end()
 		return
 	}
 	p.g.metrics.forwarded.Inc()
+	release := s.Keep()
+	done := func(int64, int64) {
+		end()
+		release()
+	}
 	if open.Network == match.UDP.String() {
-		spliceDatagrams(s, to, &f.moved)
+		spliceDatagrams(s, to, done)
 	} else {
-		splice(s, to, &f.moved)
+		splice(s, to, done)
 	}
 }
 

@@ -4,44 +4,49 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"postern/internal/tunnel"
 )
 
-// splice joins two streams until both directions are finished or one side is cut. Each end of one is passed on to the
+// splice joins two streams and calls done, with the bytes that a and b sent, once both directions are finished or one side is cut. Nobody waits
+// meanwhile. Each end of one is passed on to the
 // other as what it is: FIN as FIN, a reset with its code, a lost tunnel as lost, and what was sent
 // before a close still arrives. What the receiver does not read stays with the sender: neither is read faster than the
 // other is written.
-func splice(a, b *tunnel.Stream, m *moved) {
-	join(a, b, carry, m)
-}
+func splice(a, b *tunnel.Stream, done func(up, down int64)) { join(a, b, carry, done) }
 
 // spliceDatagrams joins two streams of datagrams: each one as it is, whole or not at all.
-func spliceDatagrams(a, b *tunnel.Stream, m *moved) { join(a, b, carryDatagrams, m) }
+func spliceDatagrams(a, b *tunnel.Stream, done func(up, down int64)) {
+	join(a, b, carryDatagrams, done)
+}
 
-// moved counts bytes that were taken from one side and given to the other.
-type moved struct{ up, down atomic.Int64 }
-
-func join(a, b *tunnel.Stream, carry func(to, from *tunnel.Stream, n *atomic.Int64), m *moved) {
-	stopA := context.AfterFunc(a.Context(), func() { passCut(a, b) })
-	stopB := context.AfterFunc(b.Context(), func() { passCut(b, a) })
-	var other sync.WaitGroup
-	other.Go(func() { carry(b, a, &m.up) })
-	carry(a, b, &m.down)
-	other.Wait()
-	stopA()
-	stopB()
-	// Finished both ways, or what is not finished ends for the other side too.
-	_ = a.Close()
-	_ = b.Close()
+// join has carry carry each direction, which tells in the end what it moved.
+func join(a, b *tunnel.Stream, carry func(to, from *tunnel.Stream, ended func(int64)), done func(up, down int64)) {
+	a.AtEnd(func() { passCut(a, b) })
+	b.AtEnd(func() { passCut(b, a) })
+	var up, down int64
+	var halves atomic.Int32
+	ended := func(count *int64) func(int64) {
+		return func(n int64) {
+			*count = n
+			if halves.Add(1) < 2 {
+				return
+			}
+			// Finished both ways, or what is not finished ends for the other side too.
+			_ = a.Close()
+			_ = b.Close()
+			done(up, down)
+		}
+	}
+	carry(b, a, ended(&up))
+	carry(a, b, ended(&down))
 }
 
 // cutOf gives the reset that ended a stream, or nil.
 func cutOf(s *tunnel.Stream) *tunnel.ResetError {
 	var reset *tunnel.ResetError
-	if errors.As(context.Cause(s.Context()), &reset) {
+	if errors.As(s.Cause(), &reset) {
 		return reset
 	}
 	return nil
@@ -55,41 +60,32 @@ func passCut(from, to *tunnel.Stream) {
 	}
 }
 
-// A sink remembers that it was writing which failed, not reading.
-type sink struct {
-	to     *tunnel.Stream
-	moved  *atomic.Int64
-	failed bool
-}
-
-func (w *sink) Write(p []byte) (int, error) {
-	n, err := w.to.Write(p)
-	w.moved.Add(int64(n))
-	w.failed = w.failed || err != nil
-	return n, err
-}
-
 // carry copies one direction and passes its end on.
-func carry(to, from *tunnel.Stream, n *atomic.Int64) {
-	w := &sink{to: to, moved: n}
-	_, err := from.WriteTo(w)
-	passEnd(to, err, w.failed)
+func carry(to, from *tunnel.Stream, ended func(int64)) {
+	from.Feed(to, func(n int64, err error, failed bool) {
+		passEnd(to, err, failed)
+		ended(n)
+	})
 }
 
 // carryDatagrams does so with datagrams.
-func carryDatagrams(to, from *tunnel.Stream, n *atomic.Int64) {
-	for {
-		p, err := from.ReceiveDatagram(context.Background()) // it ends with its stream
-		if err != nil {
-			passEnd(to, err, false)
-			return
+func carryDatagrams(to, from *tunnel.Stream, ended func(int64)) {
+	go func() { // ends with its stream
+		var n int64
+		for {
+			p, err := from.ReceiveDatagram(context.Background()) // as above
+			if err != nil {
+				passEnd(to, err, false)
+				break
+			}
+			if err = to.SendDatagram(p); err != nil && !errors.Is(err, tunnel.ErrTooLarge) {
+				passEnd(to, err, true)
+				break
+			}
+			n += int64(len(p))
 		}
-		if err = to.SendDatagram(p); err != nil && !errors.Is(err, tunnel.ErrTooLarge) {
-			passEnd(to, err, true)
-			return
-		}
-		n.Add(int64(len(p)))
-	}
+		ended(n)
+	}()
 }
 
 // passEnd tells one side how the other one ended.

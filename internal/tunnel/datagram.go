@@ -93,6 +93,6 @@ func (st *Stream) onDatagram(p []byte) error {
 	s.budget.charged.Add(int64(len(p)))
 	d.queue = append(d.queue, p)
 	d.bytes += len(p)
-	st.readable.Broadcast()
+	st.rouse()
 	return nil
 }

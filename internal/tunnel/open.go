@@ -112,7 +112,8 @@ func (s *Session) onOpen(h header, payload []byte) error {
 	if s.announce() {
 		s.out.nudge()
 	}
-	s.handlers.Go(func() { s.serve(st) })
+	s.handlers.Add(1)
+	s.spawn(func() { s.serve(st) })
 	return nil
 }
 
@@ -143,16 +144,11 @@ func (s *Session) serve(st *Stream) {
 		s.log.Error("stream was not answered", "stream", st.id)
 		st.Reset(CodeInternal)
 	}
-	then := st.then
-	if then == nil {
-		s.served(st)
+	if st.kept {
+		s.handlers.Done()
 		return
 	}
-	st.then = nil
-	s.handlers.Go(func() {
-		then()
-		s.served(st)
-	})
+	s.served(st)
 }
 
 // served lets go of a stream that no handler works on any more.
@@ -160,4 +156,5 @@ func (s *Session) served(st *Stream) {
 	s.mu.Lock()
 	s.release(st)
 	s.mu.Unlock()
+	s.handlers.Done()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,12 +22,40 @@ type frameReader struct {
 	buf   *[readSize]byte
 	r, w  int // unparsed bytes are buf[r:w]
 	first [headerSize]byte
+	fed   []*sender // what their streams were given is not flushed yet
+}
+
+// sink hands a short payload to a sink. What other sessions are given by all that was read at once is one flush.
+func (f *frameReader) sink(to Sink, p []byte) int {
+	other, ok := to.(*Stream)
+	if !ok {
+		return to.TryWrite(p)
+	}
+	n := other.tryWrite(p)
+	if n > 0 && !slices.Contains(f.fed, other.s.out) {
+		f.fed = append(f.fed, other.s.out)
+	}
+	return n
+}
+
+// read reads, which may wait.
+func (f *frameReader) read(p []byte) (int, error) {
+	f.flushFed()
+	return f.conn.Read(p)
+}
+
+func (f *frameReader) flushFed() {
+	for i, w := range f.fed {
+		w.flush()
+		f.fed[i] = nil
+	}
+	f.fed = f.fed[:0]
 }
 
 func (f *frameReader) fill() error {
 	if f.r == f.w {
 		f.release()
-		n, err := f.conn.Read(f.first[:])
+		n, err := f.read(f.first[:])
 		if n == 0 {
 			return err
 		}
@@ -39,7 +68,7 @@ func (f *frameReader) fill() error {
 		f.w = copy(f.buf[:], f.buf[f.r:f.w])
 		f.r = 0
 	}
-	n, err := f.conn.Read(f.buf[f.w:])
+	n, err := f.read(f.buf[f.w:])
 	f.w += n
 	f.bytes.Add(uint64(n))
 	if n > 0 {
@@ -90,7 +119,7 @@ func (f *frameReader) payload(n int) ([]byte, error) {
 
 // more reads within a frame: the buffer is kept even when it is empty.
 func (f *frameReader) more() error {
-	n, err := f.conn.Read(f.buf[f.w:])
+	n, err := f.read(f.buf[f.w:])
 	f.w += n
 	f.bytes.Add(uint64(n))
 	if n > 0 {
@@ -104,7 +133,7 @@ func (f *frameReader) full(p []byte) error {
 	n := copy(p, f.buf[f.r:f.w])
 	f.r += n
 	for n < len(p) {
-		m, err := f.conn.Read(p[n:])
+		m, err := f.read(p[n:])
 		n += m
 		f.bytes.Add(uint64(m))
 		if m == 0 && err != nil {
@@ -160,6 +189,7 @@ func (f *flood) useless() bool {
 // read handles frames until the session ends, and says why.
 func (s *Session) read() error {
 	defer s.in.release()
+	defer s.in.flushFed()
 	if err := s.readHello(); err != nil {
 		return s.readFailed(err)
 	}

@@ -96,6 +96,19 @@ func (w *sender) data(st *Stream, p []byte) (bool, error) {
 	return true, nil
 }
 
+// tryData is data without a place in the line.
+func (w *sender) tryData(id uint32, p []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil || len(w.line) > 0 || len(w.pending) > 0 && len(w.pending)+w.reserved+headerSize+len(p) > w.limit {
+		return false
+	}
+	w.ensure()
+	w.pending = appendData(w.pending, id, p)
+	w.stats.framesOut.Add(1)
+	return true
+}
+
 // reserve keeps room for a message of st; append with used true gives it back.
 func (w *sender) reserve(st *Stream) (bool, error) {
 	w.mu.Lock()

@@ -31,7 +31,9 @@ type Session struct {
 	going chan struct{} // closed under mu
 	done  chan struct{}
 
-	handlers sync.WaitGroup // Accept calls and what continues them; only the reader and those add
+	handlers sync.WaitGroup // Accept calls, and streams that they kept; only the reader and those add
+	work     chan func()    // for goroutines that wait for some
+	waiting  atomic.Int32   // how many do
 
 	mu        sync.Mutex // guards the fields below; never held over I/O
 	streams   map[uint32]*Stream
@@ -76,7 +78,7 @@ func New(cfg Config) (*Session, error) {
 	}
 	s := &Session{
 		conn: cfg.Conn, dialler: cfg.Dialler, accept: cfg.Accept, log: cfg.Log, budget: cfg.Budget, limits: cfg.Limits.withDefaults(),
-		ready: make(chan struct{}), going: make(chan struct{}), done: make(chan struct{}),
+		ready: make(chan struct{}), going: make(chan struct{}), done: make(chan struct{}), work: make(chan func()),
 		streams: map[uint32]*Stream{}, unread: map[*Stream]struct{}{}, pings: map[uint64]*ping{},
 		nextID: 2, peerNext: 1, announced: startWindow,
 	}

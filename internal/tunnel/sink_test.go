@@ -46,6 +46,17 @@ func (s *taker) taken() int {
 // TestSink: whoever writes, the session's reader or the stream's own goroutine, and however much is taken at once, each byte comes
 // once and in order, the peer gets credit for it, and WriteTo counts it.
 func TestSink(t *testing.T) {
+	eachTurn(t, func(st *Stream, s Sink, done func(int64, error)) { go func() { done(st.WriteTo(s)) }() })
+}
+
+// TestFeed: the same is true where nobody waits.
+func TestFeed(t *testing.T) {
+	eachTurn(t, func(st *Stream, s Sink, done func(int64, error)) {
+		st.Feed(s, func(n int64, err error, _ bool) { done(n, err) })
+	})
+}
+
+func eachTurn(t *testing.T, write func(*Stream, Sink, func(int64, error))) {
 	for name, turn := range map[string]func(int) int{
 		"all":     func(n int) int { return n },
 		"nothing": func(int) int { return 0 },
@@ -56,13 +67,12 @@ func TestSink(t *testing.T) {
 			opener, acceptor := twoEnds(t)
 			s := &taker{turn: turn}
 			total := make(chan int64, 1)
-			go func() {
-				n, err := acceptor.WriteTo(s)
+			write(acceptor, s, func(n int64, err error) {
 				if err != nil {
 					t.Error(err)
 				}
 				total <- n
-			}()
+			})
 			var want bytes.Buffer
 			for want.Len() < 4<<20 { // many windows
 				piece := make([]byte, 1+rand.IntN(3000)+rand.IntN(2)*rand.IntN(20)*1000)

@@ -34,8 +34,9 @@ type Stream struct {
 	held     int    // bytes of messages that the budget was charged for
 
 	q        queue
-	lent     int    // capacity of chunks that WriteTo is handing on
-	sink     Sink   // of a WriteTo that waits
+	lent     int  // capacity of chunks that WriteTo is handing on
+	sink     Sink // of a WriteTo or a feed that waits
+	feed     *feed
 	sunk     int    // bytes that went there meanwhile
 	want     []byte // a waiting reader's buffer
 	got      int    // bytes that were put there
@@ -57,8 +58,9 @@ type Stream struct {
 	grams           *datagrams
 	ctx             context.Context
 	cancel          context.CancelCauseFunc
+	atEnd           func()
 
-	then func() // of Continue; the handler's until it returns
+	kept bool // by Keep; the handler's until it returns
 }
 
 var _ net.Conn = (*Stream)(nil)
@@ -114,9 +116,37 @@ func (st *Stream) cause() error {
 	return ErrClosed
 }
 
-// Continue has fn go on with the stream once its handler has returned, on a stack of its own. What a handler does at the beginning has
-// made its stack large, which it would keep for as long as the stream lives. Only the handler may call it, once, after it has answered.
-func (st *Stream) Continue(fn func()) { st.then = fn }
+// Cause says why the stream is over as Context does, nil if it is not.
+func (st *Stream) Cause() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.over {
+		return nil
+	}
+	return st.cause()
+}
+
+// AtEnd has fn called when the stream is over, as Context ends, and at once if it is already. It must not wait. There is one at a time.
+func (st *Stream) AtEnd(fn func()) {
+	st.mu.Lock()
+	over := st.over
+	if !over {
+		st.atEnd = fn
+	}
+	st.mu.Unlock()
+	if over {
+		fn()
+	}
+}
+
+// Keep lets the handler return while the stream goes on, until release is called, once. A session that ends waits for it as for a handler. What a handler
+// does at the beginning makes its stack large, which it would keep for as long as the stream lives. Only the handler may call it, once, after it has
+// answered.
+func (st *Stream) Keep() (release func()) {
+	st.kept = true
+	st.s.handlers.Add(1)
+	return func() { st.s.served(st) }
+}
 
 // Accept answers OPEN. The payload, at most MaxMessage bytes, is what the opener gets from Opened.
 // The acceptor cannot write before it; reading is allowed. It waits for room to write, until the write deadline.
@@ -294,7 +324,7 @@ func (st *Stream) Close() error {
 		st.s.stats.reset(CodeClosed)
 		_ = st.s.out.append(nil, func(b []byte) []byte { return appendReset(b, st.id, CodeClosed, nil) })
 	}
-	st.readable.Broadcast()
+	st.rouse()
 	st.writable.Broadcast()
 	st.mu.Unlock()
 	if wasOver {
@@ -315,7 +345,7 @@ func (st *Stream) finish(err error, discard bool) {
 	if discard {
 		st.discard()
 	}
-	st.readable.Broadcast()
+	st.rouse()
 	st.writable.Broadcast()
 }
 
@@ -335,11 +365,15 @@ func (st *Stream) discard() {
 // ended does what follows the end on the wire. The caller holds no lock.
 func (st *Stream) ended() {
 	st.mu.Lock()
-	cancel, cause := st.cancel, st.cause()
+	cancel, cause, atEnd := st.cancel, st.cause(), st.atEnd
+	st.atEnd = nil
 	held := st.held
 	st.held = 0
 	st.mu.Unlock()
 	st.s.budget.free(held)
+	if atEnd != nil {
+		atEnd()
+	}
 	if cancel != nil {
 		cancel(cause)
 	}
@@ -391,15 +425,15 @@ func (st *Stream) SetDeadline(t time.Time) error {
 
 // SetReadDeadline makes Read and WriteTo fail with os.ErrDeadlineExceeded from t on; zero means never.
 func (st *Stream) SetReadDeadline(t time.Time) error {
-	return st.setDeadline(&st.readBy, &st.readable, t)
+	return st.setDeadline(&st.readBy, st.rouse, t)
 }
 
 // SetWriteDeadline makes Write and ReadFrom fail with os.ErrDeadlineExceeded from t on; zero means never.
 func (st *Stream) SetWriteDeadline(t time.Time) error {
-	return st.setDeadline(&st.writeBy, &st.writable, t)
+	return st.setDeadline(&st.writeBy, st.writable.Broadcast, t)
 }
 
-func (st *Stream) setDeadline(d *deadline, c *sync.Cond, t time.Time) error {
+func (st *Stream) setDeadline(d *deadline, wake func(), t time.Time) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.closed {
@@ -415,7 +449,7 @@ func (st *Stream) setDeadline(d *deadline, c *sync.Cond, t time.Time) error {
 	wait := time.Until(t)
 	if wait <= 0 {
 		d.past = true
-		c.Broadcast()
+		wake()
 		return nil
 	}
 	if d.timer != nil {
@@ -428,7 +462,7 @@ func (st *Stream) setDeadline(d *deadline, c *sync.Cond, t time.Time) error {
 		// A timer that was moved while it fired finds a deadline that is not due.
 		if !d.at.IsZero() && !time.Now().Before(d.at) {
 			d.past = true
-			c.Broadcast()
+			wake()
 		}
 	})
 	return nil

@@ -169,13 +169,8 @@ func (st *Stream) takeChunks(sink Sink) (first *chunk, sunk int64, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for {
-		if st.q.bytes > 0 && !st.closed && !st.readBy.past {
-			first, held := st.q.take(maxGather)
-			st.lent += held
-			return first, sunk, nil
-		}
-		if err := st.readError(); err != nil {
-			return nil, sunk, err
+		if first, err := st.nextChunks(); first != nil || err != nil {
+			return first, sunk, err
 		}
 		st.sink = sink
 		st.readable.Wait()
@@ -185,13 +180,23 @@ func (st *Stream) takeChunks(sink Sink) (first *chunk, sunk int64, err error) {
 	}
 }
 
+// nextChunks takes data out of the queue. There may be none; the error says why none will come. st.mu is held.
+func (st *Stream) nextChunks() (*chunk, error) {
+	if st.q.bytes > 0 && !st.closed && !st.readBy.past {
+		first, held := st.q.take(maxGather)
+		st.lent += held
+		return first, nil
+	}
+	return nil, st.readError()
+}
+
 // pour hands a short payload to a sink that waits for it. It gives what is left, and whether the peer got credit, which the caller
 // flushes. st.mu is held, which a sink is not long about.
 func (st *Stream) pour(p []byte) (rest []byte, due bool) {
 	if st.sink == nil || st.q.bytes > 0 || st.closed || st.readBy.past || len(p) > maxSunk {
 		return p, false
 	}
-	n := st.sink.TryWrite(p)
+	n := st.s.in.sink(st.sink, p)
 	st.sunk += n
 	if n < len(p) {
 		st.sink = nil // it is woken for the rest, and those behind must not come before it
@@ -285,7 +290,7 @@ func (st *Stream) deliver(p []byte) {
 		st.q.push(c)
 		charge = len(c.buf)
 	}
-	st.readable.Broadcast()
+	st.rouse()
 	st.mu.Unlock()
 	st.charge(charge)
 	if due {
@@ -313,7 +318,7 @@ func (st *Stream) deliverChunk(c *chunk) {
 		}
 		st.q.push(c)
 		charge = len(c.buf)
-		st.readable.Broadcast()
+		st.rouse()
 	}
 	st.mu.Unlock()
 	st.charge(charge)

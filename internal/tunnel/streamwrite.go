@@ -155,7 +155,7 @@ func (st *Stream) onFin() error {
 	if over {
 		st.finish(nil, false)
 	}
-	st.readable.Broadcast()
+	st.rouse()
 	st.mu.Unlock()
 	if over {
 		st.ended()
@@ -176,7 +176,7 @@ func (st *Stream) onOpened(message []byte) error {
 	}
 	st.answered = true
 	st.answer = append([]byte(nil), message...)
-	st.readable.Broadcast()
+	st.rouse()
 	st.mu.Unlock()
 	st.hold(len(message))
 	return nil
