@@ -37,16 +37,14 @@ func Join(near, far End) error {
 	j := &join{near: near, far: far, in: make(chan struct{}), out: make(chan struct{})}
 	defer j.watch(near, j.out)()
 	defer j.watch(far, j.in)()
-	var up error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		up = j.carry(far, near)
-		j.over(j.out)
-	}()
-	down := j.carry(near, far)
-	j.over(j.in)
-	<-ended
+	ended := make(chan error, 1)
+	j.start(near, far, func(err error) {
+		j.over(j.in)
+		ended <- err
+	})
+	up := j.carry(far, near)
+	j.over(j.out)
+	down := <-ended
 	_, _ = near.Close(), far.Close() // whoever wanted an error of them has had it from a read or a write
 	if down != nil {
 		return down
@@ -105,9 +103,34 @@ func (j *join) over(direction chan struct{}) {
 	}
 }
 
+// start carries one direction and calls done in the end, in a goroutine; while a stream has nothing for a connection there is none.
+func (j *join) start(to, from End, done func(error)) {
+	conn, isConn := to.(*connEnd)
+	st, isStream := from.(*streamEnd)
+	if isConn && isStream {
+		if sink, ok := sock.Wrap(conn.TCPConn).(tunnel.Sink); ok {
+			st.Feed(sink, func(_ int64, err error, failed bool) {
+				if failed {
+					j.stuck.Store(true)
+					done(j.passOn(to, from, nil, err))
+					return
+				}
+				done(j.passOn(to, from, err, nil))
+			})
+			return
+		}
+	}
+	go func() { done(j.carry(to, from)) }() // ends with its ends
+}
+
 // carry copies one direction to its end and passes on how it ended.
 func (j *join) carry(to, from End) error {
 	read, write := pass(to, from, &j.stuck)
+	return j.passOn(to, from, read, write)
+}
+
+// passOn tells one side how reading from the other one, or writing to it, ended.
+func (j *join) passOn(to, from End, read, write error) error {
 	switch {
 	case read != nil:
 		j.abort()
@@ -119,20 +142,31 @@ func (j *join) carry(to, from End) error {
 		j.discard(to, from)
 		return write
 	}
+	if _, conn := to.(*connEnd); conn && j.ended(to) {
+		return nil // closing it, which is next, says so
+	}
 	return to.CloseWrite()
+}
+
+// ended tells whether all that an end sends has been carried.
+func (j *join) ended(e End) bool {
+	direction := j.in
+	if e == j.near {
+		direction = j.out
+	}
+	select {
+	case <-direction:
+		return true
+	default:
+		return false
+	}
 }
 
 // discard reads on for an end that takes no more. It may have answered before: its answer is carried to its end, within a time, and whoever
 // gets that may read it only once what it sends itself is taken.
 func (j *join) discard(to, from End) {
-	other := j.in
-	if to == j.near {
-		other = j.out
-	}
-	select {
-	case <-other:
+	if j.ended(to) {
 		return
-	default:
 	}
 	late := time.AfterFunc(lastAnswer, j.abort)
 	defer late.Stop()
