@@ -125,7 +125,7 @@ func (s *settings) diagnose(ctx context.Context) (wire.Diagnosis, error) {
 	if err != nil {
 		return wire.Diagnosis{}, err
 	}
-	dialer, err := s.dialer()
+	dialer, err := s.proxy.Dialer()
 	if err != nil {
 		return wire.Diagnosis{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/agent/proxyflags"
 	"postern/internal/client"
 	"postern/internal/fault"
 	"postern/internal/oauth"
@@ -69,7 +70,7 @@ func (l *loginFlags) run(ctx context.Context, url string) error {
 	q := client.LoginAsk{URL: url, Name: l.name, NewDevice: l.newDevice, Code: l.code}
 	var err error
 	if l.caFile != "" {
-		if q.CA, err = readFile("--ca-file", l.caFile); err != nil {
+		if q.CA, err = proxyflags.ReadFile("--ca-file", l.caFile); err != nil {
 			return err
 		}
 	}
@@ -112,7 +113,7 @@ func (l *loginFlags) signIn(ctx context.Context, q client.LoginAsk) (done client
 	if err != nil {
 		return done, err
 	}
-	dialer, err := l.dialer()
+	dialer, err := l.proxy.Dialer()
 	if err != nil {
 		return done, err
 	}
@@ -204,7 +205,7 @@ func (s *settings) logout(ctx context.Context, forget bool) (service string, err
 	if err != nil {
 		return "", err
 	}
-	dialer, err := s.dialer()
+	dialer, err := s.proxy.Dialer()
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/agent/proxyflags"
 	"postern/internal/client"
 	"postern/internal/daemon"
 	"postern/internal/fault"
@@ -103,7 +104,7 @@ func codeOf(err error) int {
 
 // settings are the flags that every command has.
 type settings struct {
-	proxyFlags
+	proxy     proxyflags.Flags
 	std       stdio
 	state     string
 	own       bool   // the state directory was named: it is that client which is meant
@@ -155,17 +156,17 @@ destination; 5 no gateway, service or running client is reached; 6 the connectio
 	f.StringVar(&s.state, "state", defaultState(), "`directory` of the device's key and the sign-in; named, it is the client of that directory that is meant, not the machine's service")
 	f.StringVar(&s.service, "service-directory", serviceDirectory, "`directory` of the socket of a client that is a service")
 	_ = f.MarkHidden("service-directory") // it is there; for tests
-	s.proxyFlags.add(f)
+	s.proxy.Add(f, "POSTERN_CLIENT_PROXY")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	root.AddCommand(loginCommand(s), logoutCommand(s), upCommand(s), downCommand(s), statusCommand(s), appsCommand(s), explainCommand(s), flowsCommand(s), namesCommand(s), diagnoseCommand(s),
-		forwardCommand(s), connectCommand(s), sshConfigCommand(s), pauseCommand(s), resumeCommand(s), logsCommand(s), installCommand(s), uninstallCommand(s), serviceCommand(s), versionCommand(), proxyScriptCommand())
+		forwardCommand(s), connectCommand(s), sshConfigCommand(s), pauseCommand(s), resumeCommand(s), logsCommand(s), installCommand(s), uninstallCommand(s), serviceCommand(s), versionCommand(), proxyflags.Command(arguments(cobra.NoArgs)))
 	return root
 }
 
 // fill completes the flags from the environment and checks them.
 func (s *settings) fill(cmd *cobra.Command) error {
-	if err := s.check(); err != nil {
+	if err := s.proxy.Check(); err != nil {
 		return err
 	}
 	if err := daemon.FlagsFromEnvironment(cmd.Flags(), "POSTERN_CLIENT"); err != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -10,9 +8,9 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v4"
 
 	"postern/internal/fault"
+	"postern/internal/render"
 )
 
 // output says how a command prints.
@@ -30,44 +28,11 @@ func (o *output) print(w io.Writer, value any, fill func(*table)) error {
 		fill(t)
 		return t.w.Flush()
 	case "json":
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(value)
+		return render.JSON(w, value)
 	case "yaml":
-		return printYAML(w, value)
+		return render.YAML(w, value)
 	}
 	return fault.Invalid("--output", "must be table, json or yaml")
-}
-
-// printYAML prints what JSON would, with its names and order.
-func printYAML(w io.Writer, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	var tree yaml.Node // JSON is YAML: read as a tree, it only needs another style
-	if err := yaml.Unmarshal(data, &tree); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	block(&tree)
-	var out bytes.Buffer
-	e := yaml.NewEncoder(&out)
-	e.SetIndent(2)
-	if err := e.Encode(&tree); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	_, err = w.Write(out.Bytes())
-	return err
-}
-
-func block(n *yaml.Node) {
-	n.Style = 0
-	if len(n.Content) == 0 && (n.Kind == yaml.SequenceNode || n.Kind == yaml.MappingNode) {
-		n.Style = yaml.FlowStyle // [] and {}
-	}
-	for _, child := range n.Content {
-		block(child)
-	}
 }
 
 // table prints rows in aligned columns.

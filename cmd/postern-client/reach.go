@@ -40,7 +40,7 @@ func (s *settings) begin(ctx context.Context) (w way, gone <-chan struct{}, end 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	dialer, err := s.dialer()
+	dialer, err := s.proxy.Dialer()
 	if err != nil {
 		return nil, nil, nil, err
 	}

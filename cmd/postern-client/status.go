@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/agent/proxyflags"
 	"postern/internal/client"
 	"postern/internal/client/flow"
 	"postern/internal/fault"
@@ -324,7 +325,7 @@ Keep it in a file of its own and include that; print it again when your applicat
 			if err != nil {
 				return err
 			}
-			command := quoted(self())
+			command := quoted(proxyflags.Self())
 			if cmd.Flags().Changed("state") {
 				command += " --state " + quoted(s.state)
 			}

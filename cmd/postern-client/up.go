@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postern/internal/agent/proxyflags"
 	"postern/internal/client"
 	"postern/internal/client/process"
 	"postern/internal/client/proxy"
@@ -116,7 +117,7 @@ func (u *upFlags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dialer, err := u.dialer()
+	dialer, err := u.proxy.Dialer()
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (u *upFlags) listen(c *client.Client, log *slog.Logger) (*serving, error) {
 	programs := process.New()
 	cfg := proxy.Config{Opener: c, Log: log, Limit: proxy.NewLimit(u.limit), Programs: programs}
 	if u.localUser != "" {
-		name, password, err := readUser("--local-user-file", u.localUser)
+		name, password, err := proxyflags.ReadUser("--local-user-file", u.localUser)
 		if err != nil {
 			return nil, err
 		}

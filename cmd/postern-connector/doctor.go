@@ -149,9 +149,9 @@ func (d *doctorFlags) asService(cmd *cobra.Command, cfg doctor.Config) error {
 
 // config says what to look at where no connector runs.
 func (d *doctorFlags) config(cmd *cobra.Command) (doctor.Config, error) {
-	dialer, err := d.dialer()
+	dialer, err := d.proxy.Dialer()
 	if err != nil {
-		return doctor.Config{}, flagged("--proxy", err)
+		return doctor.Config{}, err
 	}
 	cfg := doctor.Config{State: d.state, Rules: d.rules, Dialer: dialer, Host: host(), Service: d.service}
 	if d.service != "" && !strings.HasPrefix(d.service, "https://") {

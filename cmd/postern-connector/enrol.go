@@ -67,8 +67,8 @@ func (s *settings) oneToken(cmd *cobra.Command, file string, by *signIn, name st
 			name = host().MachineName
 		}
 		var err error
-		if by.dialer, err = s.dialer(); err != nil {
-			return token, flagged("--proxy", err)
+		if by.dialer, err = s.proxy.Dialer(); err != nil {
+			return token, err
 		}
 		return by.token(cmd, name)
 	case file == "":
@@ -135,9 +135,9 @@ func (s *settings) enrolHere(cmd *cobra.Command, token wire.EnrolmentToken, e en
 	if err != nil {
 		return err
 	}
-	dialer, err := s.dialer()
+	dialer, err := s.proxy.Dialer()
 	if err != nil {
-		return flagged("--proxy", err)
+		return err
 	}
 	cred, err := connector.Enrol(cmd.Context(), connector.Enrolment{
 		State: s.state, Token: token, Name: e.name, Dialer: dialer, Host: host(), Log: log, Again: e.again, Ahead: e.ahead,

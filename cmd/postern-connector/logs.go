@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/agent/proxyflags"
 	"postern/internal/connector/journal"
 	"postern/internal/fault"
 	"postern/internal/wire"
@@ -28,11 +29,11 @@ func (r *runFlags) keptLog(out io.Writer) (*slog.Logger, *journal.Journal, error
 	}
 	admin, err := journal.Outputs(r.adminLog, r.state, wire.LogAdmin)
 	if err != nil {
-		return nil, nil, flagged("--admin-log", err)
+		return nil, nil, proxyflags.Named("--admin-log", err)
 	}
 	session, err := journal.Outputs(r.sessionLog, r.state, wire.LogSession)
 	if err != nil {
-		return nil, nil, flagged("--session-log", err)
+		return nil, nil, proxyflags.Named("--session-log", err)
 	}
 	kept := journal.New(journal.Config{Admin: admin, Session: session})
 	return slog.New(kept.Handler(log.Handler())), kept, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postern/internal/agent/proxyflags"
 	"postern/internal/daemon"
 	"postern/internal/fault"
 	"postern/internal/wire"
@@ -91,7 +92,8 @@ const notAllowed = "This user may not do that: run it as root or as an administr
 
 // settings are the flags that every command has.
 type settings struct {
-	proxyFlags
+	backendFlags
+	proxy     proxyflags.Flags
 	state     string
 	instance  string
 	logLevel  string
@@ -121,18 +123,19 @@ Every flag can be given by an environment variable too: --log-level is POSTERN_C
 	f := root.PersistentFlags()
 	f.StringVar(&s.state, "state", defaultState(), "`directory` of the credential and the connection settings")
 	f.StringVar(&s.instance, "instance", "", "`name` of one of several connectors on this machine, each with a service and a directory of its own")
-	s.proxyFlags.add(f)
+	s.proxy.Add(f, "POSTERN_CONNECTOR_PROXY")
+	s.backendFlags.add(f)
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	root.AddCommand(controlCommands(s)...)
 	root.AddCommand(installCommand(s), runCommand(s), enrolCommand(s), statusCommand(s), doctorCommand(s), logsCommand(s), benchCommand(s), uninstallCommand(s), versionCommand(),
-		serviceCommand(s), workerCommand(s), enrolHereCommand(s), deregisterCommand(s), proxyScriptCommand())
+		serviceCommand(s), workerCommand(s), enrolHereCommand(s), deregisterCommand(s), proxyflags.Command(noToken))
 	return root
 }
 
 // fill completes the flags from the environment and checks them.
 func (s *settings) fill(cmd *cobra.Command) error {
-	if err := s.check(); err != nil {
+	if err := errors.Join(s.proxy.Check(), s.check()); err != nil {
 		return err
 	}
 	s.useServiceSettings(cmd.Flags())

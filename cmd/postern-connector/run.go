@@ -92,9 +92,9 @@ func (r *runFlags) run(ctx context.Context, in io.Reader, out io.Writer) error {
 			log.Warn("logs not complete", "error", err)
 		}
 	}()
-	dialer, err := r.dialer()
+	dialer, err := r.proxy.Dialer()
 	if err != nil {
-		return flagged("--proxy", err)
+		return err
 	}
 	if r.tie != nil {
 		err = r.awaitEnrolment(ctx, dialer, log)

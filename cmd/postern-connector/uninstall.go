@@ -103,9 +103,9 @@ func (s *settings) deregister(cmd *cobra.Command, force bool) error {
 	if _, err := os.Stat(s.state); err != nil {
 		return nothingHere(s.state)
 	}
-	dialer, err := s.dialer()
+	dialer, err := s.proxy.Dialer()
 	if err != nil {
-		return flagged("--proxy", err)
+		return err
 	}
 	told, err := connector.Deregister(cmd.Context(), connector.Uninstall{State: s.state, Dialer: dialer, Host: host(), Force: force})
 	switch {

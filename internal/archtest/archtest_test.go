@@ -19,11 +19,12 @@ const module = "postern"
 // A nested package belongs to its longest listed prefix. Add a room here with its first code.
 var storeys = [][]string{
 	{"fault"}, // below the rest of the ground: it names the kinds of error that match reports
-	{"match", "daemon", "disk", "dial", "field", "sock", "supervise", "counters"},
+	{"match", "daemon", "disk", "dial", "field", "sock", "supervise", "counters", "render"},
 	{"install", "local"},
 	{"access", "wire", "api", "web", "fetch", "oauth", "audit"},
 	{"policy", "agentview", "store", "ca", "identity", "session", "trafficlog", "series", "notify", "export",
 		"tunnel", "http1", "http2", "kerberos", "resolve", "credential", "uplink", "release"},
+	{"agent"},
 	{"control", "gateway", "connector", "client", "updater"},
 	{"admin", "agentapi", "portal"},
 	{"service", "cli"},
@@ -32,7 +33,7 @@ var storeys = [][]string{
 
 // nevers forbids, directly or through others, what the storeys alone would allow.
 var nevers = []struct{ from, to, why string }{
-	{"cmd/postern-connector cmd/postern-updater cmd/postern-client connector client updater",
+	{"cmd/postern-connector cmd/postern-updater cmd/postern-client agent connector client updater",
 		"access policy agentview store ca control gateway identity session", "an agent carries nothing of the server"},
 	{"gateway", "store control database/sql", "the data plane runs without the database"},
 	{"access policy agentview audit match fault field", "os net/http database/sql", "words and decisions do no I/O"},

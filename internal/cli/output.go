@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"postern/internal/render"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
@@ -33,41 +34,10 @@ func format(c *cobra.Command) (string, error) {
 
 // encode prints a value as JSON or YAML, with the names and the order of the API.
 func encode(w io.Writer, format string, value any) error {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
 	if format == "json" {
-		_, err = fmt.Fprintf(w, "%s\n", data)
-		return err
+		return render.JSON(w, value)
 	}
-	// JSON is YAML: read as a tree, which keeps the order, it only needs another style.
-	var tree yaml.Node
-	if err := yaml.Unmarshal(data, &tree); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	block(&tree)
-	var out bytes.Buffer
-	e := yaml.NewEncoder(&out)
-	e.SetIndent(2)
-	if err := e.Encode(&tree); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	_, err = w.Write(out.Bytes())
-	return err
-}
-
-func block(n *yaml.Node) {
-	n.Style = 0
-	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "\n") {
-		n.Style = yaml.LiteralStyle
-	}
-	if len(n.Content) == 0 && (n.Kind == yaml.SequenceNode || n.Kind == yaml.MappingNode) {
-		n.Style = yaml.FlowStyle // [] and {}
-	}
-	for _, child := range n.Content {
-		block(child)
-	}
+	return render.YAML(w, value)
 }
 
 // table prints rows in aligned columns.

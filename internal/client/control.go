@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/client/flow"
 	"postern/internal/fault"
 	"postern/internal/local"
@@ -178,7 +179,7 @@ func refuse(st *tunnel.Stream, err error) {
 
 // refused is the other side of refuse.
 func refused(err error) error {
-	err = refusalIn(err)
+	err = agent.Refusal(err)
 	refusal, ok := errors.AsType[*wire.Refusal](err)
 	if !ok || refusal.Phase != phaseClient {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"net"
 	"net/netip"
@@ -14,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/credential"
 	"postern/internal/fault"
 	"postern/internal/tunnel"
@@ -68,36 +68,13 @@ func newFleet(c *Client) *fleet {
 	return &fleet{c: c, slots: map[wire.Gateway]context.CancelFunc{}, links: map[*link]struct{}{}, changed: make(chan struct{}), renewed: make(chan struct{})}
 }
 
-// choose gives the gateways to dial: near ones before others, else spread over devices by a hash that keeps a device where it is when others
-// come or go (rendezvous hashing).
-func choose(gateways []wire.Gateway, device string, limit int) []wire.Gateway {
-	weight := func(g wire.Gateway) uint64 {
-		h := fnv.New64a()
-		_, _ = fmt.Fprintf(h, "%s\n%s", device, g.ID) // a hash takes everything
-		return h.Sum64()
-	}
-	far := func(g wire.Gateway) int {
-		if g.Far {
-			return 1
-		}
-		return 0
-	}
-	chosen := slices.Clone(gateways)
-	slices.SortFunc(chosen, func(a, b wire.Gateway) int { return cmp.Or(far(a)-far(b), cmp.Compare(weight(a), weight(b))) })
-	chosen = chosen[:min(len(chosen), limit)]
-	for i := range chosen {
-		chosen[i].Far = false // which of them to dial is decided: a tunnel stands when a region gets another name
-	}
-	return chosen
-}
-
 // follow makes the slots fit the list.
 func (f *fleet) follow(gateways []wire.Gateway) {
 	id := f.c.current.Load()
 	if id == nil || len(gateways) == 0 {
 		return
 	}
-	want := choose(gateways, id.cred.Identity.ID, f.c.cfg.Gateways)
+	want := agent.Choose(gateways, id.cred.Identity.ID, f.c.cfg.Gateways)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closing {
@@ -321,7 +298,7 @@ func (f *fleet) reshow(ctx context.Context, l *link, known *wire.SessionKnown) e
 func (f *fleet) show(ctx context.Context, l *link, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
-	known, err := ask[wire.SessionKnown](ctx, l.session, wire.QuestionSession, wire.AskSession{Token: token})
+	known, err := agent.Ask[wire.SessionKnown](ctx, l.session, wire.QuestionSession, wire.AskSession{Token: token})
 	if err != nil {
 		return fmt.Errorf("sign in at gateway %s: %w", l.gateway, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/match"
 	"postern/internal/wire"
 )
@@ -27,7 +28,7 @@ func (c *Client) Lookup(ctx context.Context, name string, of wire.LookupType) (w
 	}
 	var looked wire.Looked
 	for _, l := range links {
-		looked, err = ask[wire.Looked](ctx, l.session, wire.QuestionLookup, wire.AskLookup{Name: name, Type: of})
+		looked, err = agent.Ask[wire.Looked](ctx, l.session, wire.QuestionLookup, wire.AskLookup{Name: name, Type: of})
 		if err == nil || ctx.Err() != nil || !another(err) {
 			break
 		}

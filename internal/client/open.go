@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/client/flow"
 	"postern/internal/dial"
 	"postern/internal/fault"
@@ -220,7 +221,7 @@ func (c *Client) openOn(ctx context.Context, l *link, to flow.To) (*flow.Flow, e
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fault.New(fault.KindTimeout, "gateway %s did not say within %s whether %s can be reached", l.gateway, answerWithin, to).Because(err)
 		}
-		return nil, refusalIn(err)
+		return nil, agent.Refusal(err)
 	}
 	opened, err := wire.Decode[wire.FlowOpened](payload)
 	if err != nil {

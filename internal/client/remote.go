@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/client/flow"
 	"postern/internal/fault"
 	"postern/internal/local"
@@ -90,7 +91,7 @@ func (r *Remote) gone(err error) error {
 func (r *Remote) Gone() <-chan struct{} { return r.session.Done() }
 
 func remotely[A any](ctx context.Context, r *Remote, question string, body any) (A, error) {
-	answer, err := ask[A](ctx, r.session, question, body)
+	answer, err := agent.Ask[A](ctx, r.session, question, body)
 	if err != nil {
 		var none A
 		return none, r.gone(refused(err))

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/disk"
 	"postern/internal/fault"
 	"postern/internal/match"
@@ -173,7 +174,7 @@ func (f *following) ask(ctx context.Context, l *link) (news bool, err error) {
 	}
 	stop := f.whenGoing(ctx, l, cancel)
 	defer stop()
-	answer, err := ask[wire.Rules](ctx, l.session, wire.QuestionRules, question)
+	answer, err := agent.Ask[wire.Rules](ctx, l.session, wire.QuestionRules, question)
 	if err != nil {
 		return false, err
 	}

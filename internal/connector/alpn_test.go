@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/wire"
 )
 
@@ -98,7 +99,7 @@ func TestReachHTTP2(t *testing.T) {
 	w.allow("allow 127.0.0.1\n")
 	w.ready(w.start(nil))
 	for _, target := range targets {
-		answer, err := ask[wire.Reach](t.Context(), w.gateways[0].session(), wire.QuestionReach, wire.AskReach{Application: target.Application, Version: 1})
+		answer, err := agent.Ask[wire.Reach](t.Context(), w.gateways[0].session(), wire.QuestionReach, wire.AskReach{Application: target.Application, Version: 1})
 		switch {
 		case err != nil:
 			t.Errorf("%s: %v", target.Application, err)

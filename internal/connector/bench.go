@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/fault"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
@@ -111,7 +112,7 @@ func (c *Connector) measure(ctx context.Context, q wire.AskBench) (CapacityRow, 
 		return CapacityRow{}, "", fault.Unavailable("there is no tunnel to measure over").Because(err)
 	}
 	before := cpuTime()
-	r, err := ask[wire.BenchResult](ctx, l.session, wire.QuestionBench, q)
+	r, err := agent.Ask[wire.BenchResult](ctx, l.session, wire.QuestionBench, q)
 	if err != nil {
 		return CapacityRow{}, "", fmt.Errorf("the service does not measure: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/connector/doctor"
 	"postern/internal/wire"
 )
@@ -59,7 +60,7 @@ func (p patient) Tunnels() (all []doctor.Tunnel) {
 	for _, l := range p.c.fleet.live() {
 		all = append(all, doctor.Tunnel{Gateway: l.name(), Address: l.address, Ping: l.session.Ping,
 			Measure: func(ctx context.Context, q wire.Measure) (wire.Measured, error) {
-				return ask[wire.Measured](ctx, l.session, wire.QuestionMeasure, q)
+				return agent.Ask[wire.Measured](ctx, l.session, wire.QuestionMeasure, q)
 			}})
 	}
 	return all

@@ -1,11 +1,9 @@
 package connector
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"net"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/credential"
 	"postern/internal/tunnel"
 	"postern/internal/uplink"
@@ -80,34 +79,9 @@ func newFleet(c *Connector) *fleet {
 		changed: make(chan struct{}), renewed: make(chan struct{})}
 }
 
-// choose gives the gateways to dial: all of them, or the limit's number of them, those of the connector's region before others. They
-// are spread over connectors by a hash that keeps a connector where it is when others come or go (rendezvous hashing).
-func choose(gateways []wire.Gateway, connector string, limit int) []wire.Gateway {
-	weight := func(g wire.Gateway) uint64 {
-		h := fnv.New64a()
-		_, _ = fmt.Fprintf(h, "%s\n%s", connector, g.ID) // a hash takes everything
-		return h.Sum64()
-	}
-	chosen := slices.Clone(gateways)
-	slices.SortFunc(chosen, func(a, b wire.Gateway) int {
-		if a.Far != b.Far {
-			if a.Far {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Compare(weight(a), weight(b))
-	})
-	chosen = chosen[:min(len(chosen), limit)]
-	for i := range chosen {
-		chosen[i].Far = false // which of them to dial is decided: a tunnel stands when a region gets another name
-	}
-	return chosen
-}
-
 // follow makes the slots fit the list: new ones start first, those that are gone drain once there is another tunnel.
 func (f *fleet) follow(gateways []wire.Gateway) {
-	want := choose(gateways, f.c.identity().cred.Identity.ID, f.c.cfg.Gateways)
+	want := agent.Choose(gateways, f.c.identity().cred.Identity.ID, f.c.cfg.Gateways)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closing {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/fault"
 	"postern/internal/wire"
 )
@@ -117,7 +118,7 @@ func (f *following) ask(ctx context.Context, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait+slack)
 	defer cancel()
 	defer context.AfterFunc(l.asking, cancel)()
-	answer, err := ask[wire.SignedConfiguration](ctx, l.session, wire.QuestionConfiguration, wire.AskConfiguration{Hash: f.hash(), Wait: wait})
+	answer, err := agent.Ask[wire.SignedConfiguration](ctx, l.session, wire.QuestionConfiguration, wire.AskConfiguration{Hash: f.hash(), Wait: wait})
 	switch {
 	case err == nil:
 		return f.open(answer)
@@ -217,7 +218,7 @@ func (c *Connector) report(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
 	load, samples := c.measuring.tell()
-	_, err = ask[struct{}](ctx, l.session, wire.QuestionReport, wire.Report{
+	_, err = agent.Ask[struct{}](ctx, l.session, wire.QuestionReport, wire.Report{
 		Host: c.cfg.Host, Started: c.started, Streams: c.flows.count(), Time: c.cfg.Now(),
 		Serial: c.identity().cred.Serial, Hash: c.following.hash(), Way: c.fleet.way(), Diagnosis: c.lastDiagnosis(),
 		Instance: c.instance, Load: load, Samples: samples,

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/dns/dnsmessage"
 
+	"postern/internal/agent"
 	"postern/internal/wire"
 )
 
@@ -87,7 +88,7 @@ func TestLookup(t *testing.T) {
 	shared := w.grant(privateApp, nil)
 	look := func(name string, of wire.LookupType, grant string) wire.Looked {
 		t.Helper()
-		return must(ask[wire.Looked](t.Context(), w.gateways[0].session(), wire.QuestionLookup,
+		return must(agent.Ask[wire.Looked](t.Context(), w.gateways[0].session(), wire.QuestionLookup,
 			wire.SignedLookup{AskLookup: wire.AskLookup{Name: name, Type: of}, Application: privateApp, Version: 1, Grant: grant}))(t)
 	}
 	for _, test := range []struct {

@@ -3,7 +3,6 @@ package connector
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -252,44 +251,4 @@ func (c *Connector) dialInTurn(ctx context.Context, t *target) (*backend, *wire.
 	}
 	defer func() { <-c.dials }()
 	return c.dialTarget(ctx, t)
-}
-
-// ask asks the service a question over a tunnel.
-func ask[A any](ctx context.Context, s *tunnel.Session, question string, body any) (A, error) {
-	var none A
-	st, err := s.Open(ctx, wire.Encode(wire.Open{Kind: wire.KindAsk, Question: question}))
-	if err != nil {
-		return none, err
-	}
-	defer context.AfterFunc(ctx, func() { st.Reset(tunnel.CodeCancelled) })()
-	defer st.Close()
-	if _, err := st.Write(wire.Encode(body)); err != nil {
-		return none, refusalIn(err)
-	}
-	if err := st.CloseWrite(); err != nil {
-		return none, refusalIn(err)
-	}
-	data, err := io.ReadAll(io.LimitReader(st, wire.MaxAnswer+1))
-	switch {
-	case ctx.Err() != nil:
-		return none, context.Cause(ctx)
-	case err != nil:
-		return none, refusalIn(err)
-	case len(data) > wire.MaxAnswer:
-		return none, errors.New("the answer is too large")
-	}
-	return wire.Decode[A](data)
-}
-
-// refusalIn gives the service's own words where it refused a question.
-func refusalIn(err error) error {
-	var refused *tunnel.RefusedError
-	if !errors.As(err, &refused) {
-		return err
-	}
-	r, decodeErr := wire.Decode[wire.Refusal](refused.Payload)
-	if decodeErr != nil {
-		return err
-	}
-	return &r
 }

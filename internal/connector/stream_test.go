@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/tunnel"
 	"postern/internal/wire"
 	"postern/test/size"
@@ -394,7 +395,7 @@ func TestProbeIsEchoed(t *testing.T) {
 	type probe struct {
 		N int `json:"n"`
 	}
-	got, err := ask[probe](ctx, w.gateways[0].session(), wire.QuestionProbe, probe{42})
+	got, err := agent.Ask[probe](ctx, w.gateways[0].session(), wire.QuestionProbe, probe{42})
 	if err != nil || got.N != 42 {
 		t.Errorf("probe gave %v, %v", got, err)
 	}

@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/internal/agent"
 	"postern/internal/ca"
 	"postern/internal/credential"
 	"postern/internal/tunnel"
@@ -555,7 +556,7 @@ func dialOn(t testing.TB, s *tunnel.Session, open wire.Open) (*tunnel.Stream, wi
 	payload, err := st.Opened(ctx)
 	if err != nil {
 		_ = st.Close()
-		return nil, wire.Opened{}, refusalIn(err)
+		return nil, wire.Opened{}, agent.Refusal(err)
 	}
 	opened, err := wire.Decode[wire.Opened](payload)
 	if err != nil {

@@ -30,6 +30,10 @@ func Any(ctx context.Context, addrs []netip.Addr, port uint16, one One) (*net.TC
 		}
 		return conn, to, nil
 	}
+	return race(ctx, addrs, port, one)
+}
+
+func race(ctx context.Context, addrs []netip.Addr, port uint16, one One) (*net.TCPConn, netip.AddrPort, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	addrs = interleave(addrs)

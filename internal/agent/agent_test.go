@@ -1,9 +1,10 @@
-package connector
+package agent_test
 
 import (
 	"fmt"
 	"testing"
 
+	"postern/internal/agent"
 	"postern/internal/wire"
 )
 
@@ -20,7 +21,7 @@ func TestChooseByRegion(t *testing.T) {
 	} {
 		for connector := range 20 {
 			near, far := 0, 0
-			for _, g := range choose(gateways(test.near, test.far), fmt.Sprint(connector), test.limit) {
+			for _, g := range agent.Choose(gateways(test.near, test.far), fmt.Sprint(connector), test.limit) {
 				if g.Far {
 					t.Error("a slot would change with the region's name")
 				}
