@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/sock"
@@ -20,6 +21,7 @@ const (
 // an end, a reset as a reset: what was cut at one side never looks complete at the other. What the opener sends needs no goroutine that waits for it.
 func relay(st *tunnel.Stream, b *backend) string {
 	upDone := make(chan error, 1)
+	var late atomic.Pointer[time.Timer]
 	st.AtEnd(func() {
 		if reset, ok := errors.AsType[*tunnel.ResetError](st.Cause()); ok { // else both directions finished
 			go b.openerGone(reset, upDone) // ends soon
@@ -30,27 +32,28 @@ func relay(st *tunnel.Stream, b *backend) string {
 			err = b.closeWrite()
 		}
 		b.writeFailed.Store(failed)
+		if failed {
+			late.Store(time.AfterFunc(lastAnswer, func() {
+				st.Reset(tunnel.CodeInternal)
+				b.abort()
+			}))
+		}
 		upDone <- err
-		if failed { // if the opener is cut, openerGone sees to the backend
-			b.answers(st)
+		if failed {
+			// It may have answered before, and whoever gets that may read it only once what it sends itself is taken. So that is read on,
+			// until the answer has ended, for a time.
+			_, _ = io.Copy(io.Discard, st) // its end is no news
 		}
 	})
 	down := b.copyDown(st)
 	up := <-upDone
+	if t := late.Load(); t != nil {
+		t.Stop()
+	}
+	st.AtEnd(func() {}) // what ends now is what we end
 	_ = st.Close()
 	_ = b.Close() // whoever wanted an error of it has had it from a read or a write
 	return outcome(up, down)
-}
-
-// answers sees to a backend that takes no more: it may have answered before, and whoever gets that may read it only once
-// what it sends itself is taken. So that is read on, until the answer has ended, for a time.
-func (b *backend) answers(st *tunnel.Stream) {
-	late := time.AfterFunc(lastAnswer, func() {
-		st.Reset(tunnel.CodeInternal)
-		b.abort()
-	})
-	defer late.Stop()
-	_, _ = io.Copy(io.Discard, st) // its end is no news
 }
 
 func outcome(up, down error) string {
@@ -120,12 +123,13 @@ func (b *backend) reallyEnded(read int64) bool {
 
 // sink takes what the opener sends.
 func (b *backend) sink() tunnel.Sink {
-	if b.watched == nil {
-		if sink, ok := sock.Wrap(b.tcp).(tunnel.Sink); ok {
-			return sink
-		}
+	if b.watched != nil {
+		return slow{b.Conn}
 	}
-	return slow{b.Conn}
+	if sink, ok := sock.Wrap(b.tcp).(tunnel.Sink); ok {
+		return sink
+	}
+	return slowTCP{b.tcp}
 }
 
 // slow is a connection of which nobody knows whether it has room at once.
@@ -133,6 +137,12 @@ type slow struct{ net.Conn }
 
 // TryWrite leaves everything to Write.
 func (slow) TryWrite([]byte) int { return 0 }
+
+// slowTCP is one that can be given several buffers at once (net.Buffers).
+type slowTCP struct{ *net.TCPConn }
+
+// TryWrite leaves everything to Write.
+func (slowTCP) TryWrite([]byte) int { return 0 }
 
 func (b *backend) closeWrite() error {
 	if conn, ok := b.Conn.(*tls.Conn); ok {

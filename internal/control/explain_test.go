@@ -1,7 +1,9 @@
 package control_test
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,8 +164,18 @@ func TestPoliciesOfNothing(t *testing.T) {
 				t.Errorf("%s: %v", field, err)
 			}
 		}
+		_, err := k.CreatePolicy(t.Context(), k.owner, access.Policy{Mode: "often", Users: []access.ID{"junk"}, ExceptGroups: []access.ID{access.ID("grp_" + strings.Repeat("0", 26))}})
+		var told []string
+		if wrong, ok := errors.AsType[*fault.Error](err); ok {
+			for _, f := range wrong.Fields {
+				told = append(told, f.Name)
+			}
+		}
+		if !slices.Equal(told, []string{"name", "mode", "users", "applications", "exceptGroups"}) { // all at once, each once
+			t.Errorf("what is wrong is told of %v", told)
+		}
 		p := must2(k.CreatePolicy(t.Context(), k.owner, access.Policy{Name: "P", Everyone: true, AllApplications: true}))(t)
-		_, err := k.CreatePolicy(t.Context(), k.owner, access.Policy{Name: "p", Everyone: true, AllApplications: true})
+		_, err = k.CreatePolicy(t.Context(), k.owner, access.Policy{Name: "p", Everyone: true, AllApplications: true})
 		wantKind(t, err, fault.KindConflict)
 		p.Conditions.Strength = access.MultiFactor
 		p = must2(k.UpdatePolicy(t.Context(), k.owner, p))(t)

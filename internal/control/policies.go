@@ -88,18 +88,19 @@ func (ch *change) checkPolicy(p *access.Policy) error {
 	for _, list := range []*[]access.ID{&p.Applications, &p.Users, &p.Groups, &p.ExceptUsers, &p.ExceptGroups} {
 		*list = slices.Sorted(slices.Values(*list))
 	}
-	if err := p.Validate(); err != nil {
-		return err
-	}
 	var problems fault.Problems
+	problems.Check("policy", p.Validate())
 	if !p.AllApplications && len(p.Applications) == 0 {
 		problems.Add("applications", "must name applications, or allApplications be true")
 	}
 	if !p.Everyone && len(p.Users)+len(p.Groups) == 0 {
 		problems.Add("everyone", "must be true, or users or groups be named")
 	}
-	there := func(field string, ids []access.ID, look func(access.ID) error) error {
-		for _, id := range ids {
+	there := func(field, prefix string, ids []access.ID, look func(access.ID) error) error {
+		for _, id := range ids[:min(len(ids), access.MaxPolicyNames)] {
+			if !id.Valid(prefix) {
+				continue // which Validate has told
+			}
 			err := look(id)
 			if err != nil && !fault.Is(err, fault.KindNotFound) {
 				return err
@@ -114,14 +115,15 @@ func (ch *change) checkPolicy(p *access.Policy) error {
 	user := func(id access.ID) error { _, err := ch.tx.User(ch.ctx, id); return err }
 	group := func(id access.ID) error { _, err := ch.tx.Group(ch.ctx, id); return err }
 	for _, part := range []struct {
-		field string
-		ids   []access.ID
-		look  func(access.ID) error
+		field, prefix string
+		ids           []access.ID
+		look          func(access.ID) error
 	}{
-		{"applications", p.Applications, application}, {"users", p.Users, user}, {"groups", p.Groups, group},
-		{"exceptUsers", p.ExceptUsers, user}, {"exceptGroups", p.ExceptGroups, group},
+		{"applications", access.PrefixApplication, p.Applications, application},
+		{"users", access.PrefixUser, p.Users, user}, {"groups", access.PrefixGroup, p.Groups, group},
+		{"exceptUsers", access.PrefixUser, p.ExceptUsers, user}, {"exceptGroups", access.PrefixGroup, p.ExceptGroups, group},
 	} {
-		if err := there(part.field, part.ids, part.look); err != nil {
+		if err := there(part.field, part.prefix, part.ids, part.look); err != nil {
 			return err
 		}
 	}

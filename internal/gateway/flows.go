@@ -299,16 +299,16 @@ func (f *flow) carry(to *tunnel.Stream) {
 	}
 	splice(f.from, to, func(up, down int64) {
 		f.record.Received, f.record.Sent = up, down
-		f.record.Complete = !wasCut(f.from) && !wasCut(to)
+		f.record.Complete = !f.wasCut(f.from) && !f.wasCut(to)
 		f.end(nil)
 		release()
 	})
 }
 
-// wasCut reports whether a stream ended by force.
-func wasCut(s *tunnel.Stream) bool {
+// wasCut reports whether a stream ended by force. A peer that closes one of datagrams says only that it is over.
+func (f *flow) wasCut(s *tunnel.Stream) bool {
 	cut := cutOf(s)
-	return cut != nil && cut.Code != tunnel.CodeClosed
+	return cut != nil && (cut.Code != tunnel.CodeClosed || cut.Remote && f.target.protocol == match.TCP)
 }
 
 // end lets go of the flow and records it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"postern/internal/tunnel"
 )
@@ -23,24 +24,63 @@ func spliceDatagrams(a, b *tunnel.Stream, done func(up, down int64)) {
 
 // join has carry carry each direction, which tells in the end what it moved.
 func join(a, b *tunnel.Stream, carry func(to, from *tunnel.Stream, ended func(int64)), done func(up, down int64)) {
-	a.AtEnd(func() { passCut(a, b) })
-	b.AtEnd(func() { passCut(b, a) })
-	var up, down int64
-	var halves atomic.Int32
-	ended := func(count *int64) func(int64) {
-		return func(n int64) {
-			*count = n
-			if halves.Add(1) < 2 {
-				return
-			}
-			// Finished both ways, or what is not finished ends for the other side too.
-			_ = a.Close()
-			_ = b.Close()
-			done(up, down)
+	j := &joined{a: a, b: b, done: done}
+	a.AtEnd(func() { j.passCut(a, b) })
+	b.AtEnd(func() { j.passCut(b, a) })
+	carry(b, a, j.ended(&j.up))
+	carry(a, b, j.ended(&j.down))
+}
+
+// joined are two streams that are spliced.
+type joined struct {
+	a, b     *tunnel.Stream
+	done     func(up, down int64)
+	up, down int64        // each belongs to its direction until both have ended
+	halves   atomic.Int32 // directions that have ended
+	late     atomic.Pointer[time.Timer]
+}
+
+func (j *joined) over() bool { return j.halves.Load() == 2 }
+
+func (j *joined) ended(count *int64) func(int64) {
+	return func(n int64) {
+		*count = n
+		if j.halves.Add(1) < 2 {
+			return
 		}
+		if t := j.late.Load(); t != nil {
+			t.Stop()
+		}
+		// Finished both ways, or what is not finished ends for the other side too.
+		_ = j.a.Close()
+		_ = j.b.Close()
+		j.done(j.up, j.down)
 	}
-	carry(b, a, ended(&up))
-	carry(a, b, ended(&down))
+}
+
+// lastCarry is how long a side may take to accept what the other one sent before it closed or was lost.
+const lastCarry = 30 * time.Second
+
+// passCut resets a stream as soon as the other one is, so that nobody works for nobody. After a close and after a
+// lost tunnel there may be bytes to carry on first, for a time: whoever does not take them holds up nobody's end.
+func (j *joined) passCut(from, to *tunnel.Stream) {
+	cut := cutOf(from)
+	switch {
+	case cut == nil || j.over():
+	case cut.Code == tunnel.CodeClosed:
+		j.cutLate(to, tunnel.CodeClosed)
+	case cut.Code == tunnel.CodeConnectionLost:
+		j.cutLate(to, tunnel.CodePathLost)
+	default:
+		to.Reset(cut.Code)
+	}
+}
+
+func (j *joined) cutLate(to *tunnel.Stream, code tunnel.Code) {
+	t := time.AfterFunc(lastCarry, func() { to.Reset(code) })
+	if !j.late.CompareAndSwap(nil, t) || j.over() { // the other side has ended, too, or both directions have
+		t.Stop()
+	}
 }
 
 // cutOf gives the reset that ended a stream, or nil.
@@ -50,14 +90,6 @@ func cutOf(s *tunnel.Stream) *tunnel.ResetError {
 		return reset
 	}
 	return nil
-}
-
-// passCut resets a stream as soon as the other one is, so that nobody works for nobody. After a close and after a
-// lost tunnel there may be bytes to carry on first.
-func passCut(from, to *tunnel.Stream) {
-	if cut := cutOf(from); cut != nil && cut.Code != tunnel.CodeClosed && cut.Code != tunnel.CodeConnectionLost {
-		to.Reset(cut.Code)
-	}
 }
 
 // carry copies one direction and passes its end on.
@@ -95,7 +127,7 @@ func passEnd(to *tunnel.Stream, err error, failed bool) {
 	case err == nil, errors.Is(err, io.EOF):
 		_ = to.CloseWrite() // a stream that is over needs no end
 	case failed: // the other one takes nothing any more; what it still sends is carried to its end
-	case !errors.As(err, &cut) || cut.Code == tunnel.CodeClosed:
+	case !errors.As(err, &cut):
 		_ = to.Close()
 	case cut.Code == tunnel.CodeConnectionLost:
 		to.Reset(tunnel.CodePathLost)

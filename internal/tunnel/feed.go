@@ -83,7 +83,7 @@ func (st *Stream) serveFeed(f *feed) {
 func (st *Stream) TryWrite(p []byte) int {
 	n := st.tryWrite(p)
 	if n > 0 {
-		st.s.out.flush()
+		st.s.out.nudge() // and not flush, which wakes other streams: whoever calls may hold the lock of one
 	}
 	return n
 }

@@ -25,6 +25,9 @@ type frameReader struct {
 	fed   []*sender // what their streams were given is not flushed yet
 }
 
+// maxFed is how many other sessions the reader flushes itself; their own goroutines flush the rest, on other processors.
+const maxFed = 4
+
 // sink hands a short payload to a sink. What other sessions are given by all that was read at once is one flush.
 func (f *frameReader) sink(to Sink, p []byte) int {
 	other, ok := to.(*Stream)
@@ -32,8 +35,12 @@ func (f *frameReader) sink(to Sink, p []byte) int {
 		return to.TryWrite(p)
 	}
 	n := other.tryWrite(p)
-	if n > 0 && !slices.Contains(f.fed, other.s.out) {
-		f.fed = append(f.fed, other.s.out)
+	switch w := other.s.out; {
+	case n == 0 || slices.Contains(f.fed, w):
+	case len(f.fed) < maxFed:
+		f.fed = append(f.fed, w)
+	default:
+		w.nudge()
 	}
 	return n
 }
