@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -25,8 +26,10 @@ const (
 	noTTL       = 1                // seconds that it is good that there is nothing: what is made a moment later is found
 	dnsIdle     = 30 * time.Second // a program's socket without a question
 	forwardWait = 4 * time.Second  // for a name server of the network
-	maxMessage  = 1 << 16
-	maxUDPDNS   = 1232 // bytes of an answer by datagram, which no network cuts (DNS flag day 2020), if the program takes as many
+	// maxPipelined is how many questions of one connection are answered at once.
+	maxPipelined = 64
+	maxMessage   = 1 << 16
+	maxUDPDNS    = 1232 // bytes of an answer by datagram, which no network cuts (DNS flag day 2020), if the program takes as many
 )
 
 // canary is the name by which a browser asks whether it may go around the machine's name servers (Firefox).
@@ -64,7 +67,8 @@ func (n *netstack) dnsDatagrams(conn *gonet.UDPConn) {
 	}
 }
 
-// dnsConnection answers the questions of one connection of a program (RFC 7766).
+// dnsConnection answers the questions of one connection of a program, each as soon as its answer is there (RFC 7766, section 6.2.1.1): a slow
+// name holds up no others.
 func (n *netstack) dnsConnection(r *tcp.ForwarderRequest) {
 	conn, err := n.accept(r)
 	if err != nil {
@@ -73,16 +77,27 @@ func (n *netstack) dnsConnection(r *tcp.ForwarderRequest) {
 	defer conn.Close()
 	stop := context.AfterFunc(n.t.life, conn.Abort)
 	defer stop()
+	var answers sync.WaitGroup
+	defer answers.Wait() // also those of a program that has asked all it wants
+	var writing sync.Mutex
+	turns := make(chan struct{}, maxPipelined)
 	for {
-		_ = conn.SetDeadline(time.Now().Add(dnsIdle))
+		_ = conn.SetReadDeadline(time.Now().Add(dnsIdle))
 		question, err := readMessage(conn)
 		if err != nil {
 			return
 		}
-		answer := n.t.answer(n.t.life, question, maxMessage-1)
-		if answer == nil || writeMessage(conn, answer) != nil {
-			return
-		}
+		turns <- struct{}{} // who asks more has to wait, which ends: every answer has its time
+		answers.Go(func() {
+			defer func() { <-turns }()
+			answer := n.t.answer(n.t.life, question, maxMessage-1)
+			writing.Lock()
+			defer writing.Unlock()
+			_ = conn.SetWriteDeadline(time.Now().Add(dnsIdle))
+			if answer == nil || writeMessage(conn, answer) != nil {
+				conn.Abort()
+			}
+		})
 	}
 }
 

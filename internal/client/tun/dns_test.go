@@ -1,6 +1,7 @@
 package tun
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"strings"
@@ -226,6 +227,46 @@ func TestNamesOfOneLabel(t *testing.T) {
 	}
 	if m := w.ask(t, "udp", "printer.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeServerFailure { // the machine of the test has no name servers
 		t.Errorf("another name: %+v", m)
+	}
+}
+
+// TestSlowNamesHoldUpNoOthers: questions of one connection are answered as the answers come (RFC 7766, section 6.2.1.1), also after the program has said that
+// it asks no more.
+func TestSlowNamesHoldUpNoOthers(t *testing.T) {
+	w := newWorld(t, [3]string{".corp.test", "22", "tcp"})
+	slow := make(chan struct{})
+	w.cfg.Lookup = func(ctx context.Context, name string, of wire.LookupType) (wire.Looked, error) {
+		if name == "slow.corp.test" {
+			<-slow
+		}
+		return wire.Looked{Exists: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}, nil
+	}
+	conn, err := w.dial("tcp", netip.AddrPortFrom(server4, portDNS))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	for _, name := range []string{"slow.corp.test.", "quick.corp.test."} {
+		if err := writeMessage(conn, packed(t, name, dnsmessage.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"quick.corp.test.", "slow.corp.test."} {
+		answer, err := readMessage(conn)
+		if err != nil {
+			t.Fatalf("%s: %v", want, err)
+		}
+		var m dnsmessage.Message
+		if err := m.Unpack(answer); err != nil || len(m.Questions) != 1 || m.Questions[0].Name.String() != want || len(m.Answers) != 1 {
+			t.Errorf("%s: %+v, %v", want, m, err)
+		}
+		if want == "quick.corp.test." {
+			close(slow)
+		}
 	}
 }
 
