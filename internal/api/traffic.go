@@ -34,6 +34,7 @@ type Traffic struct {
 	Device          string   `json:"device,omitempty" doc:"The id of the device that it came from, of a flow."`
 	DeviceName      string   `json:"deviceName,omitempty" doc:"The device's name at that time."`
 	Process         string   `json:"process,omitempty" doc:"The program on the device that wanted the flow, as the device says; absent where that is not known."`
+	Segment         string   `json:"segment,omitempty" doc:"The segment of the application by which the flow was its, of a flow." example:"10.20.0.0/16:22/tcp"`
 	Client          string   `json:"client,omitempty" doc:"The client's address and port; of a summary its network."`
 	UserAgent       string   `json:"userAgent,omitempty" doc:"What the browser or program calls itself."`
 	Protocol        string   `json:"protocol,omitempty" doc:"The protocol that it came by."`

@@ -364,6 +364,7 @@ var trafficColumns = []struct {
 	{"device", func(t api.Traffic) string { return t.Device }},
 	{"deviceName", func(t api.Traffic) string { return t.DeviceName }},
 	{"process", func(t api.Traffic) string { return t.Process }},
+	{"segment", func(t api.Traffic) string { return t.Segment }},
 	{"client", func(t api.Traffic) string { return t.Client }},
 	{"userAgent", func(t api.Traffic) string { return t.UserAgent }},
 	{"protocol", func(t api.Traffic) string { return t.Protocol }},

@@ -3,6 +3,7 @@ package client_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"postern/internal/api"
@@ -45,7 +46,7 @@ func TestProgram(t *testing.T) {
 		return len(logged) >= 2
 	})
 	for _, name := range []string{filepath.Base(self), "rm[31m -rf"} {
-		if r, ok := logged[name]; !ok || r.Device != d.ID || r.DeviceName == "" || r.UserName != "ada" {
+		if r, ok := logged[name]; !ok || r.Device != d.ID || r.DeviceName == "" || r.UserName != "ada" || !strings.HasPrefix(r.Segment, "127.0.0.1:") {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

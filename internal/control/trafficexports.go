@@ -206,6 +206,7 @@ type exportedTraffic struct {
 	Device          string    `json:"device,omitempty"`
 	DeviceName      string    `json:"deviceName,omitempty"`
 	Process         string    `json:"process,omitempty"`
+	Segment         string    `json:"segment,omitempty"`
 	Client          string    `json:"client,omitempty"`
 	UserAgent       string    `json:"userAgent,omitempty"`
 	Protocol        string    `json:"protocol,omitempty"`
@@ -231,7 +232,7 @@ func trafficEvent(r *wire.TrafficRecord) export.Event {
 		ID: r.ID(), Seq: r.Place, Time: r.Time, Duration: milliseconds(r.Duration), Request: r.Request, Count: r.Requests(), Outcome: string(r.Outcome), Action: r.Action,
 		Reason: r.Reason, Hop: r.Hop, User: r.UserID, UserName: r.User, Session: r.Session, Application: r.Application, ApplicationName: r.ApplicationName,
 		Destination: r.Destination, Connector: r.Connector, ConnectorName: r.ConnectorName, ConnectorGroup: r.ConnectorGroup, Gateway: r.Gateway, Via: r.Via,
-		Device: r.Device, DeviceName: r.DeviceName, Process: r.Process, Client: r.Client, UserAgent: r.UserAgent, Protocol: r.Protocol, Method: r.Method, Host: r.Host, Path: r.Path, Status: r.Status,
+		Device: r.Device, DeviceName: r.DeviceName, Process: r.Process, Segment: r.Segment, Client: r.Client, UserAgent: r.UserAgent, Protocol: r.Protocol, Method: r.Method, Host: r.Host, Path: r.Path, Status: r.Status,
 		Received: r.Received, Sent: r.Sent, Open: milliseconds(r.Open), FirstByte: milliseconds(r.FirstByte), Complete: r.Complete,
 		Policy: r.Policy, Condition: r.Condition, BreakGlass: r.BreakGlass,
 	}

@@ -71,19 +71,21 @@ func (t flowTarget) String() string {
 }
 
 // owner gives the application that a destination belongs to: the one that was named, which must have it, or the one that the table
-// says. A refusal says why there is none.
-func (d *destinations) owner(t flowTarget) (access.ID, *wire.Refusal) {
+// says; and the segment by which it does. A refusal says why there is none.
+func (d *destinations) owner(t flowTarget) (access.ID, match.Segment, *wire.Refusal) {
 	if t.app != "" {
-		if slices.ContainsFunc(d.apps[t.app], func(s match.Segment) bool { return s.Contains(t.host, t.port, t.protocol) }) {
-			return t.app, nil
+		for _, s := range d.apps[t.app] {
+			if s.Contains(t.host, t.port, t.protocol) {
+				return t.app, s, nil
+			}
 		}
-		return "", decided(wire.CodeNotApplications, fmt.Sprintf("the application has no segment with %s (%s)", t, t.protocol))
+		return "", match.Segment{}, decided(wire.CodeNotApplications, fmt.Sprintf("the application has no segment with %s (%s)", t, t.protocol))
 	}
 	e, ok := d.table.Find(t.host, t.port, t.protocol)
 	if !ok {
-		return "", decided(wire.CodeNobodys, fmt.Sprintf("%s (%s) belongs to no private application", t, t.protocol))
+		return "", match.Segment{}, decided(wire.CodeNobodys, fmt.Sprintf("%s (%s) belongs to no private application", t, t.protocol))
 	}
-	return access.ID(e.Owner), nil
+	return access.ID(e.Owner), e.Segment, nil
 }
 
 func decided(code, message string) *wire.Refusal {

@@ -29,10 +29,11 @@ type flow struct {
 	why     atomic.Pointer[wire.Refusal] // that cut it
 
 	// guarded by the device's mu
-	app   access.ID      // whose the destination is
-	link  *link          // that carries it; nil before
-	to    *tunnel.Stream // to the connector; nil before
-	until time.Time      // when to decide again, since time alone may change the answer; zero for never
+	app     access.ID      // whose the destination is
+	segment string         // by which
+	link    *link          // that carries it; nil before
+	to      *tunnel.Stream // to the connector; nil before
+	until   time.Time      // when to decide again, since time alone may change the answer; zero for never
 }
 
 // cut ends the flow, whatever it is doing.
@@ -142,14 +143,14 @@ func (f *flow) decide(v *view, who *access.Principal, now time.Time) *wire.Refus
 	if who == nil {
 		return decided(wire.CodeNoSession, "nobody is signed in on this device")
 	}
-	owner, refusal := v.destinations.owner(f.target)
+	owner, segment, refusal := v.destinations.owner(f.target)
 	if refusal != nil {
 		return refusal
 	}
 	f.d.mu.Lock()
 	before, l := f.app, f.link
 	if before == "" {
-		f.app = owner
+		f.app, f.segment = owner, segment.String()
 	}
 	f.d.mu.Unlock()
 	app, _ := v.snap.Application(owner)
@@ -172,7 +173,7 @@ func (f *flow) decide(v *view, who *access.Principal, now time.Time) *wire.Refus
 // told notes in the record who asked for the flow, and whose its destination is if it is anybody's.
 func (f *flow) told(who *access.Principal) {
 	f.d.mu.Lock()
-	f.record.Application = string(f.app)
+	f.record.Application, f.record.Segment = string(f.app), f.segment
 	f.d.mu.Unlock()
 	f.record.User, f.record.UserID, f.record.Session = who.Name, string(who.User), string(who.Session)
 	f.record.UserAgent, f.record.DeviceName = bounded(who.Device.Program), who.Device.Name

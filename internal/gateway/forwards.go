@@ -231,7 +231,7 @@ func (p *peer) decide(v *view, open wire.Open) (*forwarded, string, *wire.Refusa
 		if err != nil {
 			return nil, "", noForward("malformed", err.Error())
 		}
-		if _, refused := v.destinations.owner(t); refused != nil {
+		if _, _, refused := v.destinations.owner(t); refused != nil {
 			return nil, "", refused
 		}
 	}

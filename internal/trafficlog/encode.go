@@ -51,11 +51,12 @@ const (
 	fieldDevice
 	fieldDeviceName
 	fieldProcess
+	fieldSegment
 
 	fieldsEnd
 )
 
-const textFields = 27
+const textFields = 28
 
 // What others chose is kept up to these lengths, in bytes.
 const (
@@ -73,6 +74,7 @@ func bound(r *wire.Record) {
 	cut(&r.User, maxText)
 	cut(&r.DeviceName, maxText)
 	cut(&r.Process, maxText)
+	cut(&r.Segment, maxText)
 }
 
 func cut(text *string, limit int) {
@@ -96,7 +98,7 @@ func textsOf(r *wire.Record) texts {
 		{fieldOutcome, (*string)(&r.Outcome)}, {fieldAction, &r.Action}, {fieldReason, &r.Reason}, {fieldHop, &r.Hop}, {fieldPolicy, &r.Policy},
 		{fieldCondition, &r.Condition}, {fieldApplicationName, &r.ApplicationName}, {fieldConnectorName, &r.ConnectorName},
 		{fieldConnectorGroup, &r.ConnectorGroup}, {fieldDestination, &r.Destination},
-		{fieldDevice, &r.Device}, {fieldDeviceName, &r.DeviceName}, {fieldProcess, &r.Process},
+		{fieldDevice, &r.Device}, {fieldDeviceName, &r.DeviceName}, {fieldProcess, &r.Process}, {fieldSegment, &r.Segment},
 	}
 }
 

@@ -73,7 +73,7 @@ func TestFilters(t *testing.T) {
 	odd := record(500)
 	odd.Method, odd.Host, odd.Reason, odd.Hop, odd.Action, odd.Status, odd.Duration = "POST", "other.example.com", "connect", "backend", "deny", 502, time.Minute
 	odd.Connector, odd.Gateway, odd.Client = "con_2", "gwy_2", "[2001:db8::7]:99"
-	odd.Device, odd.DeviceName, odd.Process = "dev_2", "laptop", "psql"
+	odd.Device, odd.DeviceName, odd.Process, odd.Segment = "dev_2", "laptop", "psql", "db.test:5432/tcp"
 	odd.Outcome, odd.Policy, odd.BreakGlass = wire.OutcomeFailed, "pol_denied", "pol_passed"
 	odd.Reports = []wire.PolicyReport{{Policy: "pol_other"}, {Policy: "pol_told"}}
 	for n := range 500 {

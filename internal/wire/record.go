@@ -17,6 +17,7 @@ type Record struct {
 	Device      string        `json:"device,omitempty"`     // id, of a flow
 	DeviceName  string        `json:"deviceName,omitempty"` // as it was then
 	Process     string        `json:"process,omitempty"`    // the program that wanted the flow, as the device says
+	Segment     string        `json:"segment,omitempty"`    // of the application, by which the flow is its
 	Client      string        `json:"client"`               // address:port
 	UserAgent   string        `json:"userAgent,omitempty"`
 	Protocol    string        `json:"protocol"`

@@ -112,16 +112,32 @@ func (m *member) worker() int {
 			children = append(children, strings.Fields(string(text))...)
 		}
 	}
-	newest := 0
+	newest, since := 0, uint64(0) // a higher number says nothing: they begin again
 	for _, child := range children {
-		if n, err := strconv.Atoi(child); err == nil {
-			newest = max(newest, n)
+		n, err := strconv.Atoi(child)
+		if err != nil {
+			continue
+		}
+		if began := startOf(n); newest == 0 || began > since {
+			newest, since = n, began
 		}
 	}
 	if newest == 0 {
 		m.f.t.Fatalf("%s has no worker", m.name)
 	}
 	return newest
+}
+
+// startOf gives when a process began, in ticks since the machine did (proc_pid_stat(5), field 22); 0 if it has ended.
+func startOf(pid int) uint64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 20 {
+		return 0
+	}
+	began, _ := strconv.ParseUint(fields[19], 10, 64) // digits
+	return began
 }
 
 // expectSmall holds that a connector that nobody uses takes little memory.

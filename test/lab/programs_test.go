@@ -194,6 +194,9 @@ func (s *site) expectBulkDatagrams(w way) {
 	s.t.Helper()
 	for _, args := range [][]string{{"-u", "-b", "10M", "-l", "1200"}, {"-u", "-b", "10M", "-l", "1200", "-R"}} {
 		r := s.iperf(w, args...).End.Sum
+		for again := 0; r.Packets == 0 && again < 2; again++ { // it sent nothing and said that all is well: seen once, beside all of the lab
+			r = s.iperf(w, args...).End.Sum
+		}
 		s.t.Logf("%s: iperf3 UDP %v: %.0f of %.0f datagrams lost", w.name, args, r.Lost, r.Packets)
 		if r.Packets < 500 || r.Lost > r.Packets/size.Of(2., 20) {
 			s.t.Errorf("%s: iperf3 UDP %v: %+v", w.name, args, r)

@@ -5903,6 +5903,11 @@ export interface components {
             /** @description The reference that error pages show. Of a summary: that of the first. */
             request: string;
             /**
+             * @description The segment of the application by which the flow was its, of a flow.
+             * @example 10.20.0.0/16:22/tcp
+             */
+            segment?: string;
+            /**
              * Format: int64
              * @description Bytes of the body to the client.
              */

@@ -32,7 +32,7 @@ export const logs = {
   column: { time: 'Time', who: 'Who', request: 'Request', status: 'Status', outcome: 'Outcome', took: 'Took', application: 'Application', event: 'Event', result: 'Result', from: 'From', action: 'Action', object: 'Object', alert: 'Alert', state: 'State', until: 'Until' },
   stranger: 'a stranger', summary: (n: string) => `${n} requests`, ms: (n: string) => `${n} ms`,
   facts: {
-    reference: 'Reference', id: 'Id', user: 'User', session: 'Session', client: 'Client', device: 'Device', process: 'Program there, as the device says', agent: 'Browser or program', application: 'Application', destination: 'Address in the private network', connector: 'Connector', group: 'Connector group',
+    reference: 'Reference', id: 'Id', user: 'User', session: 'Session', client: 'Client', device: 'Device', process: 'Program there, as the device says', segment: 'By the segment', agent: 'Browser or program', application: 'Application', destination: 'Address in the private network', connector: 'Connector', group: 'Connector group',
     gateway: 'Gateway', via: 'Tunnel held by', protocol: 'Protocol', received: 'Body from the client', sent: 'Body to the client', complete: 'Sent to its end', reason: 'Reason', policy: 'Policy', condition: 'Condition',
     reportOnly: 'Policies that only report', breakGlass: 'Break-glass past the policy', count: 'Requests', upstream: 'Identity provider', methods: 'Good proofs', program: 'Program or key', message: 'In a sentence', unrecorded: 'Left out before it',
     actor: 'Who', version: 'Version of the configuration', seq: 'Place in the chain', object: 'Object', cure: 'What to do', code: 'Code', opened: 'Since', resolved: 'Until', url: 'URL', still: 'It is so still',

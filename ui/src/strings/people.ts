@@ -61,6 +61,18 @@ export const people = {
       remove: (name: string) => `Delete ${name}?`, removeText: 'It is signed out, what is open by it is cut, and it is forgotten: whoever signs in on that machine enrols it again.',
     },
   },
+  addDevice: {
+    add: 'Add a device', title: 'Add a device', anyURL: 'https://SERVICE', command: (n: number) => `Command ${n}`,
+    what: 'postern-client is one file and lies beside the other programs of Postern. Whoever signs in with it makes the machine a device of theirs, which reaches the private applications that they may use.',
+    systems: { linux: 'Linux', unprivileged: 'Linux, without root', windows: 'Windows', macos: 'macOS' } as Record<string, string>,
+    notes: {
+      linux: 'The first command installs it as a service of the machine, for all programs; every user may do the second, in their own name.',
+      unprivileged: 'Programs use it as their SOCKS or HTTP proxy, on loopback. The second command goes on until it is ended.',
+      windows: 'Programs use it as their SOCKS or HTTP proxy, on loopback. The second command goes on until it is ended.', macos: 'Programs use it as their SOCKS or HTTP proxy, on loopback. The second command goes on until it is ended.',
+    } as Record<string, string>,
+    authority: 'While the service has no public certificate, login wants --ca-file with its authority.',
+    connected: (count: number) => count === 0 ? 'No device has been connected within the last two minutes.' : `${n(count, 'device is', 'devices are')} connected, as far as was seen within the last two minutes.`,
+  },
   clients: {
     title: 'All clients', onNow: (count: number) => `Clients are on. ${n(count, 'device is', 'devices are')} connected, as far as was seen within the last two minutes.`, offNow: 'All clients are off: nothing goes through gateways, and devices go as if there were no client.', reasonIs: (text: string) => `Users are told: ${text}`,
     locked: (names: string) => `Users may not: ${names}.`, nothingLocked: 'Users may pause and end their client, and sign out.', turnOff: 'Turn all clients off', turnOn: 'Turn all clients on', lock: 'What users may not do', isOff: 'All clients are off.', isOn: 'All clients are on.', lockSaved: 'That holds for all clients now.',

@@ -16,6 +16,7 @@ import { Create } from '../applications/new'
 import { People } from '../applications/people'
 import { Reach } from '../applications/reach'
 import { Enrol } from '../connectors/add'
+import { GetClient } from '../people/adddevice'
 
 const useStyles = makeStyles({
   list: { listStyle: 'none', margin: 0, padding: 0, display: 'flex', flexDirection: 'column', gap: '12px', maxWidth: '920px' },
@@ -57,7 +58,7 @@ export function useFirst() {
     queryKey: ['listTraffic', 'first', app?.id], enabled: seesTraffic && app !== undefined && assignments > 0, refetchInterval: often,
     queryFn: ({ signal }) => call('listTraffic', { query: { application: app!.id, limit: 20 }, signal }),
   })
-  const answered = (traffic.data?.items ?? []).find((r) => (r.status ?? 500) < 400 && r.user)
+  const answered = (traffic.data?.items ?? []).find((r) => r.outcome === 'forwarded' && (r.status ?? 0) < 400 && r.user)
   return { summary, applications, assignments, app, active, answered, seesTraffic, problem: summary.error ?? applications.error,
     complete: active > 0 && app !== undefined && assignments > 0 }
 }
@@ -89,8 +90,9 @@ export default function FirstSteps() {
           <Step n={3} title={s.people.title} text={app ? s.people.text : s.people.wait} done={count > 0} is={s.people.is(count)}>
             {app && <People application={app} />}
           </Step>
-          <Step n={4} title={s.open.title} text={count === 0 ? s.open.wait : first.seesTraffic ? s.open.text : s.open.unknown} done={answered !== undefined} is={answered && s.open.is(ago(answered.time, now))}>
-            {app && count > 0 && <div><Button as="a" appearance="primary" href={app.externalUrl ?? ''} target="_blank" rel="noreferrer">{s.open.link(new URL(app.externalUrl ?? '').host)}</Button></div>}
+          <Step n={4} title={app && !app.externalUrl ? s.reach.title : s.open.title} text={count === 0 ? s.open.wait : !first.seesTraffic ? s.open.unknown : app?.externalUrl ? s.open.text : s.reach.text} done={answered !== undefined} is={answered && (app?.externalUrl ? s.open : s.reach).is(ago(answered.time, now))}>
+            {app?.externalUrl && count > 0 && <div><Button as="a" appearance="primary" href={app.externalUrl} target="_blank" rel="noreferrer">{s.open.link(new URL(app.externalUrl).host)}</Button></div>}
+            {app && !app.externalUrl && count > 0 && <GetClient />}
           </Step>
         </ol>
       )}

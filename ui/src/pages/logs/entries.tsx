@@ -90,6 +90,7 @@ export function TrafficDetail({ entry: e, narrow }: { entry: Traffic; narrow?: N
         <Fact title={f.user}>{e.userName || e.user || s.stranger}</Fact>
         <Given title={f.device}>{e.device && <Object_ id={e.device} name={e.deviceName} />}</Given>
         <Given title={f.process}>{e.process}</Given>
+        <Given title={f.segment}>{e.segment}</Given>
         <Given title={f.client}>{e.client}</Given>
         <Given title={f.agent}>{e.userAgent}</Given>
         <Given title={f.application}>{e.application && <Object_ id={e.application} name={e.applicationName} />}</Given>

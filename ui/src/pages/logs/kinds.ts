@@ -40,7 +40,7 @@ export const traffic: Kind<Schema['Traffic']> = {
     { name: 'user', title: f.user, set: true }, { name: 'device', title: f.device, set: true }, { name: 'connector', title: f.connector, set: true }, { name: 'gateway', title: f.gateway, set: true }, { name: 'policy', title: f.policy, set: true },
   ],
   exported: ['time', 'duration', 'request', 'count', 'outcome', 'action', 'reason', 'hop', 'user', 'userName', 'session', 'application', 'applicationName', 'destination', 'connector', 'connectorName', 'connectorGroup', 'gateway', 'via',
-    'device', 'deviceName', 'process', 'client', 'userAgent', 'protocol', 'method', 'host', 'path', 'status', 'received', 'sent', 'open', 'firstByte', 'complete', 'policy', 'condition', 'breakGlass', 'reportOnly', 'id'],
+    'device', 'deviceName', 'process', 'segment', 'client', 'userAgent', 'protocol', 'method', 'host', 'path', 'status', 'received', 'sent', 'open', 'firstByte', 'complete', 'policy', 'condition', 'breakGlass', 'reportOnly', 'id'],
 }
 
 export const signIns: Kind<Schema['SignIn']> = {

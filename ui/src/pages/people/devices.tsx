@@ -1,5 +1,5 @@
 // People's machines with postern-client: all of them, and those of one user.
-import { Field, Input, MessageBar, MessageBarBody, Select, Text, makeStyles, tokens } from '@fluentui/react-components'
+import { Button, Field, Input, MessageBar, MessageBarBody, Select, Text, makeStyles, tokens } from '@fluentui/react-components'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, problemOf, type Schema } from '../../api/client'
@@ -17,6 +17,7 @@ import { Label } from '../../parts/status'
 import { Anchor, useFilter } from '../../router'
 import { useSession } from '../../session'
 import { t } from '../../strings'
+import { AddDevice } from './adddevice'
 import { ClientsPanel } from './clients'
 import { Head } from './head'
 import { useListStyles } from './membership'
@@ -44,6 +45,7 @@ export function Devices() {
   const [revoked, setRevoked] = useFilter('revoked')
   const [open, setOpen] = useFilter('open')
   const [doing, setDoing] = useState<Doing>(null)
+  const [adding, setAdding] = useState(false)
   const list = usePages('listDevices', { sort: 'name', search, os, revoked }, { every: 2 * often, enabled: mayNot('listDevices') === '' })
   const users = useNames('showUser', list.items.map((d) => d.user))
   const columns: Column<Device>[] = [
@@ -58,7 +60,9 @@ export function Devices() {
     <>
       <Head />
       <ClientsPanel />
+      {adding && <AddDevice close={() => setAdding(false)} />}
       <Section operation="listDevices" lead={s.lead} read={{ error: list.problem ?? null, data: list.data, dataUpdatedAt: list.dataUpdatedAt, refetch: list.refetch }}>
+        <div><Button onClick={() => setAdding(true)}>{t.people.addDevice.add}</Button></div>
         <div className={styles.filters} role="search">
           <Search value={search} set={setSearch} className={styles.search} />
           <Select aria-label={s.column.state} value={revoked} onChange={(_, d) => setRevoked(d.value)}><option value="">{s.anyState}</option>{Object.entries(s.states).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</Select>
