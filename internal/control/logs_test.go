@@ -334,6 +334,7 @@ func TestDenialsAreNotedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		k.settled() // what is noted takes the application's name from it
 		r := wire.Record{Request: "req", Session: string(p.Who.Session), User: "ada", Application: string(app.ID), Client: "203.0.113.9:4711", Action: "deny",
 			Reason: "not-assigned", Policy: "pol_1", Gateway: "gtw_1", Reports: []wire.PolicyReport{{Policy: "pol_2"}}}
 		for range 100 {
