@@ -51,7 +51,7 @@ func connected(t *testing.T, address string) *dbus.Conn {
 
 // manager is systemd-resolved's interface, of a version that does not know DNS over TLS. It notes what it is told.
 type manager struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // guards the fields below
 	calls []string
 	gone  bool // the link
 }
@@ -90,6 +90,8 @@ func (m *manager) SetLinkMulticastDNS(link int32, how string) *dbus.Error {
 }
 func (m *manager) RevertLink(link int32) *dbus.Error {
 	_ = m.note("revert %d", link)
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.gone {
 		return dbus.NewError(resolvedName+".NoSuchLink", []any{"Link 7 not known"})
 	}
@@ -162,7 +164,9 @@ func TestResolved(t *testing.T) {
 	if got := m.taken(); !slices.Equal(got, []string{"flush", "revert 7"}) {
 		t.Errorf("at the end: %q", got)
 	}
+	m.mu.Lock()
 	m.gone = true
+	m.mu.Unlock()
 	if err := errors.Join(r.take(domains), r.restore()); err != nil {
 		t.Errorf("the interface has gone: %v", err)
 	}
