@@ -29,11 +29,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -321,17 +323,37 @@ func removeNamespace(namespace string) error {
 	if !exists(namespace) {
 		return nil
 	}
-	pids, err := tool("", "ip", "netns", "pids", namespace)
-	if err != nil {
+	if err := endAll(namespace); err != nil {
 		return err
 	}
-	for _, pid := range strings.Fields(pids) {
-		if number, err := strconv.Atoi(pid); err == nil && number != os.Getpid() {
-			_ = syscall.Kill(number, syscall.SIGKILL) // it may have ended by itself
+	_, err := tool("", "ip", "netns", "del", namespace)
+	return err
+}
+
+// endAll ends every process in a namespace, and waits until there is none: whatever ends later may still write to what is removed next.
+func endAll(namespace string) error {
+	deadline, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		pids, err := tool("", "ip", "netns", "pids", namespace)
+		if err != nil {
+			return err
+		}
+		list := slices.DeleteFunc(strings.Fields(pids), func(pid string) bool { return pid == strconv.Itoa(os.Getpid()) })
+		if len(list) == 0 {
+			return nil
+		}
+		for _, pid := range list {
+			if number, err := strconv.Atoi(pid); err == nil {
+				_ = syscall.Kill(number, syscall.SIGKILL) // it may have ended by itself
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return fmt.Errorf("processes %v do not end in %s", list, namespace)
 		}
 	}
-	_, err = tool("", "ip", "netns", "del", namespace)
-	return err
 }
 
 func exists(namespace string) bool {
