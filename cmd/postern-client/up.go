@@ -68,9 +68,9 @@ a password (--local-user-file).`,
 }
 
 // add adds the flags, which those of a service have in common.
-func (u *upFlags) add(f *pflag.FlagSet, tun bool) {
-	f.BoolVar(&u.tun, "tun", tun, "carry the connections of all programs, by a network interface (Linux, as root)")
-	f.StringVar(&u.tunName, "tun-name", "postern0", "`name` of that interface")
+func (u *upFlags) add(f *pflag.FlagSet, byInterface bool) {
+	f.BoolVar(&u.tun, "tun", byInterface, "carry the connections of all programs, by a network interface (needs root, or an administrator)")
+	f.StringVar(&u.tunName, "tun-name", tun.DefaultName, "`name` of that interface")
 	f.StringVar(&u.socks, "socks", "", "`address` or port for a SOCKS5 proxy, such as 127.0.0.1:1080 (default none)")
 	f.StringVar(&u.http, "http", "", "`address` or port for an HTTP proxy, such as 127.0.0.1:8080 (default none)")
 	f.BoolVar(&u.anywhere, "listen-anywhere", false, "let the proxies listen on other addresses than loopback; needs --local-user-file")

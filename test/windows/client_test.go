@@ -115,8 +115,29 @@ func TestClient(t *testing.T) {
 	if err := up.Wait(); err != nil {
 		t.Errorf("after down it ended with %v", err)
 	}
+	if out, err := m.client("up", "--tun"); err == nil || !strings.Contains(out, `wintun.dll (https://www.wintun.net) at `) {
+		t.Errorf("an interface without what Windows needs for it: %v\n%s", err, out)
+	}
 	if out, err := m.client("logout", "--forget"); err != nil || !strings.Contains(out, "Signed out of") {
 		t.Errorf("logout: %v\n%s", err, out)
+	}
+}
+
+// TestInterface: what the interface tells a Windows, and what it reads of it, by the tests of its package. The interface itself is a driver's,
+// for which Wine has no place.
+func TestInterface(t *testing.T) {
+	m := newMachine(t)
+	const tests = `C:\downloaded\tun.test.exe`
+	cmd := exec.Command("go", "test", "-c", "-o", m.path(tests), "postern/internal/client/tun")
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	for _, name := range []string{"TestPolicyTable", "TestReady", "TestRoutesOfTheMachine", "TestMarked", "TestUnclaimed", "TestOutgoing", "TestTopmost"} {
+		out, err := m.host(nil, wine, tests, "-test.v", "-test.run", "^"+name+"$")
+		if err != nil || !strings.Contains(out, "--- PASS: "+name) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
 	}
 }
 

@@ -26,16 +26,6 @@ const (
 	resolvedMost    = 250 // domains of a link; it takes 256
 )
 
-// nameServers are who answers for names on a machine.
-type nameServers interface {
-	// take has the names of domains answered here. It does nothing if that is so.
-	take(domains []domain) error
-	// servers gives the name servers that the machine would use without us.
-	servers() []string
-	// restore puts back what was.
-	restore() error
-}
-
 // resolved is a machine whose names systemd-resolved answers.
 type resolved struct {
 	conn    *dbus.Conn

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,14 +21,15 @@ import (
 // default one. So what is on the local network stays there, and routes that are more exact than ours win. Our own sockets are marked, and
 // what is marked does not look at the table: a private network may contain the gateways.
 const (
-	table       = 0x9057
-	mark        = 0x9057
-	ruleLocal   = 5210 // the machine's own routes, but for the default one
-	ruleOurs    = 5211
-	defaultName = "postern0"
+	// DefaultName is what the interface is called if nobody says otherwise.
+	DefaultName = "postern0"
+
+	table     = 0x9057
+	mark      = 0x9057
+	ruleLocal = 5210 // the machine's own routes, but for the default one
+	ruleOurs  = 5211
 
 	resolvConfPath = "/etc/resolv.conf"
-	keepEvery      = 2 * time.Second
 	errorDetails   = "the TUN mode needs root, or CAP_NET_ADMIN: use the proxies (postern-client up --socks 1080) without"
 )
 
@@ -52,9 +54,6 @@ type linux struct {
 
 func open(cfg Config) (device.Device, system, error) {
 	name := cfg.Name
-	if name == "" {
-		name = defaultName
-	}
 	file := newResolvConf(resolvConfPath, cfg.State)
 	s := &linux{cfg: cfg, dns: file, file: file}
 	if err := s.clean(); err != nil {
@@ -115,6 +114,10 @@ func rules(family int) []*netlink.Rule {
 
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+func (p plan) equal(q plan) bool {
+	return p.names == q.names && slices.Equal(p.routes, q.routes) && slices.Equal(p.search, q.search)
 }
 
 // Apply adds and takes away routes, and takes over names or lets go of them.

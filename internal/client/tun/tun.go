@@ -45,9 +45,6 @@ type Config struct {
 	Log      *slog.Logger
 }
 
-// ErrUnsupported says that this system has no TUN mode yet.
-var ErrUnsupported = errors.New("the TUN mode is not there for this operating system yet: use the proxies (postern-client up --socks 1080)")
-
 // system is what the machine is told: addresses and routes of the interface, and who answers for names.
 type system interface {
 	// Apply puts a plan in force in place of the one before. The zero plan takes everything away.
@@ -59,6 +56,19 @@ type system interface {
 	// Undo puts back everything. It may be called again.
 	Undo() error
 }
+
+// nameServers are who answers for names on a machine.
+type nameServers interface {
+	// take has the names of domains answered here. It does nothing if that is so.
+	take(domains []domain) error
+	// servers gives the name servers that the machine would use without us.
+	servers() []string
+	// restore puts back what was.
+	restore() error
+}
+
+// keepEvery is how often the machine is looked at for what others changed.
+const keepEvery = 2 * time.Second
 
 // Run serves until ctx ends, and puts the machine back as it was.
 func Run(ctx context.Context, cfg Config) (err error) {

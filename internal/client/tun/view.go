@@ -102,7 +102,3 @@ func comparePrefixes(a, b netip.Prefix) int {
 	}
 	return a.Bits() - b.Bits()
 }
-
-func (p plan) equal(q plan) bool {
-	return p.names == q.names && slices.Equal(p.routes, q.routes) && slices.Equal(p.search, q.search)
-}
