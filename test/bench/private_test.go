@@ -32,10 +32,10 @@ func BenchmarkPrivateBulk(b *testing.B) {
 }
 
 // BenchmarkPrivateFlows prints how many flows a second a program opens, uses for a byte and ends, eight at a time, beside ssh -D to one hop and
-// over two.
+// over two, and without any proxy: what the program, the backend and the kernel take of it themselves.
 func BenchmarkPrivateFlows(b *testing.B) {
 	w := startPrivate(b)
-	ways := []way{w.dynamic(b, "one"), w.dynamic(b, "two"), w.postern}
+	ways := []way{w.direct(), w.dynamic(b, "one"), w.dynamic(b, "two"), w.postern}
 	compareWays(b, ways, "flows/s", func(at way) (Round, error) {
 		var done atomic.Int64
 		until := time.Now().Add(2 * time.Second)

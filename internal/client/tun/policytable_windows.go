@@ -16,8 +16,9 @@ import (
 // They are told from those of others by what they are called. After a crash or a reboot they are taken away at the next start; until
 // then the names of private applications are not found, and all others are.
 type policyTable struct {
-	mu   sync.Mutex // guards told
-	told []domain
+	mu    sync.Mutex // guards the fields below
+	taken bool
+	told  []domain
 }
 
 const (
@@ -55,7 +56,7 @@ func (p *policyTable) take(domains []domain) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rules := slices.Collect(slices.Chunk(topmost(domains), ruleDomains))
-	if slices.Equal(p.told, domains) && p.made(len(rules)) {
+	if p.taken && slices.Equal(p.told, domains) && p.made(len(rules)) {
 		return nil
 	}
 	errs := []error{p.sweepRules()}
@@ -67,7 +68,7 @@ func (p *policyTable) take(domains []domain) error {
 		}
 	}
 	errs = append(errs, setSearch(searched(domains)))
-	p.told = slices.Clone(domains)
+	p.taken, p.told = true, slices.Clone(domains)
 	tell()
 	return errors.Join(errs...)
 }
@@ -133,10 +134,10 @@ func setSearch(domains []string) error {
 func (p *policyTable) restore() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.told == nil {
+	if !p.taken {
 		return nil
 	}
-	p.told = nil
+	p.taken, p.told = false, nil
 	return p.sweepLocked()
 }
 

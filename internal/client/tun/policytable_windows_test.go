@@ -1,6 +1,7 @@
 package tun
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,6 +69,17 @@ func TestPolicyTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("taken away by others", policyGroup, foreign, ruleName(0))
+	if err := errors.Join(p.restore(), p.take(nil)); err != nil { // where all is private by address
+		t.Fatal(err)
+	}
+	expect("without names", policyLocal, foreign, ruleName(0))
+	if err := p.restore(); err != nil {
+		t.Fatal(err)
+	}
+	expect("given back", policyLocal, foreign)
+	if err := p.take(domains); err != nil {
+		t.Fatal(err)
+	}
 	crashed := &policyTable{}
 	if err := crashed.sweep(); err != nil {
 		t.Fatal(err)
