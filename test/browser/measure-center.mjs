@@ -107,7 +107,7 @@ const acts = {
     }
   },
   'open a panel or a form': async (page) => {
-    const button = page.locator('#content button.fui-Button:not([aria-haspopup]):not([aria-disabled=true])').filter({ hasText: /^(Add|New|Publish|Create|Make|Export)/ }).first()
+    const button = page.locator('#content button.fui-Button:not([aria-haspopup]):not([aria-disabled=true]):not([type=submit])').filter({ hasText: /^(Add|New|Publish|Create|Make|Export)/ }).first()
     if (!await button.isVisible().catch(() => false)) return false
     await button.click()
     await quiet(page)
