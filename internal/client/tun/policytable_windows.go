@@ -17,13 +17,14 @@ import (
 // then the names of private applications are not found, and all others are.
 type policyTable struct {
 	mu    sync.Mutex // guards the fields below
-	taken bool
+	taken bool       // something may be there
+	whole bool       // all of it is
 	told  []domain
 }
 
 const (
 	policyLocal = `SYSTEM\CurrentControlSet\Services\Dnscache\Parameters\DnsPolicyConfig`
-	policyGroup = `SOFTWARE\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig` // if it has rules, Windows looks at no other ones
+	policyGroup = `SOFTWARE\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig` // if it is there, even without a rule, Windows looks at no other ones
 	searchKey   = `SYSTEM\CurrentControlSet\Services\Tcpip\Parameters\Interfaces\`
 
 	rulePrefix  = "{7a1c5f0e-9057-4c1e-8d7f-" // of the names of our rules
@@ -32,12 +33,18 @@ const (
 
 // bases gives where rules have to be so that Windows looks at them.
 func bases() []string {
-	for _, name := range subkeys(policyGroup) {
-		if !strings.HasPrefix(name, rulePrefix) {
-			return []string{policyLocal, policyGroup}
-		}
+	if !exists(policyGroup) {
+		return []string{policyLocal}
 	}
-	return []string{policyLocal}
+	return []string{policyLocal, policyGroup}
+}
+
+func exists(path string) bool {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
+	if err == nil {
+		_ = key.Close() // nothing was changed
+	}
+	return err == nil
 }
 
 // subkeys gives what is below a key; nothing if there is no such key.
@@ -56,10 +63,10 @@ func (p *policyTable) take(domains []domain) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rules := slices.Collect(slices.Chunk(topmost(domains), ruleDomains))
-	if p.taken && slices.Equal(p.told, domains) && p.made(len(rules)) {
+	if p.whole && slices.Equal(p.told, domains) && p.made(len(rules)) {
 		return nil
 	}
-	errs := []error{p.sweepRules()}
+	errs := []error{sweepRules()}
 	for _, base := range bases() {
 		for i, names := range rules {
 			if err := writeRule(base+`\`+ruleName(i), names); err != nil {
@@ -67,10 +74,10 @@ func (p *policyTable) take(domains []domain) error {
 			}
 		}
 	}
-	errs = append(errs, setSearch(searched(domains)))
-	p.taken, p.told = true, slices.Clone(domains)
+	err := errors.Join(append(errs, setSearch(searched(domains)))...)
+	p.taken, p.whole, p.told = true, err == nil, slices.Clone(domains)
 	tell()
-	return errors.Join(errs...)
+	return err
 }
 
 // made reports whether there are as many rules everywhere as there should be: a change of the group policy takes them away.
@@ -117,14 +124,15 @@ func writeRule(path string, names []string) error {
 // setSearch has names of one label be looked for in domains, for as long as there is our interface.
 func setSearch(domains []string) error {
 	key, err := registry.OpenKey(registry.LOCAL_MACHINE, searchKey+interfaceID.String(), registry.SET_VALUE)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // as there is no interface
-	}
 	if err == nil {
 		defer func() { _ = key.Close() }()
-		err = key.SetStringValue("SearchList", strings.Join(domains, ","))
+		if len(domains) > 0 {
+			err = key.SetStringValue("SearchList", strings.Join(domains, ","))
+		} else {
+			err = key.DeleteValue("SearchList")
+		}
 	}
-	if err != nil {
+	if err != nil && (len(domains) > 0 || !errors.Is(err, fs.ErrNotExist)) { // the interface may not be there yet, or any more
 		return fmt.Errorf("set the domains in which names are looked for: %w", err)
 	}
 	return nil
@@ -137,24 +145,31 @@ func (p *policyTable) restore() error {
 	if !p.taken {
 		return nil
 	}
-	p.taken, p.told = false, nil
-	return p.sweepLocked()
+	p.whole, p.told = false, nil
+	err := sweep()
+	p.taken = err != nil // to try once more
+	return err
 }
 
 // sweep takes away what there is of ours, also of a process that was killed.
 func (p *policyTable) sweep() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.sweepLocked()
+	return sweep()
 }
 
-func (p *policyTable) sweepLocked() error {
-	err := errors.Join(p.sweepRules(), setSearch(nil))
+func sweep() error {
+	group := len(ourRules(policyGroup)) > 0
+	err := errors.Join(sweepRules(), setSearch(nil))
+	if group {
+		err = errors.Join(err, dropEmpty(policyGroup))
+		refreshPolicy()
+	}
 	tell()
 	return err
 }
 
-func (p *policyTable) sweepRules() error {
+func sweepRules() error {
 	var errs []error
 	for _, base := range []string{policyLocal, policyGroup} {
 		for _, name := range ourRules(base) {
@@ -166,16 +181,54 @@ func (p *policyTable) sweepRules() error {
 	return errors.Join(errs...)
 }
 
-// tell has Windows look at the rules again, and forget the answers that it kept. It may not be able to: then it does so a little later.
-func tell() {
-	if len(bases()) > 1 {
-		if proc := windows.NewLazySystemDLL("userenv.dll").NewProc("RefreshPolicyEx"); proc.Find() == nil {
-			_, _, _ = proc.Call(1, 1) // of the machine, all of it
-		}
+// dropEmpty takes away a key with nothing in it.
+func dropEmpty(path string) error {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
+	if err != nil {
+		return nil // it is not there
 	}
+	info, err := key.Stat()
+	_ = key.Close() // nothing was changed
+	if err == nil && info.SubKeyCount == 0 && info.ValueCount == 0 {
+		err = registry.DeleteKey(registry.LOCAL_MACHINE, path)
+	}
+	return err
+}
+
+// tell has Windows look at the rules and settings again, and forget the answers that it kept. It may not be able to: then it does so a little later.
+func tell() {
+	if exists(policyGroup) {
+		refreshPolicy()
+	}
+	paramChange("Dnscache")
 	if proc := windows.NewLazySystemDLL("dnsapi.dll").NewProc("DnsFlushResolverCache"); proc.Find() == nil {
 		_, _, _ = proc.Call()
 	}
+}
+
+func refreshPolicy() {
+	if proc := windows.NewLazySystemDLL("userenv.dll").NewProc("RefreshPolicyEx"); proc.Find() == nil {
+		_, _, _ = proc.Call(1, 1) // of the machine, all of it
+	}
+}
+
+// paramChange tells a service that its settings are others.
+func paramChange(name string) {
+	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
+	if err != nil {
+		return
+	}
+	defer func() { _ = windows.CloseServiceHandle(manager) }()
+	text, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return
+	}
+	service, err := windows.OpenService(manager, text, windows.SERVICE_PAUSE_CONTINUE)
+	if err != nil {
+		return
+	}
+	defer func() { _ = windows.CloseServiceHandle(service) }()
+	_ = windows.ControlService(service, windows.SERVICE_CONTROL_PARAMCHANGE, new(windows.SERVICE_STATUS)) // it may not take it
 }
 
 // servers gives the name servers of the machine's networks.

@@ -33,6 +33,9 @@ func TestPolicyTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	domains := domainsFor(2*ruleDomains - 1) // and the one by which browsers ask
+	for i := range domains {
+		domains[i].search = false // for which there would have to be our interface
+	}
 	for range 2 {
 		if err := p.take(domains); err != nil {
 			t.Fatal(err)
@@ -89,6 +92,19 @@ func TestPolicyTable(t *testing.T) {
 	}
 	if err := p.restore(); err != nil {
 		t.Errorf("nothing is there any more: %v", err)
+	}
+	if err := registry.DeleteKey(registry.LOCAL_MACHINE, policyGroup+`\`+foreign); err != nil { // the group policy is there, without a rule
+		t.Fatal(err)
+	}
+	if err := p.take(domains); err != nil {
+		t.Fatal(err)
+	}
+	expect("beside an empty group policy", policyGroup, ruleName(0), ruleName(1))
+	if err := p.restore(); err != nil || exists(policyGroup) {
+		t.Errorf("what switches off the rules of all others is left: %v", err)
+	}
+	if err := setSearch([]string{"corp.test"}); err == nil {
+		t.Error("there is no interface to search by, and nobody says so")
 	}
 	if name := ruleName(1); len(name) != len(foreign) || !strings.HasPrefix(name, fmt.Sprintf("{%x", interfaceID.Data1)) {
 		t.Errorf("a rule is called %s", name)

@@ -15,8 +15,7 @@ import (
 )
 
 // resolverFiles tell macOS which names are answered here: a file for each domain in /etc/resolver (resolver(5)). They stand beside files that
-// others made, also beside one for the same domain: ours comes first then, while it is there. After a crash or a reboot they are taken away at
-// the next start.
+// others made, also beside one for the same domain. After a crash or a reboot they are taken away at the next start.
 type resolverFiles struct {
 	dir, conf string // /etc/resolver, /etc/resolv.conf
 
@@ -27,6 +26,7 @@ const (
 	resolverPrefix = "postern-"
 	resolverMark   = "# Made by postern-client. It takes this file away when it ends, or starts again.\n"
 	maxResolvers   = 2000
+	maxSearch      = 6 // domains that macOS reads of one file
 )
 
 // files gives what the directory is to contain of ours.
@@ -39,8 +39,10 @@ func (r *resolverFiles) files(domains []domain) (map[string]string, error) {
 	for _, name := range names {
 		files[resolverPrefix+name] = fmt.Sprintf("%sdomain %s\nnameserver %s\nsearch_order 1\n", resolverMark, name, server4)
 	}
-	if search := searched(domains); len(search) > 0 {
-		files[resolverPrefix+"search"] = resolverMark + "search " + strings.Join(search, " ") + "\n"
+	number := 0
+	for search := range slices.Chunk(searched(domains), maxSearch) {
+		files[fmt.Sprintf("%ssearch.%d", resolverPrefix, number)] = resolverMark + "search " + strings.Join(search, " ") + "\n"
+		number++
 	}
 	return files, nil
 }
@@ -81,10 +83,11 @@ func (r *resolverFiles) sweep(keep map[string]string) error {
 	var errs []error
 	for _, e := range entries {
 		path := filepath.Join(r.dir, e.Name())
-		if keep[e.Name()] != "" || !strings.HasPrefix(e.Name(), resolverPrefix) {
+		draft := strings.HasPrefix(e.Name(), "."+resolverPrefix) && strings.HasSuffix(e.Name(), ".tmp") // of a client that was killed; macOS would read it
+		if !draft && (keep[e.Name()] != "" || !strings.HasPrefix(e.Name(), resolverPrefix)) {
 			continue
 		}
-		if content, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(content, []byte(resolverMark)) {
+		if content, err := os.ReadFile(path); !draft && (err != nil || !bytes.HasPrefix(content, []byte(resolverMark))) {
 			continue // it is somebody else's, whatever it is called
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

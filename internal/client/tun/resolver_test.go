@@ -1,6 +1,7 @@
 package tun
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,7 @@ func TestResolverFiles(t *testing.T) {
 		}
 	}
 	canaryFile := "postern-use-application-dns.net"
-	take([]domain{{"corp.test", true}, {"db.other.test", false}}, "postern-corp.test", "postern-db.other.test", "postern-search", canaryFile)
+	take([]domain{{"corp.test", true}, {"db.other.test", false}}, "postern-corp.test", "postern-db.other.test", "postern-search.0", canaryFile)
 	write(t, filepath.Join(dir, "corp.test"), "nameserver 192.0.2.1\n", 0o600)
 	write(t, filepath.Join(dir, "postern-notes"), "nameserver 192.0.2.2\n", 0o600)
 	content, err := os.ReadFile(filepath.Join(dir, "postern-corp.test"))
@@ -50,9 +51,17 @@ func TestResolverFiles(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "postern-corp.test"), "nameserver 192.0.2.3\n", 0o600) // somebody wrote over it
 	take([]domain{{"corp.test", false}}, "corp.test", "postern-corp.test", "postern-notes", canaryFile)
+	var many []domain
+	for i := range maxSearch + 1 {
+		many = append(many, domain{fmt.Sprintf("d%d.test", i), true})
+	}
+	if files, err := r.files(many); err != nil || files["postern-search.1"] != resolverMark+"search d6.test\n" {
+		t.Errorf("many domains to search: %q, %v", files, err)
+	}
 	if err := r.take(domainsFor(maxResolvers + 1)); err == nil {
 		t.Error("too many domains, and nobody says so")
 	}
+	write(t, filepath.Join(dir, ".postern-corp.test.123.tmp"), "# Made", 0o600)
 	again := &resolverFiles{dir: dir} // after a crash
 	if err := again.restore(); err != nil {
 		t.Fatal(err)

@@ -6,32 +6,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	device "golang.zx2c4.com/wireguard/tun"
 )
 
 // How traffic comes here where there is one table of routes: ours stand in it beside the machine's own. So none is made of what the machine
 // reaches by a route of its own, and our own sockets are bound to the interface by which they would go without us.
 
-// ourLink is the number of our interface, while there is one.
+// ourLink is the number of our interface, once there is one.
 var ourLink atomic.Int64
 
-// Mark binds a socket of our own to the interface by which it would go if ours were not there.
+// Mark binds a socket of our own to the interface by which it would go if ours were not there: also before it is, since the socket may live on.
 func Mark(network, address string, c syscall.RawConn) error {
-	link := int(ourLink.Load())
 	to, err := netip.ParseAddrPort(address)
-	if link == 0 || err != nil || to.Addr().IsLoopback() {
+	if err != nil || to.Addr().IsLoopback() || to.Addr().IsLinkLocalUnicast() { // those have their interface
 		return nil
+	}
+	addr := to.Addr().Unmap()
+	if pool4.Contains(addr) || pool6.Contains(addr) {
+		return fmt.Errorf("%s %s: this address stands for a name, and only here: %w", network, to, syscall.ENETUNREACH)
 	}
 	hops, err := hops()
 	if err != nil {
 		return fmt.Errorf("find the way to %s around our own interface: %w", to, err)
 	}
-	out := outgoing(hops, to.Addr().Unmap().WithZone(""), link)
-	if out == 0 { // else it would come back to ourselves
+	link := int(ourLink.Load())
+	out := outgoing(hops, addr, link)
+	switch {
+	case out == 0 && link == 0:
+		return nil // the system says what is wrong
+	case out == 0: // else it would come back to ourselves
 		return fmt.Errorf("%s %s: %w", network, to, syscall.ENETUNREACH)
 	}
 	var failed error
@@ -51,8 +64,13 @@ type routed struct {
 	gone bool
 }
 
-func newRouted(cfg Config, l netLink, dns nameServers) *routed {
+func newRouted(cfg Config, l netLink, dns nameServers, d device.Device) *routed {
 	ourLink.Store(int64(l.index))
+	go func() { // ends with the device, which would wait for whoever listens
+		for range d.Events() {
+			continue
+		}
+	}()
 	return &routed{cfg: cfg, link: l, dns: dns, made: map[netip.Prefix]bool{}}
 }
 
@@ -67,39 +85,66 @@ func (s *routed) Apply(next plan) error {
 	return s.put()
 }
 
-// put makes what is missing of the plan, and takes away what is too much: the machine's own routes may be others than a moment ago.
+// put makes what is missing of the plan, and takes away what is too much: the machine's own routes may be others than a moment ago, and
+// ours may have been taken away.
 func (s *routed) put() error {
 	hops, err := hops()
 	if err != nil {
 		return fmt.Errorf("look at the machine's routes: %w", err)
 	}
-	var errs []error
-	wanted := map[netip.Prefix]bool{}
-	for _, p := range unclaimed(s.now.routes, hops, s.link.index) {
-		wanted[p] = true
+	errs := s.routes(unclaimed(s.now.routes, hops, s.link.index), hops)
+	other := rival(hops, s.link.index)
+	switch {
+	case s.now.names && other != 0:
+		errs = append(errs, fmt.Errorf("private names are not answered: the interface %s has addresses of %s, which they would get", linkName(other), pool4), s.dns.restore())
+	case s.now.names:
+		errs = append(errs, s.dns.take(s.now.search))
+	default:
+		errs = append(errs, s.dns.restore())
 	}
-	for p := range s.made {
-		if !wanted[p] {
-			errs = append(errs, s.link.route(false, p))
-			delete(s.made, p)
+	return errors.Join(errs...)
+}
+
+// routes has those wanted be there, and none else of ours.
+func (s *routed) routes(wanted []netip.Prefix, hops []hop) (errs []error) {
+	there, want := map[netip.Prefix]bool{}, map[netip.Prefix]bool{}
+	for _, h := range hops {
+		if h.link == s.link.index {
+			there[h.to] = true
 		}
 	}
-	for p := range wanted {
-		if s.made[p] {
+	for _, p := range wanted {
+		want[p] = true
+		if s.made[p] && there[p] {
 			continue
 		}
 		if err := s.link.route(true, p); err != nil {
-			errs = append(errs, fmt.Errorf("route %s: %w", p, err))
+			if p.Addr().Is4() { // without IPv6 nothing goes there anyway
+				errs = append(errs, fmt.Errorf("route %s: %w", p, err))
+			}
 			continue
 		}
 		s.made[p] = true
 	}
-	if s.now.names {
-		errs = append(errs, s.dns.take(s.now.search))
-	} else {
-		errs = append(errs, s.dns.restore())
+	for _, p := range slices.SortedFunc(maps.Keys(s.made), comparePrefixes) {
+		if want[p] {
+			continue
+		}
+		if there[p] {
+			if err := s.link.route(false, p); err != nil {
+				errs = append(errs, fmt.Errorf("take away the route %s: %w", p, err))
+			}
+		}
+		delete(s.made, p)
 	}
-	return errors.Join(errs...)
+	return errs
+}
+
+func linkName(index int) string {
+	if i, err := net.InterfaceByIndex(index); err == nil {
+		return i.Name
+	}
+	return strconv.Itoa(index)
 }
 
 // Upstreams gives the name servers that the machine would use without us.
@@ -109,7 +154,7 @@ func (s *routed) Upstreams() []string { return s.dns.servers() }
 func (s *routed) Keep(ctx context.Context) {
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
-	for {
+	for said := ""; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -117,9 +162,7 @@ func (s *routed) Keep(ctx context.Context) {
 		}
 		s.mu.Lock()
 		if s.now.names && !s.gone {
-			if err := s.put(); err != nil {
-				s.cfg.Log.Warn("keep routes and name servers in force", "error", err)
-			}
+			said = warnOnce(s.cfg.Log, "keep routes and name servers in force", s.put(), said)
 		}
 		s.mu.Unlock()
 	}
@@ -130,6 +173,5 @@ func (s *routed) Undo() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
-	ourLink.Store(0)
 	return s.dns.restore()
 }

@@ -12,10 +12,12 @@ type hop struct {
 	to     netip.Prefix
 	link   int    // the number of the interface
 	metric uint32 // of hops to the same, the least counts
+	scoped bool   // it counts for sockets that are bound to the interface, and shows that there is such a network
 }
 
 // unclaimed gives what of wanted routes a machine has no way to yet, but for its default route: what is on the local network, or on a
-// route that somebody made, stays there, also if ours were the more exact one.
+// route that somebody made, stays there, also if ours were the more exact one. The addresses of names are ours, whatever contains them. A
+// default route of ours comes as two halves, which are before the machine's own.
 func unclaimed(wanted []netip.Prefix, hops []hop, ours int) (list []netip.Prefix) {
 	others := map[netip.Prefix]bool{}
 	for _, h := range hops {
@@ -25,20 +27,42 @@ func unclaimed(wanted []netip.Prefix, hops []hop, ours int) (list []netip.Prefix
 	}
 	for _, p := range wanted {
 		claimed := false
-		for bits := p.Bits(); bits > 0 && !claimed; bits-- {
+		for bits := p.Bits(); bits > 0 && !claimed && p != pool4 && p != pool6; bits-- {
 			within, err := p.Addr().Prefix(bits)
 			claimed = err == nil && others[within]
 		}
-		if !claimed {
+		switch {
+		case claimed:
+		case p.Bits() == 0:
+			list = append(list, halves(p)...)
+		default:
 			list = append(list, p)
 		}
 	}
 	return list
 }
 
+// halves gives both halves of all addresses.
+func halves(all netip.Prefix) []netip.Prefix {
+	if all.Addr().Is4() {
+		return []netip.Prefix{netip.PrefixFrom(all.Addr(), 1), netip.PrefixFrom(netip.AddrFrom4([4]byte{128}), 1)}
+	}
+	return []netip.Prefix{netip.PrefixFrom(all.Addr(), 1), netip.PrefixFrom(netip.AddrFrom16([16]byte{128}), 1)}
+}
+
+// rival gives the link of somebody else that has addresses which names get here; 0: none.
+func rival(hops []hop, ours int) int {
+	for _, h := range hops {
+		if h.link != ours && h.to.Bits() >= pool4.Bits() && pool4.Contains(h.to.Addr()) {
+			return h.link
+		}
+	}
+	return 0
+}
+
 // outgoing gives the link by which a machine would reach an address if there were no interface of ours; 0: none.
 func outgoing(hops []hop, to netip.Addr, ours int) int {
-	hops = slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return h.link == ours || !h.to.Contains(to) })
+	hops = slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return h.link == ours || h.scoped || !h.to.Contains(to) })
 	if len(hops) == 0 {
 		return 0
 	}

@@ -33,7 +33,7 @@ func open(cfg Config) (device.Device, system, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, d.Close())
 	}
-	return d, newRouted(cfg, l, names), nil
+	return d, newRouted(cfg, l, names, d), nil
 }
 
 // netLink is our interface, as macOS numbers it.
@@ -84,7 +84,7 @@ func (l *netLink) route(add bool, p netip.Prefix) error {
 	}
 	defer func() { _ = unix.Close(socket) }()
 	_, err = unix.Write(socket, request)
-	if add && errors.Is(err, unix.EEXIST) || !add && errors.Is(err, unix.ESRCH) || p.Addr().Is6() { // without IPv6 nothing goes there anyway
+	if add && errors.Is(err, unix.EEXIST) || !add && errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	return os.NewSyscallError("write", err)
@@ -97,7 +97,8 @@ func rawAddr(addr netip.Addr) route.Addr {
 	return &route.Inet6Addr{IP: addr.As16()}
 }
 
-// hops gives the routes of the machine, with ours. Those that macOS made of another one, for one host, are no more than that one.
+// hops gives the routes of the machine, with ours. Those that macOS made of another one, for one host, are no more than that one. A network
+// that was joined while a route of ours to the same was there has a scoped route only.
 func hops() (list []hop, err error) {
 	dump, err := route.FetchRIB(unix.AF_UNSPEC, route.RIBTypeRoute, 0)
 	if err != nil {
@@ -107,14 +108,16 @@ func hops() (list []hop, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the routes: %w", err)
 	}
-	const copied = unix.RTF_WASCLONED | unix.RTF_LLINFO | unix.RTF_IFSCOPE
+	const copied = unix.RTF_WASCLONED | unix.RTF_LLINFO
 	for _, message := range messages {
 		m, ok := message.(*route.RouteMessage)
 		if !ok || m.Flags&unix.RTF_UP == 0 || m.Flags&copied != 0 || len(m.Addrs) <= unix.RTAX_NETMASK {
 			continue
 		}
-		if to, ok := destination(m); ok {
-			list = append(list, hop{to: to, link: m.Index})
+		to, ok := destination(m)
+		scoped := m.Flags&unix.RTF_IFSCOPE != 0
+		if ok && (!scoped || m.Flags&unix.RTF_HOST == 0 && to.Bits() > 0) {
+			list = append(list, hop{to: to, link: m.Index, scoped: scoped})
 		}
 	}
 	return list, nil

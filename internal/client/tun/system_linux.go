@@ -169,7 +169,7 @@ func (s *linux) Upstreams() []string { return s.dns.servers() }
 func (s *linux) Keep(ctx context.Context) {
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
-	for {
+	for said := ""; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -177,9 +177,7 @@ func (s *linux) Keep(ctx context.Context) {
 		}
 		s.mu.Lock()
 		if s.now.names && !s.gone {
-			if err := s.dns.take(s.now.search); err != nil {
-				s.cfg.Log.Warn("take over names", "error", err)
-			}
+			said = warnOnce(s.cfg.Log, "take over names", s.dns.take(s.now.search), said)
 		}
 		s.mu.Unlock()
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -21,6 +22,9 @@ var interfaceID = windows.GUID{Data1: 0x7a1c5f0e, Data2: 0x9057, Data3: 0x4c1e, 
 
 func open(cfg Config) (device.Device, system, error) {
 	names := &policyTable{}
+	if !windows.GetCurrentProcessToken().IsElevated() {
+		return nil, nil, errors.New("the TUN mode needs the rights of an administrator: start it in a window that was opened as administrator, or use the proxies (postern-client up --socks 1080)")
+	}
 	if err := names.sweep(); err != nil {
 		return nil, nil, fmt.Errorf("put back what was left of the last time: %w", err)
 	}
@@ -40,14 +44,11 @@ func open(cfg Config) (device.Device, system, error) {
 	if err := l.raise(); err != nil {
 		return nil, nil, errors.Join(err, d.Close())
 	}
-	return d, newRouted(cfg, l, names), nil
+	return d, newRouted(cfg, l, names, d), nil
 }
 
-// ready says what is missing before anything is changed.
+// ready says whether the driver is there.
 func ready() error {
-	if !windows.GetCurrentProcessToken().IsElevated() {
-		return errors.New("the TUN mode needs the rights of an administrator: start it in a window that was opened as administrator, or use the proxies (postern-client up --socks 1080)")
-	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -72,18 +73,20 @@ type netLink struct {
 }
 
 var (
-	ipHelper                = windows.NewLazySystemDLL("iphlpapi.dll")
-	setInterface            = ipHelper.NewProc("SetIpInterfaceEntry")
-	initializeAddress       = ipHelper.NewProc("InitializeUnicastIpAddressEntry")
-	createAddress           = ipHelper.NewProc("CreateUnicastIpAddressEntry")
-	initializeRoute         = ipHelper.NewProc("InitializeIpForwardEntry")
-	createRoute             = ipHelper.NewProc("CreateIpForwardEntry2")
-	deleteRoute             = ipHelper.NewProc("DeleteIpForwardEntry2")
-	families                = []uint16{windows.AF_INET, windows.AF_INET6}
-	errNone           error = windows.Errno(0)
+	ipHelper          = windows.NewLazySystemDLL("iphlpapi.dll")
+	setInterface      = ipHelper.NewProc("SetIpInterfaceEntry")
+	initializeAddress = ipHelper.NewProc("InitializeUnicastIpAddressEntry")
+	createAddress     = ipHelper.NewProc("CreateUnicastIpAddressEntry")
+	initializeRoute   = ipHelper.NewProc("InitializeIpForwardEntry")
+	createRoute       = ipHelper.NewProc("CreateIpForwardEntry2")
+	deleteRoute       = ipHelper.NewProc("DeleteIpForwardEntry2")
+	families          = []uint16{windows.AF_INET, windows.AF_INET6}
 )
 
-const preferred = 4 // IpDadStatePreferred
+const (
+	preferred = 4    // IpDadStatePreferred
+	metric    = 5000 // of the interface
+)
 
 // raise gives the interface its addresses.
 func (l *netLink) raise() error {
@@ -102,12 +105,14 @@ func (l *netLink) raise() error {
 }
 
 func (l *netLink) address(family uint16, addr netip.Addr) error {
-	about := windows.MibIpInterfaceRow{Family: family, InterfaceLuid: l.luid}
-	if err := windows.GetIpInterfaceEntry(&about); err != nil {
+	about, err := l.about(family)
+	if err != nil {
 		return fmt.Errorf("look at the interface: %w", err)
 	}
 	l.index = int(about.InterfaceIndex)
-	about.NlMtu, about.SitePrefixLength = mtu, 0 // which has to be 0 for IPv4
+	about.NlMtu, about.SitePrefixLength = mtu, 0                                         // which has to be 0 for IPv4
+	about.UseAutomaticMetric, about.Metric, about.RouterDiscoveryBehavior = 0, metric, 0 // nothing that has no route of ours is to prefer it, such as multicast; nobody else is there
+	about.DadTransmits = 0
 	if err := result(setInterface.Call(uintptr(unsafe.Pointer(&about)))); err != nil {
 		return fmt.Errorf("set the size of its packets: %w", err)
 	}
@@ -116,17 +121,40 @@ func (l *netLink) address(family uint16, addr netip.Addr) error {
 	raw := rawAddr(addr)
 	row.Address = *(*windows.RawSockaddrInet6)(unsafe.Pointer(&raw))
 	row.InterfaceLuid, row.OnLinkPrefixLength, row.DadState = l.luid, uint8(addr.BitLen()), preferred
-	err := result(createAddress.Call(uintptr(unsafe.Pointer(&row))))
+	err = result(createAddress.Call(uintptr(unsafe.Pointer(&row))))
 	if errors.Is(err, windows.ERROR_OBJECT_ALREADY_EXISTS) {
 		return nil
 	}
 	return err
 }
 
+// about reads what Windows knows of the interface in a family. After the driver made it, that may not be there for a moment; and never, in a
+// family that the machine does not have.
+func (l *netLink) about(family uint16) (windows.MibIpInterfaceRow, error) {
+	wait := 15 * time.Second
+	if family == windows.AF_INET6 {
+		wait = 3 * time.Second
+	}
+	deadline, ticker := time.After(wait), time.NewTicker(100*time.Millisecond)
+	defer ticker.Stop()
+	for {
+		row := windows.MibIpInterfaceRow{Family: family, InterfaceLuid: l.luid}
+		err := windows.GetIpInterfaceEntry(&row)
+		if !errors.Is(err, windows.ERROR_NOT_FOUND) && !errors.Is(err, windows.ERROR_FILE_NOT_FOUND) {
+			return row, err
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			return row, err
+		}
+	}
+}
+
 // result is the error of a function that gives one back.
 func result(code, _ uintptr, _ error) error {
-	if err := error(windows.Errno(code)); err != errNone {
-		return err
+	if code != 0 {
+		return windows.Errno(code)
 	}
 	return nil
 }
@@ -135,7 +163,7 @@ func result(code, _ uintptr, _ error) error {
 func (l *netLink) route(add bool, p netip.Prefix) error {
 	var row windows.MibIpForwardRow2
 	_, _, _ = initializeRoute.Call(uintptr(unsafe.Pointer(&row)))
-	row.InterfaceLuid, row.Metric = l.luid, 0
+	row.InterfaceLuid, row.Metric = l.luid, 0 // which is added to the interface's
 	row.DestinationPrefix = windows.IpAddressPrefix{Prefix: rawAddr(p.Addr()), PrefixLength: uint8(p.Bits())}
 	row.NextHop = rawAddr(unspecified(p.Addr()))
 	if add {
@@ -192,9 +220,9 @@ func hops() (list []hop, err error) {
 	defer windows.FreeMibTable(unsafe.Pointer(table))
 	for _, row := range table.Rows() {
 		to := netip.PrefixFrom(ofRaw(&row.DestinationPrefix.Prefix), int(row.DestinationPrefix.PrefixLength))
-		metric, up := metrics[numbered{row.DestinationPrefix.Prefix.Family, row.InterfaceIndex}]
+		added, up := metrics[numbered{row.DestinationPrefix.Prefix.Family, row.InterfaceIndex}]
 		if to.IsValid() && up {
-			list = append(list, hop{to: to, link: int(row.InterfaceIndex), metric: row.Metric + metric})
+			list = append(list, hop{to: to, link: int(row.InterfaceIndex), metric: row.Metric + added})
 		}
 	}
 	return list, nil
@@ -228,7 +256,7 @@ func bind(fd uintptr, v4 bool, index int) error {
 func networkServers() (list []string) {
 	err := adapters(func(a *windows.IpAdapterAddresses) {
 		for s := a.FirstDnsServerAddress; s != nil && int64(a.IfIndex) != ourLink.Load() && len(list) < maxServers; s = s.Next {
-			if addr, ok := netip.AddrFromSlice(s.Address.IP()); ok && !siteLocal.Contains(addr.Unmap()) {
+			if addr, ok := netip.AddrFromSlice(s.Address.IP()); ok && !siteLocal.Contains(addr) && !addr.IsLinkLocalUnicast() {
 				list = append(list, addr.Unmap().String())
 			}
 		}

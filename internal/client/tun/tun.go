@@ -70,6 +70,17 @@ type nameServers interface {
 // keepEvery is how often the machine is looked at for what others changed.
 const keepEvery = 2 * time.Second
 
+// warnOnce warns of what goes on failing only when it fails otherwise than it was said to; it gives what is said now.
+func warnOnce(log *slog.Logger, doing string, err error, said string) string {
+	if err == nil {
+		return ""
+	}
+	if err.Error() != said {
+		log.Warn(doing, "error", err)
+	}
+	return err.Error()
+}
+
 // Run serves until ctx ends, and puts the machine back as it was.
 func Run(ctx context.Context, cfg Config) (err error) {
 	device, sys, err := open(cfg)
@@ -80,14 +91,14 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if cfg.Names != nil {
 		cfg.Names(t.names.list)
 	}
-	defer func() { err = errors.Join(err, sys.Undo()) }()
 	if t.net, err = newNetstack(device, t); err != nil {
-		return errors.Join(err, device.Close())
+		return errors.Join(err, sys.Undo(), device.Close())
 	}
 	var work sync.WaitGroup
 	ctx, end := context.WithCancel(ctx)
 	defer work.Wait()
 	defer t.net.close()
+	defer func() { err = errors.Join(err, sys.Undo()) }() // first, since a system that shuts down may not wait for the rest
 	defer end()
 	t.life = ctx
 	failed := make(chan error, 2)
