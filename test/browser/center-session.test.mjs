@@ -10,15 +10,28 @@ after(async () => { await system?.stop() })
 
 const revoke = (name) => system.cli('users', 'revoke-sessions', name, '--yes')
 
+// held keeps back what the page reads from now on, but nothing that it writes, until it is let go.
+async function held(page) {
+  let waiting = []
+  await page.route('**/api/**', (route) => waiting && route.request().method() === 'GET' ? void waiting.push(route) : route.continue())
+  return { go: async () => {
+    const all = waiting
+    waiting = null
+    await Promise.all(all.map((route) => route.continue()))
+  } }
+}
+
 test('a session that ends in the middle of a form: signing in again goes on where one was', async (t) => {
   const page = await visit(t, system)
   await open(page, system, '/connectors?view=groups')
   await page.getByRole('button', { name: 'New connector group' }).click()
   await page.getByRole('textbox', { name: 'Name' }).fill('Half typed')
+  const reads = await held(page) // or one of them may tell of the end before Create does
   revoke('admin')
   await page.getByRole('button', { name: 'Create' }).click()
   const over = page.getByRole('alertdialog', { name: 'Your session has ended' })
   await over.waitFor()
+  await reads.go()
   await see(page, 'session-ended')
   const [again] = await Promise.all([page.context().waitForEvent('page'), over.getByRole('link', { name: /^Sign in again/ }).or(over.getByRole('button', { name: /^Sign in again/ })).click()])
   await signIn(again, 'admin', system.adminPassword)
