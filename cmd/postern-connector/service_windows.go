@@ -6,7 +6,9 @@ import (
 	"log/slog"
 
 	"postern/internal/connector"
+	"postern/internal/connector/journal"
 	"postern/internal/daemon"
+	"postern/internal/disk"
 	"postern/internal/install"
 	"postern/internal/supervise"
 )
@@ -22,8 +24,8 @@ func (r *runFlags) asService(ctx context.Context, log *slog.Logger) error {
 
 // underManager is what the service control manager runs.
 func (r *runFlags) underManager(ctx context.Context, orders <-chan daemon.Order) error {
-	out := newProgramLog(r.state)
-	defer out.Close() // what was written is written
+	out := disk.NewRollingLog(journal.FilePath(r.state, "program"), journal.FileSize) // Windows has no place for the standard error of a service
+	defer out.Close()                                                                 // what was written is written
 	log, err := r.log(out)
 	if err != nil {
 		return err

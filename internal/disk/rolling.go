@@ -1,4 +1,4 @@
-package main
+package disk
 
 import (
 	"errors"
@@ -6,35 +6,35 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"postern/internal/connector/journal"
-	"postern/internal/disk"
 )
 
-// programLog keeps what the processes of a service say, since Windows has no place for the standard error of one: the
-// file logs\program.log of the state directory, and the one before it.
-type programLog struct {
+// RollingLog is a file that is appended to, and the one before it, which has ".1" behind its name: together no longer than twice
+// what one may be. Its directory is made when something is written. It may be written to by several at once.
+type RollingLog struct {
 	path string
+	most int64 // bytes
 
 	mu   sync.Mutex // guards what follows
 	file *os.File
 	size int64
 }
 
-func newProgramLog(state string) *programLog {
-	return &programLog{path: journal.FilePath(state, "program")}
-}
+// NewRollingLog gives the log at path, of at most so many bytes. Nothing is made yet.
+func NewRollingLog(path string, most int64) *RollingLog { return &RollingLog{path: path, most: most} }
 
 // Write appends to the file.
-func (p *programLog) Write(text []byte) (int, error) {
+func (p *RollingLog) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.file != nil && p.size+int64(len(text)) > journal.FileSize {
+	if p.file == nil {
+		if err := p.open(); err != nil {
+			return 0, err
+		}
+	}
+	if p.size > 0 && p.size+int64(len(text)) > p.most {
 		_ = p.file.Close() // nothing of it is lost
 		p.file = nil
 		_ = os.Rename(p.path, p.path+".1") // else the file grows beyond its size, until it can be moved
-	}
-	if p.file == nil {
 		if err := p.open(); err != nil {
 			return 0, err
 		}
@@ -44,11 +44,11 @@ func (p *programLog) Write(text []byte) (int, error) {
 	return n, err
 }
 
-func (p *programLog) open() error {
+func (p *RollingLog) open() error {
 	if err := os.Mkdir(filepath.Dir(p.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	file, err := disk.OpenLog(p.path)
+	file, err := OpenLog(p.path)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (p *programLog) open() error {
 }
 
 // Close closes the file.
-func (p *programLog) Close() error {
+func (p *RollingLog) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.file == nil {
