@@ -154,7 +154,7 @@ destination; 5 no gateway, service or running client is reached; 6 the connectio
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&s.state, "state", defaultState(), "`directory` of the device's key and the sign-in; named, it is the client of that directory that is meant, not the machine's service")
-	f.StringVar(&s.service, "service-directory", serviceDirectory, "`directory` of the socket of a client that is a service")
+	f.StringVar(&s.service, "service-directory", serviceDirectory(), "`directory` of the socket of a client that is a service")
 	_ = f.MarkHidden("service-directory") // it is there; for tests
 	s.proxy.Add(f, "POSTERN_CLIENT_PROXY")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -166,6 +166,9 @@ destination; 5 no gateway, service or running client is reached; 6 the connectio
 
 // fill completes the flags from the environment and checks them.
 func (s *settings) fill(cmd *cobra.Command) error {
+	if cmd.Name() == "service" {
+		useServiceSettings()
+	}
 	if err := s.proxy.Check(); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,25 +11,27 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postern/internal/client/tun"
 	"postern/internal/daemon"
 	"postern/internal/fault"
 	"postern/internal/install"
 )
 
-const (
-	serviceName      = "postern-client"
-	serviceDirectory = "/run/postern-client" // of its socket; systemd makes it
-)
+const serviceName = "postern-client"
 
 // thisMachine is where the service is installed.
 func thisMachine() install.Host { return install.Host{Program: serviceName} }
 
-// checkService refuses systems on which the client cannot be a service yet.
-func checkService() error {
-	if runtime.GOOS == "linux" {
-		return nil
+// serviceDirectory is where all users of the machine find the service's socket. On Windows it is the beginning of the name of a pipe, which
+// only administrators may make there.
+func serviceDirectory() string {
+	switch runtime.GOOS {
+	case "windows":
+		return `\\.\pipe\ProtectedPrefix\Administrators\postern-client`
+	case "darwin":
+		return "/var/run/postern-client"
 	}
-	return fault.Invalid("postern-client install", "is for Linux with systemd: on %s have postern-client up start with your session", map[string]string{"windows": "Windows", "darwin": "macOS"}[runtime.GOOS])
+	return "/run/postern-client" // systemd makes it
 }
 
 // serviceCommand is what an installed service runs.
@@ -44,7 +45,7 @@ serves all users of the machine: whoever signs in on it owns it until they log o
 		Example: "  postern-client service",
 		Hidden:  true,
 		Args:    arguments(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return flags.run(cmd.Context()) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return flags.serve(cmd.Context()) },
 	}
 	flags.add(cmd.Flags(), true)
 	flags.addOwner(cmd.Flags())
@@ -52,7 +53,7 @@ serves all users of the machine: whoever signs in on it owns it until they log o
 }
 
 func (u *upFlags) addOwner(f *pflag.FlagSet) {
-	f.StringVar(&u.only, "owner", "", "the only `user` of this machine who may sign in (default whoever comes first, until they log out)")
+	f.StringVar(&u.only, "owner", "", "the only `user` of this machine who may sign in; Windows: DOMAIN\\user (default whoever comes first, until they log out)")
 }
 
 func installCommand(s *settings) *cobra.Command {
@@ -60,11 +61,11 @@ func installCommand(s *settings) *cobra.Command {
 	var idle bool
 	cmd := &cobra.Command{
 		Use:   "install",
-		Short: "Make the client a service of this machine (Linux, as root)",
-		Long: `install makes the client a service that starts with the machine, with the interface for all programs (--tun=false: without). It must
-be called by root. Calling it again changes the settings, or installs another version of the program.
+		Short: "Make the client a service of this machine (as root, or an administrator)",
+		Long: `install makes the client a service that starts with the machine, with the interface for all programs (--tun=false: without): of systemd, Windows or
+launchd. It must be called by root or an administrator. Calling it again changes the settings, or installs another version of the program.
 
-The service runs also while nobody is signed in. The users of the machine sign in on it with postern-client login, without root;
+The service runs also while nobody is signed in. The users of the machine sign in on it with postern-client login, without being root;
 status, explain, pause and the other commands reach it by themselves. One user at a time is signed in: it is theirs until they log
 out, and nobody else but root may ask it anything. The interface serves every program of the machine, whoever runs it: on a machine on which
 several people work at once, use the proxies with --local-user-file instead.`,
@@ -82,7 +83,7 @@ several people work at once, use the proxies with --local-user-file instead.`,
 
 func (u *upFlags) install(cmd *cobra.Command, start bool) error {
 	host, f := thisMachine(), cmd.Flags()
-	if err := errors.Join(checkService(), u.check()); err != nil {
+	if err := u.check(); err != nil {
 		return err
 	}
 	if u.own {
@@ -101,8 +102,12 @@ func (u *upFlags) install(cmd *cobra.Command, start bool) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
+	for _, name := range host.Missing(program, u.beside()) {
+		return fault.Invalid("--tun", "needs %s (https://www.wintun.net) beside %s, which is installed with it; or install with --tun=false --socks 1080", name, program)
+	}
 	err = host.Install(cmd.Context(), install.Service{
-		Name: serviceName, Title: "Postern client", Program: program, Arguments: []string{"service"}, Settings: serviceSettings(f), Enable: true, Network: true,
+		Name: serviceName, Title: "Postern client", About: "Carries what programs of this machine send to private applications of a Postern service.",
+		Program: program, Beside: u.beside(), Arguments: serviceArguments(host), Settings: serviceSettings(f), Enable: true, Network: true,
 	})
 	if err != nil {
 		return fmt.Errorf("install the service %s: %w", serviceName, err)
@@ -117,6 +122,22 @@ func (u *upFlags) install(cmd *cobra.Command, start bool) error {
 	}
 	fmt.Fprintln(u.std.err, "Started it. Sign in on it, as the user who is to own it: postern-client login URL")
 	return nil
+}
+
+// beside names what the interface needs beside the program.
+func (u *upFlags) beside() []string {
+	if !u.tun {
+		return nil
+	}
+	return tun.Beside()
+}
+
+// serviceArguments gives the command line of the service. Its directory is named where the system does not name it to its services.
+func serviceArguments(host install.Host) []string {
+	if runtime.GOOS == "linux" {
+		return []string{"service"}
+	}
+	return []string{"service", "--state", host.StateDir(serviceName)}
 }
 
 // serviceSettings gives the flags that were set, by argument or environment, as settings of the service.
@@ -147,7 +168,7 @@ files, the device's key among them. The service keeps the device in its list unt
 
 func (s *settings) uninstall(ctx context.Context) error {
 	host := thisMachine()
-	if err := errors.Join(checkService(), host.Check(false)); err != nil {
+	if err := host.Check(false); err != nil {
 		return err
 	}
 	if !host.State(ctx, serviceName).Installed {

@@ -48,8 +48,8 @@ applications through its proxies, names included: SOCKS5 (TCP and UDP) and HTTP.
 use the same tunnels.
 
 With --tun every program reaches them, without a word to it: an interface takes what goes to their addresses, and their
-names are answered here. Everything else stays as it is, and what was changed on the machine is put back at the end, also after a crash. It is there
-on Linux and needs root.
+names are answered here. Everything else stays as it is, and what was changed on the machine is put back at the end, also after a crash. It needs
+root or an administrator, and on Windows wintun.dll beside the program.
 
 Of the proxies, what belongs to no application that you may use is refused; with --direct it is dialled as if there were no proxy, so
 that a program can use the proxy for everything. Without a gateway an application is blocked, or dialled directly

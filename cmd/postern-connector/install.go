@@ -103,7 +103,7 @@ func (r *runFlags) install(cmd *cobra.Command, by *signIn, start bool) error {
 	name := r.serviceName()
 	r.state = host.StateDir(name)
 	err = host.Install(cmd.Context(), install.Service{
-		Name: name, Title: strings.TrimSpace(serviceTitle + " " + r.instance), Program: program,
+		Name: name, Title: strings.TrimSpace(serviceTitle + " " + r.instance), About: "Connects this network to a Postern service, by outbound connections only.", Program: program,
 		Arguments: r.serviceArguments(), Settings: serviceSettings(cmd.Flags()), Enable: true,
 	})
 	if err != nil {

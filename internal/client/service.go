@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"postern/internal/disk"
@@ -18,7 +19,7 @@ import (
 	"postern/internal/wire"
 )
 
-// A client that is a service of the machine runs as root, and its users talk to it over a socket that all of them can open; who does is said by
+// A client that is a service of the machine runs as root (Windows: as SYSTEM, and administrators are what root is elsewhere), and its users talk to it over a socket that all of them can open; who does is said by
 // the system. One user at a time is signed in on it: whoever signed in owns it until they sign out. The owner and root ask it everything, others
 // nothing but whether it is free.
 
@@ -28,6 +29,19 @@ const fileOwner = "owner.json"
 type owner struct {
 	User string `json:"user"` // as the system numbers them
 	Name string `json:"name"`
+}
+
+var administrator = owner{User: local.Administrator.User, Name: local.Administrator.Name}
+
+// ending says who ends the service, and how.
+func ending() string {
+	switch runtime.GOOS {
+	case "windows":
+		return "administrators end (sc.exe stop postern-client)"
+	case "darwin":
+		return "root ends (launchctl bootout system/postern-client)"
+	}
+	return "root ends (systemctl stop postern-client)"
 }
 
 // ownership knows who owns a service.
@@ -92,7 +106,7 @@ func (s *Control) may(p program, open wire.Open) error {
 		return nil
 	}
 	if open.Question == questionStop {
-		return fault.Forbidden("the client of this machine is a service, which root ends (systemctl stop postern-client); postern-client pause has nothing go through it for a while, and logout ends your sign-in")
+		return fault.Forbidden("the client of this machine is a service, which %s; postern-client pause has nothing go through it for a while, and logout ends your sign-in", ending())
 	}
 	who, err := s.c.state.owner()
 	switch {
@@ -101,8 +115,8 @@ func (s *Control) may(p program, open wire.Open) error {
 	case who.User == p.User:
 		return nil
 	case who.User != "":
-		return fault.Forbidden("the client of this machine is used by %s: only they and root may ask it. With --state DIRECTORY you run one of your own, without rights", who.Name)
-	case open.Question == questionLogin && s.owned.only != "" && s.owned.only != p.User && s.owned.only != p.Name:
+		return fault.Forbidden("the client of this machine is used by %s: only they and %s may ask it. With --state DIRECTORY you run one of your own, without rights", who.Name, local.Administrator.Name)
+	case open.Question == questionLogin && s.owned.only != "" && !p.Is(s.owned.only):
 		return fault.Forbidden("only %s may sign in on the client of this machine. With --state DIRECTORY you run one of your own, without rights", s.owned.only)
 	case open.Question == questionLogin, open.Question == questionStatus:
 		return nil
@@ -117,13 +131,13 @@ func (s *State) owner() (who owner, err error) {
 	}
 	data, err := disk.ReadSecret(s.file(fileOwner), maxState)
 	if errors.Is(err, fs.ErrNotExist) {
-		return owner{User: "0", Name: "root"}, nil // whoever signed in could write the directory
+		return administrator, nil // whoever signed in could write the directory
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &who)
 	}
 	if err != nil {
-		return owner{User: "0", Name: "root"}, fmt.Errorf("read who uses this client: %w", err)
+		return administrator, fmt.Errorf("read who uses this client: %w", err)
 	}
 	return who, nil
 }

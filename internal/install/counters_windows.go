@@ -20,7 +20,7 @@ import (
 
 const (
 	countersKey  = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Perflib\_V2Providers\`
-	countersFile = programName + ".man"
+	countersFile = connector + ".man"
 	countersTime = 2 * time.Minute // the most that Windows may take
 )
 

@@ -14,10 +14,11 @@ import (
 	"postern/internal/fault"
 )
 
-// Who may do what in a service's directory: SYSTEM and the administrators everything; the service's account makes and changes
-// files, but neither whom the directory belongs to nor what it does not own in it, such as its settings. Nobody else gets in.
+// Who may do what in a service's directory: SYSTEM and the administrators everything; the service's account, if it is another one, makes and
+// changes files, but neither whom the directory belongs to nor what it does not own in it, such as its settings. Nobody else gets in.
 const (
-	directoryAccess = "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;;0x1201bf;;;NS)(A;OICIIO;FA;;;NS)"
+	directoryAccess = "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
+	serviceEntries  = "(A;;0x1201bf;;;NS)(A;OICIIO;FA;;;NS)"
 	settingsAccess  = "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;NS)"
 )
 
@@ -29,8 +30,12 @@ type directory struct {
 
 // takeDirectory makes a service's directory, or takes the one that is there if nobody else can have prepared it: every user
 // may make directories in ProgramData, and owns what he made. It is closed to others then.
-func takeDirectory(path string) (*directory, error) {
-	rights, err := windows.SecurityDescriptorFromString(directoryAccess)
+func takeDirectory(path string, asSystem bool) (*directory, error) {
+	access := directoryAccess
+	if !asSystem {
+		access += serviceEntries
+	}
+	rights, err := windows.SecurityDescriptorFromString(access)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
 // Package install puts a program on this machine as a service of the operating system, and takes it away again.
 //
 // It speaks to systemd on Linux, to the service control manager on Windows and to launchd on macOS. What a service is allowed
-// is as little as the system can express: it runs unprivileged, writes nowhere but in its own directory, and nobody else
-// reads there. Installing twice is updating.
+// is as little as the system can express: it runs unprivileged, unless it changes the machine's network, writes nowhere but in its own
+// directory, and nobody else reads there. Installing twice is updating.
 package install
 
 import (
@@ -11,10 +11,13 @@ import (
 	"postern/internal/fault"
 )
 
+// connector is a program that has more than others: sources of the event log and performance counters.
+const connector = "postern-connector"
+
 // running is the command that does the work without a service.
 func (h Host) running() string {
 	if h.Program == "" {
-		return "postern-connector run"
+		return connector + " run"
 	}
 	return h.Program + " service"
 }
@@ -23,11 +26,13 @@ func (h Host) running() string {
 type Service struct {
 	Name      string    // of the service, of its user and of its directories: lower-case letters, digits and hyphens
 	Title     string    // for people
+	About     string    // a sentence of what it does
 	Program   string    // the absolute path of the program; Place gives one
+	Beside    []string  // names of files that the program needs in its directory, and takes along if they are there (Windows)
 	Arguments []string  // of the program
 	Settings  []Setting // environment variables of the service; they may hold secrets
 	Enable    bool      // it starts with the machine
-	Network   bool      // it changes the machine's routes and name servers, so it runs as root, with a socket for all users in /run (Linux)
+	Network   bool      // it changes the machine's routes and name servers, so it runs as root, with a socket for all users in /run (Windows: as SYSTEM)
 }
 
 // Setting is an environment variable.
@@ -41,7 +46,7 @@ type Host struct {
 
 func (h Host) program() string {
 	if h.Program == "" {
-		return "postern-connector"
+		return connector
 	}
 	return h.Program
 }

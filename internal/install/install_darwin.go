@@ -53,7 +53,7 @@ func (h Host) Install(_ context.Context, s Service) error {
 		return err
 	}
 	s.Program = program
-	who, err := user.Lookup(launchdUser)
+	who, err := user.Lookup(s.launchdUser())
 	if err != nil {
 		return err
 	}

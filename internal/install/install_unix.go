@@ -60,6 +60,9 @@ func (h Host) place(program string, made *bool) (string, error) {
 	return target, nil
 }
 
+// Missing tells which of the files that a program needs beside it are not there: here none needs any.
+func (h Host) Missing(string, []string) []string { return nil }
+
 // Put writes a file into a service's directory, for the service alone.
 func (h Host) Put(name, file string, data []byte) error {
 	dir := h.StateDir(name)

@@ -19,9 +19,6 @@ import (
 	"postern/internal/fault"
 )
 
-// programName is what the program is called, whatever the file was called that it was downloaded to.
-const programName = "postern-connector"
-
 // StateDir gives the directory of a service; none, where nothing can be made, if the system does not say.
 func (h Host) StateDir(name string) string {
 	dir, err := daemon.SystemStateDir(name)
@@ -67,11 +64,11 @@ func (h Host) Install(_ context.Context, s Service) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	program, err := place(s.Program)
+	program, err := h.place(s.Program, s.Beside)
 	if err != nil {
 		return err
 	}
-	dir, err := takeDirectory(h.StateDir(s.Name))
+	dir, err := takeDirectory(h.StateDir(s.Name), s.Network)
 	if err != nil {
 		return err
 	}
@@ -79,42 +76,71 @@ func (h Host) Install(_ context.Context, s Service) error {
 	if err := dir.write(settingsName, []byte(settingsText(s.Settings))); err != nil {
 		return err
 	}
-	if err := register(s, program); err != nil {
+	if err := register(s, program); err != nil || h.program() != connector {
 		return err
 	}
 	return registerLogs()
 }
 
-// place copies the program to where only administrators change it. One that runs can be moved aside, not written over.
-func place(program string) (string, error) {
+// Missing tells which of the files that a program needs beside it lie neither there nor where an installation has put them before.
+func (h Host) Missing(program string, beside []string) (missing []string) {
+	for _, name := range beside {
+		_, err := os.Stat(filepath.Join(filepath.Dir(program), name))
+		if err == nil {
+			continue
+		}
+		dir, err := programDir()
+		if err == nil {
+			_, err = os.Stat(filepath.Join(dir, name))
+		}
+		if err != nil {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// place copies the program, and what it needs beside it, to where only administrators change it.
+func (h Host) place(program string, beside []string) (string, error) {
 	dir, err := programDir()
 	if err != nil {
 		return "", err
 	}
-	target := filepath.Join(dir, programName+".exe")
+	target := filepath.Join(dir, h.program()+".exe")
 	if strings.EqualFold(program, target) {
 		return target, nil
-	}
-	data, err := os.ReadFile(program)
-	if err != nil {
-		return "", fmt.Errorf("copy this program: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
+	for _, name := range beside {
+		err := replace(filepath.Join(filepath.Dir(program), name), filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return target, replace(program, target)
+}
+
+// replace puts a copy of a program in a place. One that runs can be moved aside, not written over.
+func replace(program, target string) error {
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", program, err)
+	}
 	old := fmt.Sprintf("%s.%d.old", target, time.Now().UnixNano())
 	if err := os.Rename(target, old); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
+		return err
 	}
 	if err := disk.WriteFile(target, data, 0o755); err != nil {
-		return "", errors.Join(err, os.Rename(old, target))
+		return errors.Join(err, os.Rename(old, target))
 	}
 	_ = os.Remove(old) // if it runs still, the next installation removes it
 	left, _ := filepath.Glob(target + ".*.old")
 	for _, path := range left {
 		_ = os.Remove(path) // as above
 	}
-	return target, nil
+	return nil
 }
 
 // Put writes a file into a service's directory, for the service alone.
@@ -141,7 +167,7 @@ func (h Host) Remove(ctx context.Context, name string) (Removed, error) {
 	}
 	err = gone(h.StateDir(name), removeAll(h.StateDir(name)))
 	others, listErr := services(name)
-	if listErr == nil && len(others) == 0 {
+	if h.program() == connector && listErr == nil && !slices.ContainsFunc(others, isConnector) {
 		err = errors.Join(err, gone("the event log's sources "+SourceAdmin+" and "+SourceSession, removeLogs()))
 		there, counters := removeCounters(ctx)
 		switch {
@@ -188,9 +214,11 @@ func services(but string) (others []string, err error) {
 	defer m.Disconnect() // nothing depends on it
 	all, err := m.ListServices()
 	for _, name := range all {
-		if name != but && strings.HasPrefix(name, programName) {
+		if name != but && strings.HasPrefix(name, "postern-") {
 			others = append(others, name)
 		}
 	}
 	return others, err
 }
+
+func isConnector(service string) bool { return strings.HasPrefix(service, connector) }

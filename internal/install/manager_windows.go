@@ -18,11 +18,17 @@ import (
 )
 
 const (
-	account     = `NT AUTHORITY\NetworkService`
-	description = "Connects this network to a Postern service, by outbound connections only."
-	startTime   = 30 * time.Second
-	stopTime    = 13 * time.Minute // longer than the longest drain
+	startTime = 30 * time.Second
+	stopTime  = 13 * time.Minute // longer than the longest drain
 )
+
+// account is whom a service runs as.
+func (s Service) account() string {
+	if s.Network {
+		return "LocalSystem"
+	}
+	return `NT AUTHORITY\NetworkService`
+}
 
 // register makes the service, or makes the one that is there what it is to be.
 func register(s Service, program string) error {
@@ -34,17 +40,19 @@ func register(s Service, program string) error {
 	service, err := m.OpenService(s.Name)
 	if err != nil {
 		service, err = m.CreateService(s.Name, program, mgr.Config{
-			DisplayName: s.Title, Description: description, StartType: mgr.StartAutomatic, ErrorControl: mgr.ErrorNormal, ServiceStartName: account,
+			DisplayName: s.Title, Description: s.About, StartType: mgr.StartAutomatic, ErrorControl: mgr.ErrorNormal, ServiceStartName: s.account(),
 		}, s.Arguments...)
 	} else {
-		err = change(service, commandLine(program, s.Arguments), s.Title)
+		err = change(service, commandLine(program, s.Arguments), s.account(), s.Title)
 	}
 	if err != nil {
 		return fmt.Errorf("make the service %s: %w", s.Name, err)
 	}
 	defer service.Close() // nothing depends on it
-	if err := delay(service); err != nil {
-		return fmt.Errorf("have the service %s start a little after the machine: %w", s.Name, err)
+	if !s.Network {       // others need what it is for
+		if err := delay(service); err != nil {
+			return fmt.Errorf("have the service %s start a little after the machine: %w", s.Name, err)
+		}
 	}
 	restart := func(after time.Duration) mgr.RecoveryAction {
 		return mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: after}
@@ -69,7 +77,7 @@ func known(err error) error {
 }
 
 // change makes a service that is there what register would make.
-func change(service *mgr.Service, command, title string) error {
+func change(service *mgr.Service, command, account, title string) error {
 	words := make([]*uint16, 3)
 	for i, text := range []string{command, account, title} {
 		var err error
@@ -104,7 +112,7 @@ func (h Host) on(name string, do func(*mgr.Service) error) error {
 	defer m.Disconnect() // nothing depends on it
 	service, err := m.OpenService(name)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		return fault.NotFound("no service %s is installed on this machine: postern-connector install installs it", name)
+		return fault.NotFound("no service %s is installed on this machine: %s install installs it", name, h.program())
 	}
 	if err != nil {
 		return fmt.Errorf("open the service %s: %w", name, err)

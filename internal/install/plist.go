@@ -6,8 +6,13 @@ import (
 	"strings"
 )
 
-// launchdUser is the user of services that macOS brings along.
-const launchdUser = "daemon"
+// launchdUser is the user as whom launchd runs a service: one that macOS brings along.
+func (s Service) launchdUser() string {
+	if s.Network {
+		return "root"
+	}
+	return "daemon"
+}
 
 // plistText gives the launchd job (launchd.plist(5)). A stop takes longer than the longest drain.
 func plistText(s Service, state string) string {
@@ -40,6 +45,6 @@ func plistText(s Service, state string) string {
 <key>ExitTimeOut</key><integer>780</integer>
 <key>SoftResourceLimits</key><dict><key>NumberOfFiles</key><integer>65536</integer></dict>
 </dict></plist>
-`, launchdUser, escape(state), escape(s.Name))
+`, s.launchdUser(), escape(state), escape(s.Name))
 	return b.String()
 }

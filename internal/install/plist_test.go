@@ -41,6 +41,15 @@ func TestPlist(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	s.Network = true // what changes routes is root's
+	want["UserName"] = "root"
+	got, err = readPlist(plistText(s, "/var/lib/postern-connector"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestPlistReader holds that the reader of this test refuses what is no property list.

@@ -1,5 +1,5 @@
 // Package local has the sockets by which the programs of a machine talk to one that runs: in a directory that one user may enter, and
-// open to that user and root alone. On Windows they are named pipes with an access list that says the same.
+// open to that user and root alone, or to all users, where who asks is told by the system. On Windows they are named pipes with access lists that say the same.
 package local
 
 import (

@@ -17,8 +17,25 @@ import (
 // whoever served it before: a process that died, or a worker that hands over.
 func Listen(dir, name string) (net.Listener, error) { return listen(dir, name, 0o600) }
 
-// ListenAll makes a socket that every user of the machine can open; PeerOf tells who did.
-func ListenAll(dir, name string) (net.Listener, error) { return listen(dir, name, 0o666) }
+// ListenAll makes a socket that every user of the machine can open; PeerOf tells who did. It makes the directory, if it is not there, and
+// refuses one in which others could put a socket of their own.
+func ListenAll(dir, name string) (net.Listener, error) {
+	if err := os.Mkdir(dir, 0o755); err == nil {
+		err = os.Chmod(dir, 0o755) // whatever this process takes away from what it makes
+		if err != nil {
+			return nil, err
+		}
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() || info.Mode().Perm()&0o022 != 0 || int(owner.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("%s must be a directory of this user's, in which nobody else may make files", dir)
+	}
+	return listen(dir, name, 0o666)
+}
 
 func listen(dir, name string, mode fs.FileMode) (net.Listener, error) {
 	draft := fmt.Sprintf(".%s-%d.tmp", name, os.Getpid()) // swept away like other drafts if this process dies here

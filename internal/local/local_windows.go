@@ -25,7 +25,7 @@ func Listen(dir, name string) (net.Listener, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	l, err := listenPipe(pipeNames + rand.Text())
+	l, err := listenPipe(pipeNames+rand.Text(), "")
 	if err != nil {
 		return nil, err
 	}
@@ -35,18 +35,32 @@ func Listen(dir, name string) (net.Listener, error) {
 	return l, nil
 }
 
+// ListenAll makes a pipe that every user of the machine can open; PeerOf tells who did. The directory is the beginning of the pipe's
+// name, which everybody knows then: it is to be one under which Windows lets administrators alone make pipes.
+func ListenAll(dir, name string) (net.Listener, error) {
+	if !isPipe(dir) {
+		return nil, fmt.Errorf("%s is not the beginning of a pipe's name", dir)
+	}
+	return listenPipe(dir+`\`+name, everyUser)
+}
+
+func isPipe(dir string) bool { return strings.HasPrefix(dir, `\\.\pipe\`) }
+
 // Dial connects to whoever serves a pipe of a directory. ErrNobody: nobody does.
 func Dial(ctx context.Context, dir, name string) (net.Conn, error) {
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNobody
-	}
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", filepath.Join(dir, name), err)
-	}
-	pipe := string(text)
-	if len(pipe) > maxPipeName || !strings.HasPrefix(pipe, pipeNames) {
-		return nil, fmt.Errorf("%s does not lead to a pipe of ours", filepath.Join(dir, name))
+	pipe := dir + `\` + name
+	if !isPipe(dir) {
+		text, err := os.ReadFile(pipe)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrNobody
+		}
+		if err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", pipe, err)
+		}
+		if len(text) > maxPipeName || !strings.HasPrefix(string(text), pipeNames) {
+			return nil, fmt.Errorf("%s does not lead to a pipe of ours", pipe)
+		}
+		pipe = string(text)
 	}
 	conn, err := dialPipe(pipe, patience)
 	if errors.Is(err, fs.ErrNotExist) {

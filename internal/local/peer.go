@@ -6,3 +6,6 @@ type Peer struct {
 	Name  string // for people; the same as User if the system knows none
 	Admin bool   // root or an administrator
 }
+
+// Is tells whether somebody called it, or numbered it, so.
+func (p Peer) Is(user string) bool { return user == p.User || sameName(user, p.Name) }

@@ -4,14 +4,83 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/windows"
 )
 
-// ListenAll and PeerOf are for a client that is a service, which there is none of on Windows yet.
-func ListenAll(string, string) (net.Listener, error) { return nil, errShared() }
+// Administrator is who may do everything on the machine: the group of those.
+var Administrator = Peer{User: "S-1-5-32-544", Name: "an administrator", Admin: true}
 
-// PeerOf tells whose program is at the other end.
-func PeerOf(net.Conn) (Peer, error) { return Peer{}, errShared() }
-
-func errShared() error {
-	return fmt.Errorf("a socket for all users of the machine: %w", errors.ErrUnsupported)
+// PeerOf tells whose program is at the other end of a connection to a pipe of ours. Whoever has not let himself be known is refused.
+func PeerOf(conn net.Conn) (Peer, error) {
+	pipe, ok := conn.(*pipeConn)
+	if !ok {
+		return Peer{}, fmt.Errorf("%T is no connection of a program of this machine", conn)
+	}
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return Peer{}, fmt.Errorf("find out whose program it is: %w", err)
+	}
+	var p Peer
+	var peerErr error
+	if err := raw.Control(func(handle uintptr) { p, peerErr = peerOf(windows.Handle(handle)) }); err != nil {
+		return Peer{}, fmt.Errorf("find out whose program it is: %w", err)
+	}
+	if peerErr != nil {
+		return Peer{}, fmt.Errorf("find out whose program it is: %w", peerErr)
+	}
+	return p, nil
 }
+
+var impersonateNamedPipeClient = windows.NewLazySystemDLL("advapi32.dll").NewProc("ImpersonateNamedPipeClient")
+
+// peerOf asks Windows by the token that the other side's program had when it connected: its process may be gone, and its number another one's.
+func peerOf(pipe windows.Handle) (Peer, error) {
+	done := make(chan error, 1)
+	var p Peer
+	go func() { // on a thread of its own, which ends with it if it cannot become ourselves again
+		runtime.LockOSThread()
+		if ok, _, err := impersonateNamedPipeClient.Call(uintptr(pipe)); ok == 0 {
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
+		var token windows.Token
+		err := windows.OpenThreadToken(windows.CurrentThread(), windows.TOKEN_QUERY, true, &token)
+		if reverted := windows.RevertToSelf(); reverted == nil {
+			runtime.UnlockOSThread()
+		}
+		if err == nil {
+			p, err = userOf(token)
+			err = errors.Join(err, token.Close())
+		}
+		done <- err
+	}()
+	err := <-done
+	return p, err
+}
+
+func userOf(token windows.Token) (Peer, error) {
+	who, err := token.GetTokenUser()
+	if err != nil {
+		return Peer{}, err
+	}
+	administrators, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return Peer{}, err
+	}
+	p := Peer{User: who.User.Sid.String()}
+	if p.Admin, err = token.IsMember(administrators); err != nil { // of a program that was started as one
+		return Peer{}, err
+	}
+	p.Name = p.User
+	if name, domain, _, err := who.User.Sid.LookupAccount(""); err == nil {
+		p.Name = domain + `\` + name
+	}
+	return p, nil
+}
+
+// sameName compares as Windows does: both with their domain.
+func sameName(a, b string) bool { return strings.EqualFold(a, b) }

@@ -19,7 +19,14 @@ const (
 	pipeBuffer = 4 << 10                       // bytes of the system's, each way
 )
 
-// pipeListener listens on a named pipe that only SYSTEM, the administrators and this process's user open.
+// Rights by which somebody talks over a pipe. FILE_APPEND_DATA, which FILE_GENERIC_WRITE holds, would let him serve it, too
+// (Microsoft, "Named Pipe Security and Access Rights").
+const talk = windows.FILE_GENERIC_READ | windows.FILE_GENERIC_WRITE&^windows.FILE_APPEND_DATA
+
+// everyUser lets whoever is logged on at this machine talk over a pipe.
+var everyUser = fmt.Sprintf("(A;;%#x;;;AU)", talk)
+
+// pipeListener listens on a named pipe that only SYSTEM, the administrators and this process's user serve.
 type pipeListener struct {
 	name   string
 	rights *windows.SecurityAttributes
@@ -30,14 +37,15 @@ type pipeListener struct {
 	next      windows.Handle // where the next one connects; guarded by accepting
 }
 
-// listenPipe makes the pipe. Nobody may have one of that name.
-func listenPipe(name string) (*pipeListener, error) {
+// listenPipe makes the pipe. Nobody may have one of that name. SYSTEM, the administrators and this process's user open it, and others whom more
+// entries of its access list name.
+func listenPipe(name, others string) (*pipeListener, error) {
 	me, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
 		return nil, fmt.Errorf("read the user of this process: %w", err)
 	}
 	// A pipe is waited on with what these rights hold: reading, writing, and making another instance of it.
-	rights, err := windows.SecurityDescriptorFromString(fmt.Sprintf("O:%[1]sD:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;%[1]s)", me.User.Sid))
+	rights, err := windows.SecurityDescriptorFromString(fmt.Sprintf("O:%[1]sD:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;%[1]s)", me.User.Sid) + others)
 	if err != nil {
 		return nil, fmt.Errorf("say who may open a pipe: %w", err)
 	}
@@ -147,7 +155,7 @@ func dialPipe(name string, patience time.Duration) (net.Conn, error) {
 	}
 	deadline := time.Now().Add(patience)
 	for {
-		h, err := windows.CreateFile(path, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, windows.OPEN_EXISTING,
+		h, err := windows.CreateFile(path, talk, 0, nil, windows.OPEN_EXISTING,
 			windows.FILE_FLAG_OVERLAPPED|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
 		if errors.Is(err, windows.ERROR_PIPE_BUSY) && time.Now().Before(deadline) { // the next instance is being made
 			time.Sleep(10 * time.Millisecond)

@@ -22,6 +22,8 @@ import (
 const (
 	clientProgram = `C:\users\ada\postern-client.exe`
 	clientState   = `C:\users\ada\client`
+	clientService = `C:\ProgramData\postern-client`
+	programs      = `C:\Program Files\Postern`
 )
 
 // buildClient builds the client's program.
@@ -35,7 +37,23 @@ func (m *machine) buildClient() {
 }
 
 func (m *machine) client(args ...string) (string, error) {
-	return m.host(nil, wine, append([]string{clientProgram, "--state", clientState}, args...)...)
+	return m.host(nil, wine, m.clientLine(args)...)
+}
+
+// clientLine is the command line of the client's program: of a user's own client, or of the machine's.
+func (m *machine) clientLine(args []string) []string {
+	if m.ofMachine {
+		return append([]string{clientProgram}, args...)
+	}
+	return append([]string{clientProgram, "--state", clientState}, args...)
+}
+
+// clientDirectory is where that client keeps what it keeps.
+func (m *machine) clientDirectory() string {
+	if m.ofMachine {
+		return clientService
+	}
+	return clientState
 }
 
 // begin starts the client's program and gives what it has said so far.
@@ -46,7 +64,7 @@ func (m *machine) begin(stdin string, args ...string) (cmd *exec.Cmd, said func(
 		m.t.Fatal(err)
 	}
 	defer file.Close() // the program has one of its own
-	cmd = exec.Command(wine, append([]string{clientProgram, "--state", clientState}, args...)...)
+	cmd = exec.Command(wine, m.clientLine(args)...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Stdin = m.env, file, file, strings.NewReader(stdin)
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
@@ -84,21 +102,11 @@ func TestClient(t *testing.T) {
 		up.Process.Kill()
 		up.Wait()
 	})
-	var status client.Status
-	await(t, "the client to be connected", func() bool {
-		out, err := m.client("status", "-o", "json")
-		status = client.Status{}
-		return err == nil && json.Unmarshal([]byte(out), &status) == nil && status.State == client.StateConnected && status.Rules.Applications == 1
-	})
+	status := m.status(client.StateConnected)
 	if status.User != "ada" || !strings.Contains(status.SignInSealed, "DPAPI") || len(status.Listeners) != 2 {
 		t.Errorf("%+v", status)
 	}
-	for i, scheme := range []string{"socks5h://", "http://"} {
-		out, err := exec.Command("curl", "-sS", "--noproxy", "", "--max-time", "60", "--proxy", scheme+status.Listeners[i].Address, "http://localhost:"+page.Port()+"/deep").CombinedOutput()
-		if err != nil || string(out) != "page /deep" {
-			t.Errorf("curl by %s: %s, %v", scheme, out, err)
-		}
-	}
+	m.curls(status, page)
 	typed, printed := m.begin("GET /typed HTTP/1.0\r\n\r\n", "connect", "localhost", page.Port())
 	if err := typed.Wait(); err != nil || !strings.HasSuffix(printed(), "page /typed") {
 		t.Errorf("connect: %v: %s", err, printed())
@@ -141,6 +149,91 @@ func TestInterface(t *testing.T) {
 	}
 }
 
+// TestClientService is the life of the client as a service of the machine: installed, signed in on by its pipe, used, updated, and gone
+// without a trace.
+func TestClientService(t *testing.T) {
+	s := posterntest.New(t)
+	s.Connector("site")
+	backend := posterntest.NewBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "page %s", r.URL.Path) }))
+	page, err := url.Parse(backend.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Assign(s.Private("lab", api.Segment{Destination: "localhost", Ports: page.Port()}), s.User("ada"))
+	m := newMachine(t)
+	m.buildClient()
+	m.write(`C:\users\ada\ca.pem`, string(s.RootsPEM))
+	m.ofMachine = true
+
+	for words, args := range map[string]string{"wintun.dll": "install", "no service postern-client is installed": "uninstall", "directory": `install --tun=false --state C:\elsewhere`} {
+		if out, err := m.client(strings.Fields(args)...); err == nil || !strings.Contains(out, words) {
+			t.Errorf("%s: %v\n%s", args, err, out)
+		}
+	}
+	if m.exists(clientService) || m.exists(programs) {
+		t.Error("a refused installation left something")
+	}
+	m.installs("install", "--tun=false", "--socks", "0")
+	if status := m.status(client.StateSignedOut); status.User != "" {
+		t.Errorf("before anybody signed in: %+v", status)
+	}
+	m.signIn(s)
+	m.curls(m.status(client.StateConnected), page)
+	m.installs("install", "--tun=false", "--socks", "0", "--log-level", "debug")
+	m.curls(m.status(client.StateConnected), page)
+	if text := m.read(clientService + `\logs\program.log`); !strings.Contains(text, "signed in on this machine") || !strings.Contains(text, "level=DEBUG") {
+		t.Errorf("the log of the service:\n%s", text)
+	}
+	out, err := m.client("uninstall")
+	if err != nil || !strings.Contains(out, "Signed out of") {
+		t.Errorf("uninstall: %v\n%s", err, out)
+	}
+	for _, left := range []string{clientService, programs} {
+		if m.exists(left) {
+			t.Errorf("uninstall left %s:\n%s", left, out)
+		}
+	}
+	if m.registry(`HKLM\SYSTEM\CurrentControlSet\Services\postern-client`) != "" {
+		t.Errorf("uninstall left the service:\n%s", out)
+	}
+}
+
+func (m *machine) installs(args ...string) {
+	m.t.Helper()
+	if out, err := m.client(args...); err != nil || !strings.Contains(out, "Started it.") {
+		m.t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+}
+
+// status waits until the client is in a state.
+func (m *machine) status(state string) (status client.Status) {
+	m.t.Helper()
+	var out string
+	defer func() {
+		if m.t.Failed() {
+			m.t.Log(out)
+		}
+	}()
+	await(m.t, "the client to be "+state, func() bool {
+		out, _ = m.client("status", "-o", "json") // it fails while the client is not connected, and says more behind the document
+		status = client.Status{}
+		return json.NewDecoder(strings.NewReader(out)).Decode(&status) == nil && status.State == state && (state != client.StateConnected || status.Rules.Applications == 1)
+	})
+	return status
+}
+
+// curls has curl go through each proxy of a client.
+func (m *machine) curls(status client.Status, page *url.URL) {
+	m.t.Helper()
+	for _, l := range status.Listeners {
+		scheme := map[string]string{"SOCKS5": "socks5h://", "HTTP": "http://"}[l.Kind]
+		out, err := exec.Command("curl", "-sS", "--noproxy", "", "--max-time", "60", "--proxy", scheme+l.Address, "http://localhost:"+page.Port()+"/deep").CombinedOutput()
+		if err != nil || string(out) != "page /deep" {
+			m.t.Errorf("curl by %s: %s, %v", l.Kind, out, err)
+		}
+	}
+}
+
 // signIn signs ada in by a code, and looks that her tokens are on the disk in no clear text.
 func (m *machine) signIn(s *posterntest.System) {
 	m.t.Helper()
@@ -156,7 +249,7 @@ func (m *machine) signIn(s *posterntest.System) {
 		m.t.Fatalf("login: %v\n%s", err, said())
 	}
 	var kept struct{ Refresh, Access []byte }
-	if err := json.Unmarshal([]byte(m.read(clientState+`\sign-in.json`)), &kept); err != nil || len(kept.Refresh) == 0 ||
+	if err := json.Unmarshal([]byte(m.read(m.clientDirectory()+`\sign-in.json`)), &kept); err != nil || len(kept.Refresh) == 0 ||
 		strings.Contains(string(kept.Refresh), "postern-") || strings.Contains(string(kept.Access), "postern-") {
 		m.t.Errorf("the sign-in is kept as %q, %v", kept, err)
 	}

@@ -40,9 +40,10 @@ func TestMain(m *testing.M) {
 
 // machine is a Windows, in a directory.
 type machine struct {
-	t      *testing.T
-	prefix string
-	env    []string
+	t         *testing.T
+	prefix    string
+	env       []string
+	ofMachine bool // the client that is meant is the machine's service, not a user's own
 }
 
 // newMachine makes a Windows that ends with the test, with the connector's program on it as if it were downloaded.

@@ -47,23 +47,32 @@ func open(cfg Config) (device.Device, system, error) {
 	return d, newRouted(cfg, l, names, d), nil
 }
 
+const driver = "wintun.dll" // https://www.wintun.net
+
+// Beside gives the files that the interface needs beside the program.
+func Beside() []string {
+	system, err := windows.GetSystemDirectory()
+	if err == nil {
+		if _, err := os.Stat(filepath.Join(system, driver)); err == nil {
+			return nil
+		}
+	}
+	return []string{driver}
+}
+
 // ready says whether the driver is there.
 func ready() error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	beside := filepath.Join(filepath.Dir(program), "wintun.dll")
-	system, err := windows.GetSystemDirectory()
-	if err != nil {
-		return err
-	}
-	for _, path := range []string{beside, filepath.Join(system, "wintun.dll")} {
-		if _, err := os.Stat(path); err == nil {
-			return nil
+	for _, name := range Beside() {
+		beside := filepath.Join(filepath.Dir(program), name)
+		if _, err := os.Stat(beside); err != nil {
+			return fmt.Errorf("the TUN mode needs %s (https://www.wintun.net) at %s: put it there, or use the proxies (postern-client up --socks 1080)", name, beside)
 		}
 	}
-	return fmt.Errorf("the TUN mode needs wintun.dll (https://www.wintun.net) at %s: put it there, or use the proxies (postern-client up --socks 1080)", beside)
+	return nil
 }
 
 // netLink is our interface, as Windows numbers it.
