@@ -1,6 +1,10 @@
 package tunnel
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
 
 // Drain ends the session without losing anything: no side opens streams any more, those that are open run to their end,
 // then the session ends and Run returns nil at both ends. Drain waits for that; if ctx ends first it returns ctx's cause and the
@@ -55,6 +59,10 @@ func (s *Session) onGoaway(h header, payload []byte) error {
 	if code != 0 {
 		return &ConnError{Code: code, Reason: reason, Remote: true}
 	}
+	unfinished := 0
+	if h.flags&flagLast != 0 {
+		unfinished = s.unfinished()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h.flags&flagLast == 0 {
@@ -64,8 +72,8 @@ func (s *Session) onGoaway(h header, payload []byte) error {
 		s.goaway.received = true
 		s.sayGoaway()
 	} else {
-		if !s.goaway.received || !s.goaway.sent || len(s.streams) > 0 {
-			return broken(CodeProtocol, "last GOAWAY with %d open streams", len(s.streams))
+		if !s.goaway.received || !s.goaway.sent || unfinished > 0 {
+			return broken(CodeProtocol, "last GOAWAY with %d open streams", unfinished)
 		}
 		s.goaway.receivedLast = true
 	}
@@ -74,6 +82,22 @@ func (s *Session) onGoaway(h header, payload []byte) error {
 	}
 	s.out.nudge()
 	return nil
+}
+
+// unfinished counts the streams that are not over on the wire. Those that are may stand in the table for a moment longer: whoever ended them
+// has yet to forget them, while the peer, who has heard of the end, is quicker. The caller holds no lock.
+func (s *Session) unfinished() (n int) {
+	s.mu.Lock()
+	streams := slices.Collect(maps.Values(s.streams))
+	s.mu.Unlock()
+	for _, st := range streams {
+		st.mu.Lock()
+		if !st.over {
+			n++
+		}
+		st.mu.Unlock()
+	}
+	return n
 }
 
 // forget takes an ended stream out of the table. The caller holds no lock.

@@ -167,6 +167,50 @@ func TestDrainAnswersCrossingOpens(t *testing.T) {
 	}
 }
 
+// TestDrainEndsQuickly: the peer hears of a stream's end, and that of the session may follow, before whoever ended the stream here has forgotten it.
+func TestDrainEndsQuickly(t *testing.T) {
+	forget := make(chan struct{})
+	s, peer := hostile(t, func(cfg *Config) {
+		cfg.Accept = func(st *Stream) {
+			st.Accept(nil)
+			st.AtEnd(func() { <-forget })
+			if _, err := io.Copy(io.Discard, st); err != nil {
+				t.Error(err)
+			}
+			st.Close()
+		}
+	})
+	peer.send(join(appendOpen(nil, 1, openFrame{startWindow, startWindow, nil}), appendFin(nil, 1)))
+	peer.expect(frameOpened, 1)
+	for finished := false; !finished; runtime.Gosched() {
+		s.mu.Lock()
+		st := s.streams[1]
+		s.mu.Unlock()
+		st.mu.Lock()
+		finished = st.over
+		st.mu.Unlock()
+	}
+	s.out.flush()
+	peer.expect(frameFin, 1)
+	peer.send(appendGoaway(nil, 0, 0, ""))
+	if f := peer.expect(frameGoaway, 0); f.flags == flagLast {
+		t.Fatal("the last GOAWAY came first")
+	}
+	peer.send(appendGoaway(nil, flagLast, 0, ""))
+	for heard := false; !heard; runtime.Gosched() {
+		s.mu.Lock()
+		heard = s.goaway.receivedLast || s.cause != nil
+		s.mu.Unlock()
+	}
+	close(forget)
+	if f := peer.expect(frameGoaway, 0); f.flags != flagLast {
+		t.Fatal("no last GOAWAY")
+	}
+	if err := s.result(t); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDrainWaits: an open stream keeps a drain waiting; the context ends the wait, not the drain.
 func TestDrainWaits(t *testing.T) {
 	client, server := pair(t, echo, nil)
