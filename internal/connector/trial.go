@@ -61,13 +61,13 @@ func (t *trials) leave() {
 // try goes the way to a target that no application has yet: local rules, look-up, connection, TLS, one request. The control
 // plane signed it; the local rules hold as for every stream; nothing of a body is read.
 func (c *Connector) try(ctx context.Context, signed wire.SignedTrial) wire.Tried {
-	s := c.following.current.Load()
-	if s == nil {
-		return wire.Tried{Refusal: refuse(wire.PhaseTarget, codeConfigBehind, "the connector has no configuration yet")}
-	}
-	trial, err := s.verifier.VerifyTrial(signed, s.Connector, c.cfg.Now())
-	if err != nil {
-		return wire.Tried{Refusal: refuse(wire.PhaseGrant, "grant-refused", "%s", err)}
+	var trial wire.Trial
+	t, refusal := c.decided(ctx, func(s *settings) (t *target, refusal *wire.Refusal) {
+		trial, t, refusal = c.mayTry(s, signed)
+		return t, refusal
+	})
+	if refusal != nil {
+		return wire.Tried{Refusal: refusal}
 	}
 	if !c.trials.enter(c.cfg.Now()) {
 		return wire.Tried{Refusal: refuse(wire.PhaseLimit, "too-many-trials", "the connector tries %d targets at once and %d in a minute at most, before they are published", trialsAtOnce, trialsAMin)}
@@ -75,12 +75,24 @@ func (c *Connector) try(ctx context.Context, signed wire.SignedTrial) wire.Tried
 	defer c.trials.leave()
 	ctx, cancel := context.WithTimeout(ctx, trialWithin)
 	defer cancel()
-	t, err := targetToTry(trial.Target)
-	if err != nil {
-		return wire.Tried{Refusal: refuse(wire.PhaseTarget, "target-unusable", "the target %s", err)}
-	}
 	c.log.Info("target tried for an administrator", "host", clip(t.Host), "port", t.Port, "tls", t.TLS)
 	return c.tryTarget(ctx, t, &trial)
+}
+
+// mayTry verifies the order by our own configuration, and makes the target.
+func (c *Connector) mayTry(s *settings, signed wire.SignedTrial) (wire.Trial, *target, *wire.Refusal) {
+	if s == nil { // a connector that has just begun
+		return wire.Trial{}, nil, refuse(wire.PhaseTarget, codeConfigBehind, "the connector has no configuration yet")
+	}
+	trial, err := s.verifier.VerifyTrial(signed, s.Connector, c.cfg.Now())
+	if err != nil {
+		return wire.Trial{}, nil, refuse(wire.PhaseGrant, "grant-refused", "%s", err)
+	}
+	t, err := targetToTry(trial.Target)
+	if err != nil {
+		return wire.Trial{}, nil, refuse(wire.PhaseTarget, "target-unusable", "the target %s", err)
+	}
+	return trial, t, nil
 }
 
 func (c *Connector) tryTarget(ctx context.Context, t *target, trial *wire.Trial) wire.Tried {
