@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
@@ -144,6 +145,9 @@ func showAddress(out io.Writer, address string, quiet bool) {
 
 // openBrowser starts the user's browser and does not wait for it.
 func openBrowser(address string) error {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return errors.New("it is no address of a page") // systems open programs, too
+	}
 	name, args := "xdg-open", []string{address}
 	switch runtime.GOOS {
 	case "darwin":

@@ -196,7 +196,7 @@ func (s *settings) log(out io.Writer, journal *client.Journal) (*slog.Logger, er
 // connect connects to the client that runs: the machine's, if it is a service there, or else this user's own.
 func (s *settings) connect(ctx context.Context) (*client.Remote, error) {
 	if !s.own {
-		if remote, err := client.Connect(ctx, s.service); !errors.Is(err, client.ErrNotRunning) {
+		if remote, err := client.ConnectService(ctx, s.service); !errors.Is(err, client.ErrNotRunning) {
 			return remote, err
 		}
 	}
@@ -208,11 +208,14 @@ func (s *settings) machine(ctx context.Context) (*client.Remote, error) {
 	if s.own {
 		return nil, nil
 	}
-	remote, err := client.Connect(ctx, s.service)
-	if errors.Is(err, client.ErrNotRunning) {
-		return nil, nil
+	remote, err := client.ConnectService(ctx, s.service)
+	if !errors.Is(err, client.ErrNotRunning) {
+		return remote, err
 	}
-	return remote, err
+	if s.service == serviceDirectory() && thisMachine().Installed(serviceName) { // another sign-in than it is used to would come as a surprise
+		return nil, fault.Unavailable("the client of this machine is a service, which does not run just now: %s says why. With --state DIRECTORY you run one of your own", serviceLog())
+	}
+	return nil, nil
 }
 
 // open gives the state directory.

@@ -7,14 +7,17 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postern/internal/client"
 	"postern/internal/client/tun"
 	"postern/internal/daemon"
 	"postern/internal/fault"
 	"postern/internal/install"
+	"postern/internal/local"
 )
 
 const serviceName = "postern-client"
@@ -53,7 +56,7 @@ serves all users of the machine: whoever signs in on it owns it until they log o
 }
 
 func (u *upFlags) addOwner(f *pflag.FlagSet) {
-	f.StringVar(&u.only, "owner", "", "the only `user` of this machine who may sign in; Windows: DOMAIN\\user (default whoever comes first, until they log out)")
+	f.StringVar(&u.only, "owner", "", "the only `user` of this machine who may sign in (default whoever comes first, until they log out)")
 }
 
 func installCommand(s *settings) *cobra.Command {
@@ -89,6 +92,15 @@ func (u *upFlags) install(cmd *cobra.Command, start bool) error {
 	if u.own {
 		return fault.Invalid("--state", "is the service's own directory")
 	}
+	if u.only != "" {
+		id, err := local.UserID(u.only)
+		if err != nil {
+			return fault.Invalid("--owner", "%s is not known on this machine: %v", u.only, err)
+		}
+		if err := f.Set("owner", id); err != nil {
+			return err
+		}
+	}
 	if u.localUser != "" && !filepath.IsAbs(u.localUser) {
 		return fault.Invalid("--local-user-file", "must be an absolute path: the service has another working directory")
 	}
@@ -117,11 +129,53 @@ func (u *upFlags) install(cmd *cobra.Command, start bool) error {
 		fmt.Fprintln(u.std.err, "It starts with the machine. Users sign in on it with: postern-client login URL")
 		return nil
 	}
+	if !u.tun && !host.State(cmd.Context(), serviceName).Running {
+		if err := tun.Restore(host.StateDir(serviceName)); err != nil { // of one that was killed: nobody else would
+			fmt.Fprintf(u.std.err, "Warning: what an interface of before left cannot be put back: %v\n", err)
+		}
+	}
 	if err := host.Start(cmd.Context(), serviceName); err != nil {
 		return fmt.Errorf("the service %s is installed, but does not start: %w", serviceName, err)
 	}
+	if err := u.awaitService(cmd.Context()); err != nil {
+		return err
+	}
 	fmt.Fprintln(u.std.err, "Started it. Sign in on it, as the user who is to own it: postern-client login URL")
 	return nil
+}
+
+const answersWithin = 30 * time.Second
+
+// awaitService waits until the service that was started answers. systemd has waited for that itself.
+func (u *upFlags) awaitService(ctx context.Context) error {
+	if runtime.GOOS == "linux" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	for {
+		remote, err := client.ConnectService(ctx, u.service)
+		if err == nil {
+			remote.Close()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fault.Unavailable("the service %s was started, but does not answer within %v: %s says why", serviceName, answersWithin, serviceLog())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// serviceLog names where the log of the service is.
+func serviceLog() string {
+	switch runtime.GOOS {
+	case "windows":
+		return filepath.Join(thisMachine().StateDir(serviceName), "logs", "program.log")
+	case "darwin":
+		return "/var/log/" + serviceName + ".log"
+	}
+	return "journalctl -u " + serviceName
 }
 
 // beside names what the interface needs beside the program.
@@ -186,6 +240,9 @@ func (s *settings) uninstall(ctx context.Context) error {
 	}
 	if err := host.Stop(ctx, serviceName); err != nil {
 		return fmt.Errorf("end the service: %w", err)
+	}
+	if err := tun.Restore(host.StateDir(serviceName)); err != nil { // of one that was killed before
+		fmt.Fprintf(s.std.err, "Warning: what the interface changed cannot be put back: %v\n", err)
 	}
 	removed, err := host.Remove(ctx, serviceName)
 	for _, gone := range removed.Gone {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"postern/internal/agent"
@@ -27,7 +28,16 @@ type Remote struct {
 
 // Connect connects to the client that runs on a state directory. ErrNotRunning: none does.
 func Connect(ctx context.Context, state string) (*Remote, error) {
-	conn, err := local.Dial(ctx, state, socketName)
+	return connect(ctx, state, local.Dial)
+}
+
+// ConnectService connects to the client that is a service of the machine, whose socket is in a directory. ErrNotRunning: none is.
+func ConnectService(ctx context.Context, dir string) (*Remote, error) {
+	return connect(ctx, dir, local.DialService)
+}
+
+func connect(ctx context.Context, dir string, dial func(ctx context.Context, dir, name string) (net.Conn, error)) (*Remote, error) {
+	conn, err := dial(ctx, dir, socketName)
 	if errors.Is(err, local.ErrNobody) {
 		return nil, ErrNotRunning
 	}

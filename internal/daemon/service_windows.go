@@ -54,11 +54,12 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 	go func() { done <- h.run(ctx, orders) }()
 	now := svc.Status{State: svc.Running, Accepts: accepts}
 	status <- now
+	stopped := false
 	for {
 		select {
 		case h.err = <-done:
 			status <- svc.Status{State: svc.StopPending}
-			if h.err == nil {
+			if h.err == nil || stopped { // who ran it says what failed at its end
 				return false, 0
 			}
 			return true, 1 // the manager restarts what ends with a code
@@ -69,6 +70,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 			case svc.Stop, svc.Shutdown:
 				now = svc.Status{State: svc.StopPending, WaitHint: 30_000}
 				status <- now
+				stopped = true
 				stop()
 			case svc.ParamChange:
 				order(orders, OrderReload)

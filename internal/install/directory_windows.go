@@ -19,13 +19,15 @@ import (
 const (
 	directoryAccess = "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 	serviceEntries  = "(A;;0x1201bf;;;NS)(A;OICIIO;FA;;;NS)"
-	settingsAccess  = "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;NS)"
+	settingsAccess  = "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)"
+	settingsEntry   = "(A;;FR;;;NS)" // for the service's account to read them
 )
 
 // directory is a service's directory. While it is held nobody renames or removes it.
 type directory struct {
-	path   string
-	handle windows.Handle
+	path     string
+	handle   windows.Handle
+	asSystem bool // the service has no account of its own
 }
 
 // takeDirectory makes a service's directory, or takes the one that is there if nobody else can have prepared it: every user
@@ -47,7 +49,7 @@ func takeDirectory(path string, asSystem bool) (*directory, error) {
 	if err != nil && !errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
 		return nil, fmt.Errorf("make the directory %s: %w", path, err)
 	}
-	d := &directory{path: path}
+	d := &directory{path: path, asSystem: asSystem}
 	// Neither through a link, nor shared for deleting: what is examined is what is used.
 	d.handle, err = windows.CreateFile(name, windows.READ_CONTROL|windows.WRITE_DAC|windows.WRITE_OWNER|windows.FILE_READ_ATTRIBUTES,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, nil, windows.OPEN_EXISTING,
@@ -132,7 +134,11 @@ func prepared(path string, why error) error {
 
 // write writes a file that only administrators change.
 func (d *directory) write(name string, data []byte) error {
-	rights, err := windows.SecurityDescriptorFromString(settingsAccess)
+	access := settingsAccess
+	if !d.asSystem {
+		access += settingsEntry
+	}
+	rights, err := windows.SecurityDescriptorFromString(access)
 	if err != nil {
 		return err
 	}

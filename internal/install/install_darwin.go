@@ -3,15 +3,20 @@ package install
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
+	"time"
 
 	"postern/internal/disk"
 	"postern/internal/fault"
 )
+
+const stopTime = 14 * time.Minute // longer than ExitTimeOut
 
 func (h Host) plist(name string) string {
 	return h.path("Library/LaunchDaemons", name+".plist")
@@ -48,9 +53,12 @@ func (h Host) Install(_ context.Context, s Service) error {
 		return err
 	}
 	var made bool
-	program, err := h.place(s.Program, &made)
+	program, err := h.place(s.Program, s.Network, &made)
 	if err != nil {
 		return err
+	}
+	if err := disk.CheckPrivate(program); s.Network && err != nil {
+		return fault.Forbidden("root would run a program that others can change: %v", err)
 	}
 	s.Program = program
 	who, err := user.Lookup(s.launchdUser())
@@ -79,6 +87,14 @@ func (h Host) Install(_ context.Context, s Service) error {
 	return disk.WriteFile(h.plist(s.Name), []byte(plistText(s, dir)), 0o600)
 }
 
+// copied is where a copy of the program is put. /usr/local/bin belongs to a user on many machines (Homebrew), and what root runs must be root's.
+func (h Host) copied(network bool) string {
+	if network {
+		return h.path("Library/PrivilegedHelperTools", h.program())
+	}
+	return h.path("usr/local/bin", h.program())
+}
+
 // Start starts a service that is installed; if it runs already, it is restarted, so that new settings count.
 func (h Host) Start(ctx context.Context, name string) error {
 	if err := h.Stop(ctx, name); err != nil {
@@ -97,13 +113,35 @@ func (h Host) Stop(ctx context.Context, name string) error {
 		return nil
 	}
 	_, err := run(ctx, "launchctl", "bootout", "system/"+name)
-	return err
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && (exit.ExitCode() == int(syscall.EINPROGRESS) || exit.ExitCode() == int(syscall.ESRCH)) {
+		err = nil // it ends, or has ended
+	}
+	if err != nil {
+		return err
+	}
+	// launchctl waits for nothing, and takes no job of a name that is still there.
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	for h.State(ctx, name).Running {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the service %s to end: %w", name, ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return ctx.Err() // then launchctl was not asked any more
 }
 
 // HandOver lets a new process of the program that is installed now take over.
 func (h Host) HandOver(ctx context.Context, name string) error {
 	_, err := run(ctx, "launchctl", "kill", "SIGUSR1", "system/"+name)
 	return err
+}
+
+// Installed tells, also somebody who may ask the system nothing more, whether there is such a service.
+func (h Host) Installed(name string) bool {
+	_, err := os.Stat(h.plist(name))
+	return err == nil
 }
 
 // State asks launchd for a service.
@@ -132,6 +170,10 @@ func (h Host) Remove(_ context.Context, name string) (Removed, error) {
 	if dir := filepath.Dir(h.settingsFile(name)); os.Remove(dir) != nil {
 		r.Left = append(r.Left, dir+", with what somebody put there")
 	}
-	r.Left = append(r.Left, h.path("usr/local/bin", h.program()))
+	if own := h.copied(true); os.Remove(own) == nil {
+		r.Gone = append(r.Gone, own)
+	} else {
+		r.Left = append(r.Left, h.copied(false))
+	}
 	return r, errors.Join(errs...)
 }

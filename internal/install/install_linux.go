@@ -59,7 +59,7 @@ func (h Host) Install(ctx context.Context, s Service) error {
 		MadeUser: bytes.Contains(before, []byte(markUser)), MadeProgram: bytes.Contains(before, []byte(markProgram)),
 	}
 	var err error
-	if u.Program, err = h.place(s.Program, &u.MadeProgram); err != nil {
+	if u.Program, err = h.place(s.Program, s.Network, &u.MadeProgram); err != nil {
 		return err
 	}
 	uid, gid := 0, 0
@@ -99,6 +99,9 @@ func (h Host) Install(ctx context.Context, s Service) error {
 	return err
 }
 
+// copied is where a copy of the program is put.
+func (h Host) copied(bool) string { return h.path("usr/local/bin", h.program()) }
+
 // ensureUser makes the service's user, if there is none.
 func (h Host) ensureUser(ctx context.Context, u *unit) (uid, gid int, err error) {
 	found, err := user.Lookup(u.User)
@@ -135,6 +138,12 @@ func (h Host) control(ctx context.Context, verb, name string) error {
 		return fmt.Errorf("%w; journalctl -u %s says more", err, name)
 	}
 	return nil
+}
+
+// Installed tells, also somebody who may ask the system nothing more, whether there is such a service.
+func (h Host) Installed(name string) bool {
+	_, err := os.Stat(h.unit(name))
+	return err == nil
 }
 
 // State asks systemd for a service.

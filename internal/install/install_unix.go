@@ -36,8 +36,8 @@ func run(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 // place gives where the service's program is: where it lies, if only root can change it there and the service can see it,
-// or else /usr/local/bin, where a copy is put.
-func (h Host) place(program string, made *bool) (string, error) {
+// or else where a copy is put.
+func (h Host) place(program string, network bool, made *bool) (string, error) {
 	hidden := false
 	for _, dir := range []string{"/home", "/root", "/run", "/tmp", "/var/tmp", "/dev"} { // what the unit hides
 		hidden = hidden || strings.HasPrefix(program, dir+"/")
@@ -45,7 +45,7 @@ func (h Host) place(program string, made *bool) (string, error) {
 	if !hidden && disk.CheckPrivate(program) == nil {
 		return program, nil
 	}
-	target := h.path("usr/local/bin", h.program())
+	target := h.copied(network)
 	data, err := os.ReadFile(program)
 	if err != nil {
 		return "", fmt.Errorf("copy this program: %w", err)

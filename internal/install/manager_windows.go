@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/mgr"
 
@@ -179,6 +180,16 @@ func (h Host) HandOver(_ context.Context, name string) error {
 		}
 		return nil
 	})
+}
+
+// Installed tells, also somebody who may ask the service control manager nothing, whether there is such a service.
+func (h Host) Installed(name string) bool {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Services\`+name, registry.QUERY_VALUE)
+	if err != nil {
+		return false
+	}
+	_ = key.Close() // nothing was changed
+	return true
 }
 
 // State asks the service control manager for a service.

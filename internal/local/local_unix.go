@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -60,6 +61,22 @@ func listen(dir, name string, mode fs.FileMode) (net.Listener, error) {
 		return nil, errors.Join(err, l.Close(), os.Remove(path))
 	}
 	return l, nil
+}
+
+// DialService connects to a service of the machine over a socket that every user can open. It is root that serves it, or this user.
+func DialService(ctx context.Context, dir, name string) (net.Conn, error) {
+	conn, err := Dial(ctx, dir, name)
+	if err != nil {
+		return nil, err
+	}
+	who, err := PeerOf(conn)
+	if err == nil && !who.Admin && who.User != strconv.Itoa(os.Geteuid()) {
+		err = fmt.Errorf("%s is not root's, but %s's", filepath.Join(dir, name), who.Name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // Dial connects to whoever serves a socket of a directory. ErrNobody: nobody does.

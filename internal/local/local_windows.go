@@ -46,6 +46,12 @@ func ListenAll(dir, name string) (net.Listener, error) {
 
 func isPipe(dir string) bool { return strings.HasPrefix(dir, `\\.\pipe\`) }
 
+// DialService connects to a service of the machine over a pipe that every user can open. As any pipe that is dialled here, it is SYSTEM's or an
+// administrator's, or this user's.
+func DialService(ctx context.Context, dir, name string) (net.Conn, error) {
+	return Dial(ctx, dir, name)
+}
+
 // Dial connects to whoever serves a pipe of a directory. ErrNobody: nobody does.
 func Dial(ctx context.Context, dir, name string) (net.Conn, error) {
 	pipe := dir + `\` + name

@@ -12,6 +12,9 @@ import (
 // Administrator is who may do everything on the machine.
 var Administrator = Peer{User: "0", Name: "root", Admin: true}
 
+// UserID gives what PeerOf will say of a user that people name: on unix the name does, also of one whom only a directory knows that is away now.
+func UserID(name string) (string, error) { return name, nil }
+
 // PeerOf tells whose program is at the other end of a connection to a socket of ours.
 func PeerOf(conn net.Conn) (Peer, error) {
 	unixConn, ok := conn.(*net.UnixConn)

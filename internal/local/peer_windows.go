@@ -6,12 +6,27 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
 
 // Administrator is who may do everything on the machine: the group of those.
 var Administrator = Peer{User: "S-1-5-32-544", Name: "an administrator", Admin: true}
+
+// UserID gives what PeerOf will say of a user that people name, with a domain or without: the SID, since Windows finds names by a domain that may be
+// away later.
+func UserID(name string) (string, error) {
+	if _, err := windows.StringToSid(name); err == nil {
+		return name, nil
+	}
+	sid, _, _, err := windows.LookupSID("", strings.TrimPrefix(name, `.\`))
+	if err != nil {
+		return "", err
+	}
+	return sid.String(), nil
+}
 
 // PeerOf tells whose program is at the other end of a connection to a pipe of ours. Whoever has not let himself be known is refused.
 func PeerOf(conn net.Conn) (Peer, error) {
@@ -75,11 +90,38 @@ func userOf(token windows.Token) (Peer, error) {
 	if p.Admin, err = token.IsMember(administrators); err != nil { // of a program that was started as one
 		return Peer{}, err
 	}
-	p.Name = p.User
-	if name, domain, _, err := who.User.Sid.LookupAccount(""); err == nil {
-		p.Name = domain + `\` + name
-	}
+	p.Name = nameOf(who.User.Sid)
 	return p, nil
+}
+
+const nameWithin = 2 * time.Second // the longest that a domain may take
+
+var namesOf sync.Map // SID -> its name, or the SID while it is looked for. As many as the machine has users who ask
+
+// nameOf gives a user's name for people. Windows may wait long for a domain that is reached only by what asks here: once for each user, and
+// whoever waits does so for a moment.
+func nameOf(sid *windows.SID) string {
+	id := sid.String()
+	if name, known := namesOf.LoadOrStore(id, id); known {
+		return name.(string)
+	}
+	found := make(chan struct{})
+	go func() { // ends when Windows has an answer
+		defer close(found)
+		own, err := windows.StringToSid(id)
+		if err != nil {
+			return
+		}
+		if name, domain, _, err := own.LookupAccount(""); err == nil {
+			namesOf.Store(id, domain+`\`+name)
+		}
+	}()
+	select {
+	case <-found:
+	case <-time.After(nameWithin):
+	}
+	name, _ := namesOf.Load(id)
+	return name.(string)
 }
 
 // sameName compares as Windows does: both with their domain.

@@ -56,7 +56,11 @@ func (r *resolverFiles) take(domains []domain) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	errs := []error{r.sweep(files)}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+	err = os.Mkdir(r.dir, 0o755)
+	if err == nil {
+		err = os.Chmod(r.dir, 0o755) // a service takes rights away from what it makes, and others look there, too
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("take over names: %w", err)
 	}
 	for name, content := range files {

@@ -17,8 +17,15 @@ import (
 // DefaultName is what the interface is called if nobody says otherwise: macOS numbers it.
 const DefaultName = "utun"
 
+func systemNames() *resolverFiles {
+	return &resolverFiles{dir: "/etc/resolver", conf: "/etc/resolv.conf"}
+}
+
+// Restore puts back what a client left that was killed. None may run with an interface.
+func Restore(string) error { return systemNames().restore() }
+
 func open(cfg Config) (device.Device, system, error) {
-	names := &resolverFiles{dir: "/etc/resolver", conf: "/etc/resolv.conf"}
+	names := systemNames()
 	if os.Geteuid() != 0 {
 		return nil, nil, errors.New("the TUN mode needs root (sudo): use the proxies (postern-client up --socks 1080) without")
 	}

@@ -52,6 +52,12 @@ type linux struct {
 	gone bool
 }
 
+// Restore puts back what a client of a state directory left that was killed. None may run with an interface.
+func Restore(state string) error {
+	file := newResolvConf(resolvConfPath, state)
+	return (&linux{dns: file, file: file}).clean()
+}
+
 func open(cfg Config) (device.Device, system, error) {
 	name := cfg.Name
 	file := newResolvConf(resolvConfPath, cfg.State)

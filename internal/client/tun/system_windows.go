@@ -20,6 +20,9 @@ const DefaultName = "Postern"
 // interfaceID is that of the interface, always the same: Windows keeps what it knows of a network by it.
 var interfaceID = windows.GUID{Data1: 0x7a1c5f0e, Data2: 0x9057, Data3: 0x4c1e, Data4: [8]byte{0x8d, 0x7f, 0x3b, 0x0c, 0x52, 0x6e, 0x91, 0xa4}}
 
+// Restore puts back what a client left that was killed. None may run with an interface.
+func Restore(string) error { return sweep() }
+
 func open(cfg Config) (device.Device, system, error) {
 	names := &policyTable{}
 	if !windows.GetCurrentProcessToken().IsElevated() {
