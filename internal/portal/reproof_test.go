@@ -69,8 +69,7 @@ func TestStepUpElsewhere(t *testing.T) {
 		t.Errorf("without need it was asked for %v", asked)
 	}
 	a.policy(t, api.PolicyInput{Name: "Strong", Strength: "multi-factor"})
-	var page posterntest.Page
-	a.Await("the policy holds", func() bool { page = b.Go(a.URL("wiki", "/y?z=1")); return page.Request.URL.Path == "/step-up" })
+	page := b.GoUntil("the policy holds", a.URL("wiki", "/y?z=1"), func(p posterntest.Page) bool { return p.Request.URL.Path == "/step-up" })
 	for _, test := range []struct {
 		name string
 		does idp.Behaviour
@@ -126,8 +125,8 @@ func TestTooOldElsewhere(t *testing.T) {
 	a.policy(t, api.PolicyInput{Name: "Recent", MaxAge: "30m"})
 	a.pass(40 * time.Minute)
 	a.idp.Behave(idp.Behaviour{Ago: 40 * time.Minute})
-	page := a.settled(b, a.URL("wiki", "/x"))
-	a.Await("the policy holds", func() bool { page = b.Go(a.URL("wiki", "/x")); return page.Request.URL.Path == "/step-up" })
+	a.settled(b, a.URL("wiki", "/x"))
+	page := b.GoUntil("the policy holds", a.URL("wiki", "/x"), func(p posterntest.Page) bool { return p.Request.URL.Path == "/step-up" })
 	if page = a.stepUp(t, b, page); page.Text != "private page /x?" {
 		t.Fatalf("%s at %s: %s", page.Status, page.Request.URL, page.Text)
 	}
@@ -142,8 +141,7 @@ func TestOwnFactorAfterUpstream(t *testing.T) {
 	b := a.Browser()
 	b.Go(a.begin(t, b, a.URL("wiki", "/")))
 	a.policy(t, api.PolicyInput{Name: "Strong", Strength: "multi-factor"})
-	var page posterntest.Page
-	a.Await("the policy holds", func() bool { page = b.Go(a.URL("wiki", "/")); return page.Request.URL.Path == "/step-up" })
+	page := b.GoUntil("the policy holds", a.URL("wiki", "/"), func(p posterntest.Page) bool { return p.Request.URL.Path == "/step-up" })
 	page = a.stepUp(t, b, page)
 	if !strings.Contains(page.Text, "Set up a second factor") {
 		t.Fatalf("%s at %s: %s", page.Status, page.Request.URL, page.Text)

@@ -165,7 +165,7 @@ func TestSAML(t *testing.T) {
 		t.Errorf("the provider was asked to end %v", ended)
 	}
 	quiet := b.WithoutRedirects()
-	c.Await("the private page is closed", func() bool { return quiet.Go(c.URL("wiki", "/")).StatusCode/100 == 3 })
+	quiet.GoUntil("the private page is closed", c.URL("wiki", "/"), func(p posterntest.Page) bool { return p.StatusCode/100 == 3 })
 }
 
 // TestSAMLSignOutThere: the provider ends one session, and that one alone ends here.
@@ -187,7 +187,7 @@ func TestSAMLSignOutThere(t *testing.T) {
 	}
 	quiet := c.Browser().WithoutRedirects()
 	quiet.Jar = one.Jar
-	c.Await("the session is over", func() bool { return quiet.Go(c.URL("wiki", "/")).StatusCode/100 == 3 })
+	quiet.GoUntil("the session is over", c.URL("wiki", "/"), func(p posterntest.Page) bool { return p.StatusCode/100 == 3 })
 	if page := two.Go(c.URL("wiki", "/")); page.Text != "private page /" {
 		t.Errorf("the other session: %s", page.Status)
 	}
@@ -195,7 +195,7 @@ func TestSAMLSignOutThere(t *testing.T) {
 		t.Errorf("all sessions: %s at %s", page.Status, page.Request.URL)
 	}
 	quiet.Jar = two.Jar
-	c.Await("the other session is over", func() bool { return quiet.Go(c.URL("wiki", "/")).StatusCode/100 == 3 })
+	quiet.GoUntil("the other session is over", c.URL("wiki", "/"), func(p posterntest.Page) bool { return p.StatusCode/100 == 3 })
 }
 
 // TestSAMLUnasked: a sign-in that begins at the provider, where that is allowed, once.

@@ -100,8 +100,7 @@ func TestSAMLStepUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.AwaitSnapshot(func(snap *access.Snapshot) bool { return len(snap.Policies) > 0 })
-	var page posterntest.Page
-	c.Await("the policy holds", func() bool { page = b.Go(c.URL("wiki", "/y")); return page.Request.URL.Path == "/step-up" })
+	page := b.GoUntil("the policy holds", c.URL("wiki", "/y"), func(p posterntest.Page) bool { return p.Request.URL.Path == "/step-up" })
 	for _, test := range []struct {
 		name string
 		does samlidp.Behaviour

@@ -64,9 +64,7 @@ func (s *grounds) policy(in api.PolicyInput) api.Policy {
 // await goes to an application until the answer is as wanted: the gateway learns of changes a moment later.
 func (s *grounds) await(b *posterntest.Browser, target, what string, ok func(posterntest.Page) bool) posterntest.Page {
 	s.T.Helper()
-	var page posterntest.Page
-	s.Await(what, func() bool { page = b.Go(target); return ok(page) })
-	return page
+	return b.GoUntil(what, target, ok)
 }
 
 func at(path string) func(posterntest.Page) bool {

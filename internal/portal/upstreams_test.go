@@ -93,9 +93,7 @@ func TestSignInElsewhere(t *testing.T) {
 	}
 	resp.Body.Close()
 	quiet := b.WithoutRedirects()
-	a.Await("the application's session is over", func() bool {
-		return quiet.Go(a.URL("wiki", "/")).StatusCode == http.StatusFound || quiet.Go(a.URL("wiki", "/")).StatusCode == http.StatusSeeOther
-	})
+	quiet.GoUntil("the application's session is over", a.URL("wiki", "/"), func(p posterntest.Page) bool { return p.StatusCode/100 == 3 })
 	if page := quiet.Go(a.PortalURL + "/"); page.Header.Get("Location") != "/sign-in" {
 		t.Errorf("the portal: %s", page.Status)
 	}

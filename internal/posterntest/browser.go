@@ -2,6 +2,7 @@ package posterntest
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -66,13 +67,42 @@ func (b *Browser) Go(target string) Page {
 func (b *Browser) Send(req *http.Request) Page {
 	b.t.Helper()
 	if req.Header.Get("Sec-Fetch-Mode") == "" {
-		req.Header.Set("Sec-Fetch-Mode", "navigate")
-		req.Header.Set("Sec-Fetch-Dest", "document")
-		req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+		navigates(req)
 	}
-	resp := must(b.Do(req))(b.t)
+	return must(b.page(req))(b.t)
+}
+
+func navigates(req *http.Request) {
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	req.Header.Set("Sec-Fetch-Dest", "document")
+	req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+}
+
+func (b *Browser) page(req *http.Request) (Page, error) {
+	resp, err := b.Do(req)
+	if err != nil {
+		return Page{}, err
+	}
 	defer resp.Body.Close()
-	return Page{resp, string(must(io.ReadAll(resp.Body))(b.t))}
+	text, err := io.ReadAll(resp.Body)
+	return Page{resp, string(text)}, err
+}
+
+// GoUntil navigates to a URL again and again until the page is as it should be, and gives it. An answer that is under way when a right ends is cut:
+// that is no page yet.
+func (b *Browser) GoUntil(what, target string, is func(Page) bool) (page Page) {
+	b.t.Helper()
+	b.sys.Await(what, func() bool {
+		req := must(http.NewRequestWithContext(b.t.Context(), http.MethodGet, target, nil))(b.t)
+		navigates(req)
+		var err error
+		if page, err = b.page(req); err != nil && (errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "INTERNAL_ERROR")) {
+			return false
+		}
+		must(page, err)(b.t)
+		return is(page)
+	})
+	return page
 }
 
 var requestField = regexp.MustCompile(`name="request" value="([^"]*)"`)

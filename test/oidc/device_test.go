@@ -143,8 +143,7 @@ func TestConfirmAndStepUpAtTheProvider(t *testing.T) {
 	if _, err := sys.API.Policies.Create(t.Context(), api.PolicyInput{Name: "Strong", Strength: "multi-factor", Everyone: true, AllApplications: true}); err != nil {
 		t.Fatal(err)
 	}
-	var page posterntest.Page
-	sys.Await("the policy holds", func() bool { page = b.Go(sys.URL("wiki", "/y")); return page.Request.URL.Path == "/step-up" })
+	page := b.GoUntil("the policy holds", sys.URL("wiki", "/y"), func(p posterntest.Page) bool { return p.Request.URL.Path == "/step-up" })
 	asked = b.Go(link(t, b, sys, page.Request.URL.String(), up.ID))
 	if !strings.Contains(asked.Text, `name="login"`) {
 		t.Fatalf("the provider does not ask again: %s at %s", asked.Status, asked.Request.URL)

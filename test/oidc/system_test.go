@@ -52,9 +52,7 @@ func TestPrivatePageBehindTheProvider(t *testing.T) {
 		t.Fatalf("signing out there: %s: %s", page.Status, page.Text)
 	}
 	quiet := b.WithoutRedirects()
-	sys.Await("the private page is closed", func() bool {
-		return quiet.Go(sys.URL("wiki", "/")).StatusCode/100 == 3
-	})
+	quiet.GoUntil("the private page is closed", sys.URL("wiki", "/"), func(p posterntest.Page) bool { return p.StatusCode/100 == 3 })
 	if page := quiet.Go(sys.PortalURL + "/"); page.Header.Get("Location") != "/sign-in" {
 		t.Errorf("the portal: %s", page.Status)
 	}

@@ -63,7 +63,7 @@ func TestPrivatePageBehindLemonldap(t *testing.T) {
 		t.Errorf("the provider sends %v", back)
 	}
 	quiet := b.WithoutRedirects()
-	sys.Await("the private page is closed", func() bool { return quiet.Go(sys.URL("wiki", "/")).StatusCode/100 == 3 })
+	quiet.GoUntil("the private page is closed", sys.URL("wiki", "/"), func(p posterntest.Page) bool { return p.StatusCode/100 == 3 })
 }
 
 // onPages fills in the provider's forms until one would lead to an address of ours, or we are there, and gives what it
