@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -150,4 +151,40 @@ func TestServiceIsOneUsers(t *testing.T) {
 	m.serve("--owner", fmt.Sprint(ada))
 	m.says(bob, exitRefused, "only 41001 may sign in", "login", m.PortalURL)
 	m.says(ada, exitUsage, "URL", "login", "http://not-a-service")
+}
+
+// TestServiceMustBeRoots: a user who has put a socket where the machine's would be is told nothing by the programs of others.
+func TestServiceMustBeRoots(t *testing.T) {
+	if os.Geteuid() != 0 {
+		fmt.Println("NOT RUN: it takes root to be several users")
+		return
+	}
+	m := newServiceMachine(t)
+	run, state := filepath.Join(m.dir, "bobs-run"), filepath.Join(m.dir, "bobs-state")
+	for dir, mode := range map[string]os.FileMode{run: 0o755, state: 0o700} {
+		if err := errors.Join(os.Mkdir(dir, mode), os.Chown(dir, bob, bob)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service := m.as(bob, "--service-directory", run, "--state", state, "service", "--tun=false")
+	if err := service.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = service.Process.Signal(os.Interrupt); _ = service.Wait() })
+	m.Await("bob's service", func() bool {
+		out, _ := m.as(bob, "--service-directory", run, "status").CombinedOutput()
+		return strings.Contains(string(out), "State")
+	})
+	for _, args := range [][]string{{"status"}, {"apps"}, {"login", m.PortalURL}, {"logout"}} {
+		m.says(ada, exitError, "is not root's, but 41002's", append([]string{"--service-directory", run}, args...)...)
+	}
+}
+
+// TestOnlyPagesAreOpened: what systems would start a program for is not handed to them.
+func TestOnlyPagesAreOpened(t *testing.T) {
+	for _, address := range []string{"/usr/bin/true", "file:///usr/bin/true", "calculator:", "", "javascript:alert(1)", "HTTP//", "%zz"} {
+		if err := openBrowser(address); err == nil || !strings.Contains(err.Error(), "no address of a page") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
 }

@@ -165,13 +165,19 @@ func TestClientService(t *testing.T) {
 	m.write(`C:\users\ada\ca.pem`, string(s.RootsPEM))
 	m.ofMachine = true
 
-	for words, args := range map[string]string{"wintun.dll": "install", "no service postern-client is installed": "uninstall", "directory": `install --tun=false --state C:\elsewhere`} {
+	for words, args := range map[string]string{"wintun.dll": "install", "no service postern-client is installed": "uninstall", "directory": `install --tun=false --state C:\elsewhere`, "nobody-of-here is not known": "install --tun=false --owner nobody-of-here"} {
 		if out, err := m.client(strings.Fields(args)...); err == nil || !strings.Contains(out, words) {
 			t.Errorf("%s: %v\n%s", args, err, out)
 		}
 	}
 	if m.exists(clientService) || m.exists(programs) {
 		t.Error("a refused installation left something")
+	}
+	if out, err := m.client("install", "--tun=false", "--no-start"); err != nil || !strings.Contains(out, "It starts with the machine") {
+		t.Errorf("install --no-start: %v\n%s", err, out)
+	}
+	if out, err := m.client("login", s.PortalURL); err == nil || !strings.Contains(out, "does not run just now") {
+		t.Errorf("signing in on a service that does not run: %v\n%s", err, out)
 	}
 	m.installs("install", "--tun=false", "--socks", "0")
 	if status := m.status(client.StateSignedOut); status.User != "" {
