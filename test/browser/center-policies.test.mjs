@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { choose, demo, open, row, see, settled, until, visit } from './center.mjs'
+import { reach } from './postern.mjs'
 
 let system
 
@@ -77,7 +78,7 @@ test('who would be denied is seen while it only reports, and who is once it is e
   await dialog(page).getByText('what they have open is cut').waitFor()
   await dialog(page).getByRole('button', { name: 'Enforce', exact: true }).click()
   await page.getByText('Elsewhere: Enforced.').first().waitFor()
-  await until('the user is denied', async () => (await user.goto(system.notes)).status() === 403)
+  await until('the user is denied', async () => (await reach(user, system.notes))?.status() === 403)
   await page.getByText('Denied: Network').first().waitFor()
   await page.getByRole('link', { name: 'All of it in the log' }).click()
   await page.getByText(/^Policy: /).waitFor()

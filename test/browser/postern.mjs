@@ -82,6 +82,15 @@ export function watch(page, failures = []) {
   return complaints
 }
 
+// cut is how a browser calls an answer that did not come to its end. One that is under way when a right ends is cut, and that is meant.
+export const cut = 'net::ERR_HTTP2_PROTOCOL_ERROR'
+
+// reach opens an address while rights change, and gives the answer; null: it was cut.
+export const reach = (page, address) => page.goto(address).catch((error) => {
+  if (!error.message.includes(cut)) throw error
+  return null
+})
+
 const wide = { width: 1024, height: 768 }
 const narrow = { width: 360, height: 740 }
 
