@@ -71,9 +71,10 @@ func (st *Stream) cannot() error {
 }
 
 // sleep waits for a change and takes the time from the stream's patience with its client. It gives false when none is
-// left.
+// left. What others send while the stream stands in line is taken by the same client: a slow network that many streams
+// share is no stall. (When that ends, whoever stands in line is given up after at most twice Stall.)
 func (st *Stream) sleep() bool {
-	began := time.Now()
+	began, sent, inLine := time.Now(), st.c.sent, st.queued
 	if st.waker == nil {
 		st.waker = time.AfterFunc(st.patience, func() {
 			st.c.mu.Lock()
@@ -85,8 +86,15 @@ func (st *Stream) sleep() bool {
 	}
 	st.cond.Wait()
 	st.waker.Stop()
-	st.patience -= time.Since(began)
+	if st.patience -= time.Since(began); inLine {
+		st.trust(st.c.sent - sent)
+	}
 	return st.patience > 0
+}
+
+// trust gives patience for n bytes that the client takes.
+func (st *Stream) trust(n int64) {
+	st.patience = min(st.c.limits.Stall, st.patience+time.Duration(n)*time.Second/slowest)
 }
 
 // over reports whether both directions are complete. c.mu is held.

@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	frames "golang.org/x/net/http2"
@@ -254,6 +257,55 @@ func TestStalled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSlowNetworkIsShared has a hundred streams send over a network so slow that each has its turn in more than Stall: none is
+// given up as long as the client takes something, and all are at most twice Stall after it does not.
+func TestSlowNetworkIsShared(t *testing.T) {
+	const streams, turn = 100, 16 << 10
+	synctest.Test(t, func(t *testing.T) {
+		var lost atomic.Int64
+		server := http2.NewServer(http2.Config{Limits: http2.Limits{Stall: time.Minute, Streams: streams}, Handle: func(st *http2.Stream) {
+			_ = st.Start(200, nil, -1)
+			if _, err := st.Write(make([]byte, 1<<20)); err != nil {
+				lost.Add(1)
+			}
+		}})
+		defer server.Close()
+		p := overPipe(t, server)
+		p.ok(p.WriteSettings(frames.Setting{ID: frames.SettingInitialWindowSize, Val: 1 << 20}))
+		for i := range uint32(streams) {
+			p.ask(2*i+1, get...)
+		}
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for range 3 * streams {
+			<-second.C
+			p.ok(p.WriteWindowUpdate(0, turn))
+		}
+		synctest.Wait()
+		if n := lost.Load(); n > 0 {
+			t.Errorf("%d streams were given up though the client takes what it can", n)
+		}
+		<-time.After(2*time.Minute + time.Second)
+		synctest.Wait()
+		if n := lost.Load(); n != streams {
+			t.Errorf("%d streams were given up when the client took nothing", n)
+		}
+	})
+}
+
+// overPipe connects without TLS and without a kernel, says the preface, and reads all that comes.
+func overPipe(t *testing.T, server *http2.Server) *peer {
+	theirs, ours := net.Pipe()
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(t.Context(), theirs) }()
+	p := newPeer(t, ours)
+	p.ok(ours.SetDeadline(time.Time{}))
+	go func() { _, _ = io.Copy(io.Discard, ours) }()
+	p.raw(frames.ClientPreface)
+	t.Cleanup(func() { _ = ours.Close(); <-served })
+	return p
 }
 
 // TestClientDoesNotRead fills the connection with content that nobody takes from the socket. The connection is given up.

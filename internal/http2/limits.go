@@ -32,7 +32,7 @@ type Limits struct {
 	Silence time.Duration // after how long without a frame a client that has streams is sent a ping; 60 s
 	Pong    time.Duration // how long it may take to answer that; 20 s
 	// Stall is how long a client may not take what a stream has for it (CVE-2019-9517). What is taken at less than 512
-	// bytes a second counts as not taken (CVE-2019-9511). 60 s.
+	// bytes a second counts as not taken (CVE-2019-9511); while it stands in line, what the others send counts. 60 s.
 	Stall  time.Duration
 	Linger time.Duration // how long a connection that ends waits for the client to take the last frames; 1 s
 }

@@ -212,11 +212,13 @@ func (st *Stream) appendData(p []byte) int {
 	})
 	st.giveBack()
 	c.work.earned += worthFrame
-	st.patience = min(c.limits.Stall, st.patience+time.Duration(n)*time.Second/slowest)
+	c.sent += int64(n)
+	st.trust(int64(n))
 	return n
 }
 
-// slowest is how many bytes a second a client must take not to count as one that takes nothing.
+// slowest is how many bytes a second a client must take of a stream, or of all while the stream stands in line, not to
+// count as one that takes nothing.
 const slowest = 512
 
 // Flush sends what was written.

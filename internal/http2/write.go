@@ -41,6 +41,7 @@ type sender struct {
 	done     sync.Cond
 	line     []*Stream // waiting for room, or for the connection's window
 	reserved int       // room granted and not yet used
+	sent     int64     // bytes of content
 	begun    bool      // a header block was written
 	dead     bool      // nothing can be written any more
 	writers  sync.WaitGroup
