@@ -24,6 +24,7 @@ func TestRaces(t *testing.T) {
 		{"all get the same secret", secretRace},
 		{"no session outlives its parent", sessionRace},
 		{"touches of the same things", touchRace},
+		{"a stream that is stopped leaves no place behind", stopRace},
 	})
 }
 
@@ -302,5 +303,31 @@ func touchRace(t *testing.T, k *kit) {
 	})
 	if len(errs) > 0 {
 		t.Error(errs)
+	}
+}
+
+func stopRace(t *testing.T, k *kit) {
+	e := access.Export{Meta: meta("exp_1", 0), Name: "SIEM", Streams: []access.ExportStream{access.StreamTraffic}}
+	k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.InsertExport(ctx, &e) })
+	for range 30 {
+		k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.StartExport(ctx, e.ID, access.StreamTraffic, true) })
+		_, lost, errs := race(5, func(i int) error {
+			return k.try(t, func(ctx context.Context, tx *store.Tx) error {
+				if i == 0 {
+					return tx.StopExport(ctx, e.ID, access.StreamTraffic)
+				}
+				return tx.SaveTrafficCursor(ctx, e.ID, access.ExportState{Log: string(num("tlg", i)), Seq: 1}, at(1))
+			})
+		})
+		if lost > 0 {
+			t.Fatal(errs)
+		}
+		k.read(t, func(ctx context.Context, tx *store.Tx) error {
+			states, err := tx.ExportStates(ctx, e.ID)
+			if len(states[e.ID]) > 0 {
+				t.Errorf("%+v", states[e.ID])
+			}
+			return err
+		})
 	}
 }

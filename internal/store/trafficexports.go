@@ -16,8 +16,9 @@ func (t *Tx) startTraffic(ctx context.Context, id access.ID, since time.Time) er
 	return err
 }
 
+// stopTraffic removes the start first: who saves a place holds it, and was waited for then.
 func (t *Tx) stopTraffic(ctx context.Context, id access.ID) error {
-	for _, query := range []string{"DELETE FROM traffic_cursors WHERE export_id = $1", "DELETE FROM traffic_starts WHERE export_id = $1"} {
+	for _, query := range []string{"DELETE FROM traffic_starts WHERE export_id = $1", "DELETE FROM traffic_cursors WHERE export_id = $1"} {
 		if _, err := t.exec(ctx, query, string(id)); err != nil {
 			return err
 		}
@@ -59,8 +60,12 @@ func (t *Tx) TrafficCursor(ctx context.Context, id access.ID, log string) (acces
 // SaveTrafficCursor says how far a destination is with a traffic log. The place never goes back. Nothing is saved of a destination that is
 // sent no traffic any more.
 func (t *Tx) SaveTrafficCursor(ctx context.Context, id access.ID, s access.ExportState, now time.Time) error {
-	_, err := t.exec(ctx, `INSERT INTO traffic_cursors (export_id, log_id, gateway, seq, sent, missed, waiting, error, failing, seen)
-		SELECT export_id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM traffic_starts WHERE export_id = $1
+	n, err := t.exec(ctx, "UPDATE traffic_starts SET since = since WHERE export_id = $1", string(id)) // nobody stops it before this is committed
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = t.exec(ctx, `INSERT INTO traffic_cursors (export_id, log_id, gateway, seq, sent, missed, waiting, error, failing, seen)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (export_id, log_id) DO UPDATE SET gateway = excluded.gateway, sent = excluded.sent, missed = excluded.missed,
 			waiting = excluded.waiting, error = excluded.error, failing = excluded.failing, seen = excluded.seen,
 			seq = CASE WHEN excluded.seq > traffic_cursors.seq THEN excluded.seq ELSE traffic_cursors.seq END`,
