@@ -310,7 +310,9 @@ func stopRace(t *testing.T, k *kit) {
 	e := access.Export{Meta: meta("exp_1", 0), Name: "SIEM", Streams: []access.ExportStream{access.StreamTraffic}}
 	k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.InsertExport(ctx, &e) })
 	for range 30 {
-		k.write(t, func(ctx context.Context, tx *store.Tx) error { return tx.StartExport(ctx, e.ID, access.StreamTraffic, true) })
+		k.write(t, func(ctx context.Context, tx *store.Tx) error {
+			return tx.StartExport(ctx, e.ID, access.StreamTraffic, true)
+		})
 		_, lost, errs := race(5, func(i int) error {
 			return k.try(t, func(ctx context.Context, tx *store.Tx) error {
 				if i == 0 {
