@@ -197,5 +197,5 @@ func (t *Tx) DeleteLink(ctx context.Context, user access.ID) error {
 
 // DeleteExpiredLinks removes at most limit links that have expired.
 func (t *Tx) DeleteExpiredLinks(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return t.exec(ctx, "DELETE FROM links WHERE user_id IN (SELECT user_id FROM links WHERE expires <= $1 LIMIT $2)", micros(now), limit)
+	return t.exec(ctx, "DELETE FROM links WHERE expires <= $1 AND user_id IN (SELECT user_id FROM links WHERE expires <= $1 LIMIT $2)", micros(now), limit)
 }

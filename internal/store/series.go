@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"postern/internal/access"
@@ -68,13 +70,12 @@ func (t *Tx) Series(ctx context.Context, subjects []string, from, to time.Time) 
 
 // TakeSeries removes at most limit chunks of a span that began before a time, and gives them, the oldest first.
 func (t *Tx) TakeSeries(ctx context.Context, span time.Duration, before time.Time, limit int) ([]SeriesChunk, error) {
-	list, err := rows(ctx, t, scanChunk, "SELECT "+chunkColumns+" FROM series WHERE span = $1 AND start < $2 ORDER BY start, subject LIMIT $3",
+	list, err := rows(ctx, t, scanChunk, `DELETE FROM series WHERE span = $1 AND start < $2 AND (subject, start) IN
+		(SELECT subject, start FROM series WHERE span = $1 AND start < $2 ORDER BY start, subject LIMIT $3) RETURNING `+chunkColumns,
 		span.Microseconds(), micros(before), limit)
-	for _, c := range list {
-		if err == nil {
-			_, err = t.exec(ctx, "DELETE FROM series WHERE subject = $1 AND span = $2 AND start = $3", c.Subject, span.Microseconds(), micros(c.Start))
-		}
-	}
+	slices.SortFunc(list, func(a, b SeriesChunk) int {
+		return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.Subject, b.Subject))
+	})
 	return list, err
 }
 

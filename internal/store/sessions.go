@@ -47,6 +47,15 @@ func (t *Tx) InsertSession(ctx context.Context, s *access.Session) error {
 			return fault.Conflict("the session that this one would belong to is over")
 		}
 	}
+	if s.Parent == "" { // whoever disables the user or ends all sessions comes before or after all of this
+		n, err := t.exec(ctx, "UPDATE users SET disabled = disabled WHERE id = $1 AND disabled = 0", string(s.User))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.Conflict("the user is disabled or gone")
+		}
+	}
 	_, err := t.exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		string(s.ID), string(s.Kind), nullable(s.Parent), string(s.User), nullable(s.Application), s.Host, hex.EncodeToString(s.Hash), s.Address,
 		s.UserAgent, micros(s.Authenticated), micros(s.Created), micros(s.LastUsed), micros(s.Expires), jsonList(s.Methods), s.Client, s.Name, string(s.Device))
@@ -89,9 +98,11 @@ func (t *Tx) EndSession(ctx context.Context, id access.ID) ([]access.ID, error) 
 	return t.endSessions(ctx, []access.ID{id})
 }
 
-// EndUserSessions removes all sessions of a user and gives their ids. One that the user makes at the
-// same moment may stay: whoever reads it sees that it is older than the change.
+// EndUserSessions removes all sessions of a user and gives their ids. Until this transaction ends, nobody makes another.
 func (t *Tx) EndUserSessions(ctx context.Context, user access.ID) ([]access.ID, error) {
+	if err := t.HoldUser(ctx, user); err != nil {
+		return nil, err
+	}
 	held, err := t.holdSessions(ctx, "user_id", string(user))
 	if err != nil {
 		return nil, err
@@ -144,7 +155,7 @@ func (t *Tx) touch(ctx context.Context, table string, used []Used) error {
 
 // DeleteExpiredSessions removes at most limit sessions that have expired.
 func (t *Tx) DeleteExpiredSessions(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return t.exec(ctx, "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)", micros(now), limit)
+	return t.exec(ctx, "DELETE FROM sessions WHERE expires <= $1 AND id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)", micros(now), limit)
 }
 
 // InsertCode stores a one-time code.
@@ -175,6 +186,13 @@ func (t *Tx) SpendCode(ctx context.Context, hash []byte, now time.Time) (access.
 // DeleteExpiredCodes removes at most limit codes that have expired.
 func (t *Tx) DeleteExpiredCodes(ctx context.Context, now time.Time, limit int) (int64, error) {
 	return t.exec(ctx, "DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires <= $1 LIMIT $2)", micros(now), limit)
+}
+
+// HoldEndings lets nobody else say that something ended, or change the configuration, before this transaction is over. Whoever is to append
+// an ending after touching sessions holds them first, as changes of the configuration do: neither waits for the other then.
+func (t *Tx) HoldEndings(ctx context.Context) error {
+	_, err := t.exec(ctx, "UPDATE instance SET ending = ending WHERE id = $1", instanceRow)
+	return err
 }
 
 // AppendEnding stores an ending and gives it its sequence number. Numbers have no gaps and are

@@ -45,7 +45,7 @@ func (t *Tx) Tries(ctx context.Context) (n int, err error) {
 
 // DeleteOldTries removes at most limit rows that count no more.
 func (t *Tx) DeleteOldTries(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return t.exec(ctx, "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE until <= $1 LIMIT $2)", micros(now), limit)
+	return t.exec(ctx, "DELETE FROM throttles WHERE until <= $1 AND key IN (SELECT key FROM throttles WHERE until <= $1 LIMIT $2)", micros(now), limit)
 }
 
 // AddressesOf gives from where a user is signed in, or has signed in since a time, with or without ports.

@@ -164,6 +164,18 @@ func (t *Tx) SetPassword(ctx context.Context, id access.ID, hash string, at time
 	return err
 }
 
+// Rehash stores another hash of the same password, unless the user has another password meanwhile.
+func (t *Tx) Rehash(ctx context.Context, id access.ID, old, hash string) error {
+	_, err := t.exec(ctx, "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3", hash, string(id), old)
+	return err
+}
+
+// HoldUser lets nobody else make a session of a user or end them all before this transaction is over.
+func (t *Tx) HoldUser(ctx context.Context, id access.ID) error {
+	_, err := t.exec(ctx, "UPDATE users SET disabled = disabled WHERE id = $1", string(id))
+	return err
+}
+
 // Password gives the hash of a user's password; empty if there is none.
 func (t *Tx) Password(ctx context.Context, id access.ID) (hash string, err error) {
 	err = t.row(ctx, "there is no such user", "SELECT password_hash FROM users WHERE id = $1", []any{string(id)}, &hash)

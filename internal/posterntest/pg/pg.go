@@ -124,6 +124,21 @@ func (s *Server) create(t testing.TB, how string) (name string) {
 	return name
 }
 
+// Blocked counts the transactions on a database that wait for another one's lock.
+func Blocked(t testing.TB, database string) (n int) {
+	t.Helper()
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.QueryRow("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = CURRENT_DATABASE() AND wait_event_type = 'Lock'").Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // Start starts the server again after Stop or Kill and waits until it answers.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
