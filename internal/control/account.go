@@ -146,7 +146,7 @@ func (c *Control) enrolFactor(ctx context.Context, by access.Actor, step session
 		if err != nil {
 			return err
 		}
-		if len(user.Factors) > 0 || step.Started.Before(user.PasswordSet) {
+		if len(user.Factors) > 0 || beganOtherwise(&step, &user) {
 			return errBegin
 		}
 		if err := spend(ctx, ch.tx, step); err != nil {
@@ -268,6 +268,9 @@ func (c *Control) RemoveFactor(ctx context.Context, by access.Actor, own Own, id
 
 // endOthers ends a user's sessions but one.
 func (ch *change) endOthers(user, but access.ID) error {
+	if err := ch.tx.HoldUser(ch.ctx, user); err != nil {
+		return err
+	}
 	list, err := portalSessions(ch.ctx, ch.tx, user)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type Erased struct {
 // EraseUser deletes a user who is still there, and erases from the logs what tells who it was. That
 // it was done, by whom and where stays in the audit log, whose chain stays whole.
 func (c *Control) EraseUser(ctx context.Context, by access.Actor, id access.ID) (out Erased, err error) {
+	c.writeSignIns(ctx) // what waits to be written is erased, too
 	err = c.act(ctx, request{by: by, perm: eraseUser, object: id}, func(ch *change) error {
 		out = Erased{}
 		if ch.by.ID == id {

@@ -33,6 +33,7 @@ type kit struct {
 	skew    *atomic.Int64 // nanoseconds that the clock is ahead
 	owner   access.Actor  // the first API key
 	keyFile string        // the master key
+	url     string        // of the database
 	stop    func()        // ends Run
 }
 
@@ -65,7 +66,7 @@ func openStore(t *testing.T, url, keyFile string) *store.Store {
 
 func newKit(t *testing.T, url string) *kit {
 	t.Helper()
-	k := &kit{t: t}
+	k := &kit{t: t, url: url}
 	k.keyFile = filepath.Join(t.TempDir(), "master.key")
 	k.store = openStore(t, url, k.keyFile)
 	k.cfg = testConfig(k)
@@ -143,14 +144,14 @@ func wantKind(t *testing.T, err error, kind fault.Kind) {
 // eventually waits for what another goroutine of the control plane does soon.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within 30 seconds", what)
+			t.Fatalf("%s: not within two minutes", what)
 		}
 	}
 }

@@ -174,9 +174,18 @@ func (c *Control) insertProgram(ctx context.Context, tx *store.Tx, by access.Act
 	if err != nil {
 		return "", orElse(err, fault.KindNotFound, oauthError("invalid_grant", "who allowed this has signed out since"))
 	}
+	if err := tx.HoldUser(ctx, parent.User); err != nil {
+		return "", err
+	}
+	if parent, err = tx.SessionByID(ctx, p.parent); err != nil { // it may have ended while we waited
+		return "", orElse(err, fault.KindNotFound, oauthError("invalid_grant", "who allowed this has signed out since"))
+	}
 	user, err := tx.User(ctx, parent.User)
 	if err != nil {
 		return "", err
+	}
+	if user.Disabled {
+		return "", oauthError("invalid_grant", "who allowed this is disabled")
 	}
 	now := c.now()
 	row := parent // as it was proven there, whatever a session knows of that

@@ -355,6 +355,9 @@ func (c *Control) RevokeToken(ctx context.Context, by access.Actor, clientID, to
 		return nil
 	}
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.HoldEndings(ctx); err != nil {
+			return err
+		}
 		row, err := tx.SessionByID(ctx, id)
 		if err != nil {
 			return orElse(err, fault.KindNotFound, nil)

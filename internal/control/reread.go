@@ -162,14 +162,15 @@ func (c *Control) endRefused(ctx context.Context, s store.UpstreamSession, why e
 		if err != nil {
 			return err
 		}
+		// First, since it holds the user: a session that is being made is seen then.
+		if err := ch.tx.SetRefused(ctx, user.ID, ch.now); err != nil {
+			return err
+		}
 		sessions := []store.UpstreamSession{s}
 		if len(s.Renewal) == 0 {
 			if sessions, err = ch.tx.SessionsOfUpstream(ctx, s.Upstream, "", s.User); err != nil {
 				return err
 			}
-		}
-		if err := ch.tx.SetRefused(ctx, user.ID, ch.now); err != nil {
-			return err
 		}
 		ch.audit(endFederated, object{user.Meta, user.Name}, nil, map[string]any{"reason": short(why.Error(), 512)})
 		ids := make([]access.ID, len(sessions))
@@ -272,6 +273,9 @@ func (c *Control) endedElsewhere(ctx context.Context, by access.Actor, id access
 	var ended []access.ID
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
 		ended = nil
+		if err := tx.HoldEndings(ctx); err != nil {
+			return err
+		}
 		if out.Once.Name != "" {
 			if err := c.onceOnly(ctx, tx, "logout "+string(id), out.Once); err != nil {
 				return err
@@ -279,6 +283,14 @@ func (c *Control) endedElsewhere(ctx context.Context, by access.Actor, id access
 		}
 		list, err := endedSessions(ctx, tx, id, out)
 		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if err := tx.HoldUser(ctx, s.User); err != nil {
+				return err
+			}
+		}
+		if list, err = endedSessions(ctx, tx, id, out); err != nil { // with those that were being made
 			return err
 		}
 		for _, s := range list {

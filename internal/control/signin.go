@@ -81,10 +81,9 @@ func (c *Control) SignIn(ctx context.Context, by access.Actor, in Credentials) (
 	guess.Succeeded(ctx)
 	tried.Methods = []string{access.MethodPassword}
 	if stale {
-		c.rehash(ctx, user, in.Password)
+		c.rehash(ctx, user, hash, in.Password)
 	}
-	// The time before the password was read: whoever changes it meanwhile ends this session too.
-	step := session.Step{ID: session.Secret(), User: user.ID, Methods: []string{access.MethodPassword}, Started: started}
+	step := session.Step{ID: session.Secret(), User: user.ID, Methods: []string{access.MethodPassword}, Started: started, PasswordSet: user.PasswordSet}
 	if in.Who != nil {
 		step.Session, step.Need = in.Who.Session, in.Need
 	}
@@ -197,6 +196,9 @@ type signedIn struct {
 }
 
 func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor, s signedIn) error {
+	if err := holdAsBegun(ctx, tx, &s.user); err != nil {
+		return err
+	}
 	if err := tx.InsertSession(ctx, &s.row); err != nil {
 		return err
 	}
@@ -216,11 +218,27 @@ func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor
 	return tx.InsertSignIns(ctx, []access.SignInEntry{entry})
 }
 
+// holdAsBegun keeps a user as they are until the transaction is over, and refuses a sign-in that began when they signed in otherwise. The
+// time alone does not tell: a change that was under way has the time of its beginning.
+func holdAsBegun(ctx context.Context, tx *store.Tx, began *access.User) error {
+	if err := tx.HoldUser(ctx, began.ID); err != nil {
+		return err
+	}
+	now, err := tx.User(ctx, began.ID)
+	if err != nil {
+		return orElse(err, fault.KindNotFound, errBegin)
+	}
+	if now.Disabled || !now.PasswordSet.Equal(began.PasswordSet) || now.Upstream != began.Upstream || now.Subject != began.Subject {
+		return errBegin
+	}
+	return nil
+}
+
 // rehash stores the password at today's cost. It stays the same password, so no session ends.
-func (c *Control) rehash(ctx context.Context, user access.User, password string) {
+func (c *Control) rehash(ctx context.Context, user access.User, old, password string) {
 	hash, err := c.passwords.Hash(ctx, password)
 	if err == nil {
-		err = c.store.Write(ctx, func(tx *store.Tx) error { return tx.SetPassword(ctx, user.ID, hash, user.PasswordSet) })
+		err = c.store.Write(ctx, func(tx *store.Tx) error { return tx.Rehash(ctx, user.ID, old, hash) })
 	}
 	if err != nil {
 		c.log.Warn("store a password at the present cost", "user", user.ID, "error", cause(err))
@@ -249,6 +267,9 @@ func (c *Control) SignOut(ctx context.Context, by access.Actor, id access.ID) er
 // endSession ends a session of the actor's own with its children. One that is over already is no error.
 func (c *Control) endSession(ctx context.Context, by access.Actor, id access.ID) error {
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.HoldEndings(ctx); err != nil {
+			return err
+		}
 		row, err := tx.SessionByID(ctx, id)
 		if err != nil {
 			return orElse(err, fault.KindNotFound, nil)

@@ -178,6 +178,11 @@ func (c *Control) answerSecond(ctx context.Context, by access.Actor, step sessio
 func (c *Control) complete(ctx context.Context, by access.Actor, step session.Step, a Answer) (p Progress, err error) {
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
 		p = Progress{}
+		if step.Need != "" { // raise says that something ended
+			if err := tx.HoldEndings(ctx); err != nil {
+				return err
+			}
+		}
 		proven := step // the transaction may run again
 		user, err := c.proveFactor(ctx, tx, &proven, a)
 		if err != nil {
@@ -254,7 +259,7 @@ func (c *Control) proveFactor(ctx context.Context, tx *store.Tx, step *session.S
 	if user, err = tx.User(ctx, step.User); err != nil {
 		return user, orElse(err, fault.KindNotFound, errBegin)
 	}
-	if user.Disabled || step.Kind == session.StepSecond && step.Started.Before(user.PasswordSet) {
+	if user.Disabled || step.Kind == session.StepSecond && beganOtherwise(step, &user) {
 		return user, errBegin
 	}
 	switch {
@@ -266,6 +271,11 @@ func (c *Control) proveFactor(ctx context.Context, tx *store.Tx, step *session.S
 		return user, proveRecovery(ctx, tx, step, a.Recovery)
 	}
 	return user, c.proveTOTP(ctx, tx, step, a.Code)
+}
+
+// beganOtherwise reports whether a step's user signs in otherwise now than when it began: with another password, or at another upstream.
+func beganOtherwise(step *session.Step, user *access.User) bool {
+	return !step.PasswordSet.Equal(user.PasswordSet) || step.Upstream != user.Upstream
 }
 
 // named finds out whose the passkey claims to be. Who confirms a session must be its user.

@@ -26,6 +26,9 @@ func (c *Control) raise(ctx context.Context, tx *store.Tx, by access.Actor, p pa
 	if row.User != p.step.User || row.Kind != access.SessionPortal {
 		return Progress{}, errBegin
 	}
+	if err := holdAsBegun(ctx, tx, &p.user); err != nil {
+		return Progress{}, err
+	}
 	secret := session.Secret()
 	row.Hash, row.Methods, row.Authenticated = session.Hash(secret), p.step.Methods, p.step.Started
 	row.LastUsed, row.Expires = c.now(), p.step.Started.Add(c.cfg.Settings.SessionLife)
@@ -50,6 +53,9 @@ func (c *Control) raise(ctx context.Context, tx *store.Tx, by access.Actor, p pa
 // raiseNow raises a session after a password alone, which its user has nothing beside.
 func (c *Control) raiseNow(ctx context.Context, by access.Actor, p passed) (progress Progress, err error) {
 	err = c.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.HoldEndings(ctx); err != nil {
+			return err
+		}
 		progress, err = c.raise(ctx, tx, by, p)
 		return err
 	})

@@ -103,6 +103,8 @@ func TestTrafficIsSent(t *testing.T) {
 		}
 		pass(t, log, ada, 100_000, 100_001)
 		head, _ := log.Head()
+		// What is sent from now on was read when all had turned over: the attempt before knew of all that waits.
+		eventually(t, "another attempt failed", func() bool { return k.trafficState(e.ID, log).Waiting == int64(head)-20 })
 		r.start()
 		eventually(t, "what is left arrives", func() bool { list := r.of("traffic"); return list[len(list)-1].Seq == head })
 		eventually(t, "the loss shows", func() bool {

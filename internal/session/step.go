@@ -41,6 +41,8 @@ type Step struct {
 	Seed     []byte    `json:"o,omitempty"` // of the authenticator app to be added
 	Ceremony []byte    `json:"c,omitempty"` // state of the passkey ceremony, or of the upstream, that may answer
 	Upstream access.ID `json:"p,omitempty"` // that is asked, or that vouched for the user
+	// PasswordSet is when the password that was proven was set: whoever has another one since has to begin again.
+	PasswordSet time.Time `json:"w,omitzero"`
 	// Need is set where the session of who is signed in is to prove this much from now on.
 	Need access.Strength `json:"n,omitempty"`
 	// Proof is set where the upstream is only to vouch once more for who is signed in; Silent where it may ask nothing.
