@@ -18,7 +18,7 @@ run_unit() {
   files_in_memory
   # What takes longest begins first; one package more than processors, since they also wait for disks.
   local longest=(./internal/store ./internal/control ./internal/cli ./internal/admin ./internal/portal)
-  go test -race "${flags[@]}" -p "$(($(nproc) + 1))" -timeout 45m "${longest[@]}" ./internal/... ./test/size/... ./test/bench/... ./test/http2/... || return 1
+  go test -race "${flags[@]}" -p "$(($(nproc) + 1))" -timeout 75m "${longest[@]}" ./internal/... ./test/size/... ./test/bench/... ./test/http2/... || return 1
   [ ! -d cmd ] || go test -timeout 10m ./cmd/...
 }
 
@@ -61,7 +61,7 @@ run_browser() {
   CGO_ENABLED=0 go build -o "$POSTERN_BIN/" ./cmd/... || return 1
   cd test/browser || return 1
   install_modules || return 1
-  node --test --test-timeout=600000 --test-reporter=spec
+  node --test --test-timeout=1800000 --test-reporter=spec
 }
 
 # install_modules installs what package-lock.json of this directory says, if it is not there yet.

@@ -101,7 +101,8 @@ func TestFollowsAnExchangeOfTheRoot(t *testing.T) {
 	f := must(d.Open(t.Context(), to(t, flow.TCP, "127.0.0.1", w.tcp.port)))(t)
 	before := d.Status().Certificate.Serial
 	must(w.API.ExchangeRoot(t.Context()))(t)
-	w.Await("another certificate", func() bool { return d.Status().Certificate.Serial != before })
+	// It follows when it likes within twenty seconds.
+	w.AwaitFor(2*posterntest.Patience, "another certificate", func() bool { return d.Status().Certificate.Serial != before })
 	w.Await("everybody to have followed", func() bool {
 		_, err := w.API.FinishExchange(t.Context(), api.AuthorityFinish{})
 		return err == nil

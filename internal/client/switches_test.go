@@ -11,6 +11,7 @@ import (
 	"postern/internal/client/flow"
 	"postern/internal/fault"
 	"postern/internal/wire"
+	"postern/test/size"
 )
 
 // switches changes what holds for all clients.
@@ -43,7 +44,7 @@ func TestOff(t *testing.T) {
 		t.Errorf("the flow ended with %v", err)
 	}
 	w.Await("the client to be off", func() bool { return d.Status().State == client.StateOff })
-	if took := time.Since(began); took > 5*time.Second { // as a rule far less than one
+	if took := time.Since(began); took > size.Within(5*time.Second) { // as a rule far less than one
 		t.Errorf("it took %s", took)
 	}
 	if why := strings.Join(d.Status().Why, "\n"); !strings.Contains(why, `"a drill"`) {

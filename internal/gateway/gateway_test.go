@@ -15,6 +15,22 @@ func get(t testing.TB, client *http.Client, url string, header ...string) (*http
 	return do(t, client, "GET", url, "", header...)
 }
 
+// statusAs is get while a right ends: an answer that is under way then may be cut, which gives 0.
+func statusAs(t testing.TB, client *http.Client, url, cookie string) int {
+	t.Helper()
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", cookie)
+	res, err := client.Do(req)
+	if err != nil {
+		return 0
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
 func do(t testing.TB, client *http.Client, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	var reader io.Reader

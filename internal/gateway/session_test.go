@@ -77,10 +77,7 @@ func TestSignIn(t *testing.T) {
 	if res.StatusCode != 200 || len(res.Cookies()) != 1 || res.Cookies()[0].MaxAge >= 0 {
 		t.Errorf("sign-out: %s %v", res.Status, res.Cookies())
 	}
-	w.until("the session is over", func() bool {
-		res, _ := get(t, client, "https://wiki.test/mark", "Cookie", session)
-		return res.StatusCode == 401
-	})
+	w.until("the session is over", func() bool { return statusAs(t, client, "https://wiki.test/mark", session) == 401 })
 }
 
 func TestProgramsGetAnAnswer(t *testing.T) {

@@ -391,10 +391,7 @@ func TestStoreAway(t *testing.T) {
 	}
 	// What ended is not honoured, however long it was known.
 	w.end(access.EndingUser, "usr_ada", nil)
-	w.until("the ended session is refused", func() bool {
-		res, _ := get(t, client, "https://wiki.test/mark", "Cookie", signedIn)
-		return res.StatusCode == 503
-	})
+	w.until("the ended session is refused", func() bool { return statusAs(t, client, "https://wiki.test/mark", signedIn) == 503 })
 }
 
 func TestTimeoutsAndFailures(t *testing.T) {
@@ -444,9 +441,9 @@ func TestTimeoutsAndFailures(t *testing.T) {
 	c.mu.Lock()
 	c.refuse = nil
 	c.mu.Unlock()
+	start := time.Now()
 	ws, in, _ := w.socket("slow.test", signedIn)
 	defer ws.Close()
-	start := time.Now()
 	if text, err := io.ReadAll(in); len(text) != 4 || time.Since(start) < 900*time.Millisecond {
 		t.Errorf("an idle WebSocket ended with %x, %v after %v", text, err, time.Since(start))
 	}

@@ -68,6 +68,19 @@ func (s *keySite) status(address string, header ...string) int {
 	return res.StatusCode
 }
 
+// awaitOver waits until a key opens nothing any more. A request that is under way when it ends is cut.
+func (s *keySite) awaitOver(what, key string) {
+	s.T.Helper()
+	s.Await(what, func() bool {
+		res, err := s.ask(s.URL("wiki", "/x"), "Authorization", "Bearer "+key)
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusUnauthorized
+	})
+}
+
 var newKey = regexp.MustCompile(`postern-access-1\.[A-Za-z0-9_-]{43}`)
 
 // key makes an access key as a person does: confirm, make.
@@ -183,9 +196,7 @@ func TestAnAccessKeyOpensOneApplication(t *testing.T) {
 		if err := ends[how](key, made); err != nil {
 			t.Fatal(err)
 		}
-		s.Await("the key to be over "+how, func() bool {
-			return s.status(s.URL("wiki", "/x"), "Authorization", "Bearer "+key) == http.StatusUnauthorized
-		})
+		s.awaitOver("the key to be over "+how, key)
 	}
 }
 
@@ -224,7 +235,5 @@ func TestAccessKeysAreTheirUsersOwn(t *testing.T) {
 	if err := s.API.Users.SetPassword(t.Context(), s.ada.ID, "another good password"); err != nil {
 		t.Fatal(err)
 	}
-	s.Await("the key to be over", func() bool {
-		return s.status(s.URL("wiki", "/x"), "Authorization", "Bearer "+key) == http.StatusUnauthorized
-	})
+	s.awaitOver("the key to be over", key)
 }

@@ -39,12 +39,23 @@ func (a *abroad) settled(b *posterntest.Browser, target string) (page posterntes
 // script asks for something as a page's script does.
 func (a *abroad) script(t *testing.T, b *posterntest.Browser, target string) posterntest.Page {
 	t.Helper()
+	return b.Send(ofScript(t, target))
+}
+
+// scriptUntil asks as a page's script does, again and again, while its right may end.
+func (a *abroad) scriptUntil(t *testing.T, b *posterntest.Browser, what string, is func(posterntest.Page) bool) posterntest.Page {
+	t.Helper()
+	return b.SendUntil(what, func() *http.Request { return ofScript(t, a.URL("wiki", "/api")) }, is)
+}
+
+func ofScript(t *testing.T, target string) *http.Request {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Sec-Fetch-Mode", "cors")
-	return b.Send(req)
+	return req
 }
 
 // stepUp follows the link of the page that asks for another sign-in.
@@ -204,11 +215,7 @@ func TestReproofHasAnEnd(t *testing.T) {
 	a.pass(50 * time.Minute)
 	a.Await("scripts go on", func() bool { return a.script(t, b, a.URL("wiki", "/api")).Text == "private page /api?" })
 	a.pass(11 * time.Minute)
-	var page posterntest.Page
-	a.Await("scripts end", func() bool {
-		page = a.script(t, b, a.URL("wiki", "/api"))
-		return page.StatusCode != http.StatusServiceUnavailable
-	})
+	page := a.scriptUntil(t, b, "scripts end", func(p posterntest.Page) bool { return p.StatusCode != http.StatusServiceUnavailable })
 	if page.StatusCode != http.StatusUnauthorized || !strings.Contains(page.Text, "proof-due") || page.Header.Get("Postern-Sign-In") == "" {
 		t.Fatalf("a script: %s %s", page.Status, page.Text)
 	}
@@ -300,7 +307,7 @@ func TestReproofRefused(t *testing.T) {
 			if page.StatusCode != http.StatusForbidden || !strings.Contains(page.Text, test.says) {
 				t.Errorf("%s at %s: %s", page.Status, page.Request.URL, page.Text)
 			}
-			a.Await("the session is over", func() bool { return a.script(t, b, a.URL("wiki", "/api")).StatusCode == http.StatusUnauthorized })
+			a.scriptUntil(t, b, "the session is over", func(p posterntest.Page) bool { return p.StatusCode == http.StatusUnauthorized })
 			if page := b.WithoutRedirects().Go(a.PortalURL + "/"); page.Header.Get("Location") != "/sign-in" {
 				t.Errorf("the portal: %s", page.Status)
 			}

@@ -13,18 +13,10 @@ import (
 )
 
 // scripted asks for something as a page's script does, once the service has got used to its clock.
-func (c *campus) scripted(t *testing.T, b *posterntest.Browser) (page posterntest.Page) {
+func (c *campus) scripted(t *testing.T, b *posterntest.Browser) posterntest.Page {
 	t.Helper()
-	c.Await("an answer to a script", func() bool {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.URL("wiki", "/api"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Sec-Fetch-Mode", "cors")
-		page = b.Send(req)
-		return page.StatusCode != http.StatusServiceUnavailable
-	})
-	return page
+	return b.SendUntil("an answer to a script", func() *http.Request { return ofScript(t, c.URL("wiki", "/api")) },
+		func(p posterntest.Page) bool { return p.StatusCode != http.StatusServiceUnavailable })
 }
 
 // TestSAMLReproof: SAML cannot be asked behind the browser's back, so the browser goes by it, without a question.

@@ -66,19 +66,15 @@ func (b *Browser) Go(target string) Page {
 // Send navigates with a request.
 func (b *Browser) Send(req *http.Request) Page {
 	b.t.Helper()
-	if req.Header.Get("Sec-Fetch-Mode") == "" {
-		navigates(req)
-	}
 	return must(b.page(req))(b.t)
 }
 
-func navigates(req *http.Request) {
-	req.Header.Set("Sec-Fetch-Mode", "navigate")
-	req.Header.Set("Sec-Fetch-Dest", "document")
-	req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-}
-
 func (b *Browser) page(req *http.Request) (Page, error) {
+	if req.Header.Get("Sec-Fetch-Mode") == "" { // it navigates
+		req.Header.Set("Sec-Fetch-Mode", "navigate")
+		req.Header.Set("Sec-Fetch-Dest", "document")
+		req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	}
 	resp, err := b.Do(req)
 	if err != nil {
 		return Page{}, err
@@ -88,21 +84,32 @@ func (b *Browser) page(req *http.Request) (Page, error) {
 	return Page{resp, string(text)}, err
 }
 
-// GoUntil navigates to a URL again and again until the page is as it should be, and gives it. An answer that is under way when a right ends is cut:
-// that is no page yet.
-func (b *Browser) GoUntil(what, target string, is func(Page) bool) (page Page) {
+// GoUntil navigates to a URL again and again until the page is as it should be, and gives it.
+func (b *Browser) GoUntil(what, target string, is func(Page) bool) Page {
+	b.t.Helper()
+	return b.SendUntil(what, func() *http.Request {
+		return must(http.NewRequestWithContext(b.t.Context(), http.MethodGet, target, nil))(b.t)
+	}, is)
+}
+
+// SendUntil sends one request after the other until the page is as it should be, and gives it. An answer that is under way when a right ends is
+// cut: that is no page yet.
+func (b *Browser) SendUntil(what string, next func() *http.Request, is func(Page) bool) (page Page) {
 	b.t.Helper()
 	b.sys.Await(what, func() bool {
-		req := must(http.NewRequestWithContext(b.t.Context(), http.MethodGet, target, nil))(b.t)
-		navigates(req)
 		var err error
-		if page, err = b.page(req); err != nil && (errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "INTERNAL_ERROR")) {
+		if page, err = b.page(next()); err != nil && isCut(err) {
 			return false
 		}
 		must(page, err)(b.t)
 		return is(page)
 	})
 	return page
+}
+
+// isCut tells whether an answer did not come to its end, or, over HTTP/1.1, not even to its head.
+func isCut(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "INTERNAL_ERROR")
 }
 
 var requestField = regexp.MustCompile(`name="request" value="([^"]*)"`)

@@ -187,7 +187,13 @@ func (s *System) URL(name, path string) string {
 // and every few milliseconds.
 func (s *System) Await(what string, ready func() bool) {
 	s.T.Helper()
-	deadline := time.NewTimer(Patience)
+	s.AwaitFor(Patience, what, ready)
+}
+
+// AwaitFor is Await with a patience of its own, for what takes its time also on a fast machine.
+func (s *System) AwaitFor(patience time.Duration, what string, ready func() bool) {
+	s.T.Helper()
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -195,7 +201,7 @@ func (s *System) Await(what string, ready func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			s.T.Fatalf("waited %v for: %s", Patience, what)
+			s.T.Fatalf("waited %v for: %s", patience, what)
 		}
 	}
 }

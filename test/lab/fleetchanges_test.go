@@ -141,9 +141,7 @@ func (f *fleet) handedOver(l *load, m *member, o *open) {
 		f.t.Fatal(err)
 	}
 	f.system.Await("another worker", func() bool { return m.worker() != before })
-	if took := m.await("active"); took > time.Second {
-		f.t.Errorf("%s was not active for %v while it handed over", m.name, took)
-	}
+	f.expectWithin(m.name+" is active while it hands over", m.await("active"), time.Second)
 	f.carries(l, m)
 	o.expectOn("while handing over")
 	if size.Full() { // it takes as long as in stopped
