@@ -14,7 +14,9 @@ let system
 
 before(async () => {
   system = await demo()
-  const page = await (await system.browser.newContext({ locale: 'en-US' })).newPage()
+  const context = await system.browser.newContext({ locale: 'en-US' })
+  context.setDefaultTimeout(patience)
+  const page = await context.newPage()
   await page.goto(system.admin + '/settings/branding')
   await signIn(page, 'admin', system.adminPassword)
   await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Example Organisation of the North')
@@ -22,7 +24,7 @@ before(async () => {
   await page.getByRole('group', { name: 'Logo' }).locator('input[type=file]').setInputFiles({ name: 'logo.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(logo) })
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText('The pages look so now.').first().waitFor()
-  await page.context().close()
+  await context.close()
 })
 after(async () => { await system?.stop() })
 
@@ -32,8 +34,8 @@ const press = (page, name) => page.getByRole('button', { name, exact: true }).cl
 // visit opens a browser that runs no script.
 async function visit(t, statuses) {
   const context = await system.browser.newContext({ javaScriptEnabled: false, locale: 'en-US' })
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
-  page.setDefaultTimeout(patience)
   const complaints = watch(page, statuses)
   t.after(async () => {
     await context.close()

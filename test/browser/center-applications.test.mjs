@@ -57,6 +57,7 @@ test('settings are looked at before they are saved, and go back', async (t) => {
   await name.fill('Handbook')
   await page.getByRole('button', { name: 'Review changes' }).click()
   const review = page.getByRole('dialog', { name: 'Save these changes?' })
+  await review.getByRole('cell').first().waitFor()
   assert.deepEqual(await review.getByRole('row').last().getByRole('cell').allTextContents(), ['Name', 'Wiki', 'Handbook'])
   await see(page, 'application-review')
   await review.getByRole('button', { name: 'Save', exact: true }).click()

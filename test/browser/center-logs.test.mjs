@@ -68,7 +68,11 @@ test('the traffic log: what comes is shown live, filters stand in the address, a
   const hops = page.getByRole('list', { name: 'The request' })
   await hops.getByText(record.destination, { exact: false }).waitFor()
   assert.deepEqual(await hops.getByRole('listitem').locator('[data-label]').allTextContents(), ['Passed', 'Passed', 'Passed', 'Passed'])
-  await page.getByRole('list', { name: 'In the connector’s log' }).getByText(record.request, { exact: false }).first().waitFor()
+  const written = page.getByRole('list', { name: 'In the connector’s log' }).getByText(record.request, { exact: false }).first()
+  await until('what the connector has written of it', async () => { // the page asks for it once
+    await written.or(page.getByText('The connector’s logs hold nothing of it.', { exact: false })).first().waitFor()
+    return await written.isVisible() || (await page.reload(), false)
+  })
   await see(page, 'logs-way')
 })
 
@@ -111,6 +115,7 @@ test('the audit log: what was changed by whom, and that the chain is whole', asy
   const { seq } = system.json('audit', 'list').find((e) => e.action === 'connector.update')
   await page.getByRole('button', { name: `Details of connector.update ${k.name} (${seq})` }).click() // it came by itself
   const changed = page.getByRole('table', { name: 'What changed' })
+  await changed.getByRole('cell').first().waitFor()
   assert.deepEqual(await changed.getByRole('cell').allTextContents(), ['Priority', 'nothing', '42'])
   await page.getByRole('button', { name: 'Verify the chain' }).click()
   const said = page.getByRole('status').filter({ hasText: 'Whole: none of' })

@@ -31,8 +31,8 @@ export async function demo() {
 // the policy refuses, an exception, an answer that is not meant. Before somebody has signed in, one 401 is.
 export async function visit(t, system, { statuses = [], lost = false, ...options } = {}) {
   const context = await system.browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options })
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
-  page.setDefaultTimeout(patience)
   const elsewhere = []
   page.on('request', (r) => { if (!/^https:\/\/[^/]*\.localhost[:/]|^data:/.test(r.url())) elsewhere.push(r.url()) })
   const complaints = watch(page, [401, ...statuses, ...(lost ? ['net::ERR'] : [])])

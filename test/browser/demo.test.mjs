@@ -25,8 +25,8 @@ after(async () => {
 // Statuses are answers that are meant; with broken, streams may end before their end.
 async function visit(t, { statuses = [], broken = false, ...options } = {}) {
   const context = await browser.newContext(options)
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
-  page.setDefaultTimeout(patience)
   const complaints = watch(page, [...statuses, ...(broken ? ['net::ERR_HTTP2_PROTOCOL_ERROR'] : [])])
   t.after(async () => {
     await context.close()

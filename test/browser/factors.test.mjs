@@ -26,8 +26,8 @@ after(async () => {
 // visit opens a browser with an authenticator of its own for one person.
 async function visit(t, { statuses = [], ...options } = {}) {
   const context = await browser.newContext(options)
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
-  page.setDefaultTimeout(patience)
   const complaints = watch(page, statuses)
   t.after(async () => {
     await context.close()
@@ -145,7 +145,8 @@ test('an authenticator app by keyboard, without script', async (t) => {
   await heading(page, 'Add a second factor')
   assert.equal(await page.getByRole('button', { name: 'Create a passkey' }).count(), 0, 'a button that does nothing without script')
   const seed = await page.locator('#seed').textContent()
-  await page.getByLabel('six digits').fill(totp(seed))
+  const first = totp(seed)
+  await page.getByLabel('six digits').fill(first)
   await page.keyboard.press('Enter')
   await heading(page, 'Keep your recovery codes')
   await page.getByRole('link', { name: 'I have kept them' }).click()
@@ -155,7 +156,7 @@ test('an authenticator app by keyboard, without script', async (t) => {
   await password(page, guest)
   await heading(page, 'Confirm that it is you')
   await page.locator('input:focus').waitFor()
-  await page.keyboard.type(totp(seed)) // the one with which it was added
+  await page.keyboard.type(first) // the one with which it was added
   await page.keyboard.press('Enter')
   await page.getByRole('alert').filter({ hasText: 'used before' }).waitFor()
   await page.locator('input:focus').waitFor()

@@ -30,8 +30,8 @@ const cli = (...args) => execFileSync(postern(), args, { encoding: 'utf8', env: 
 
 async function visit(t, statuses, options = {}) {
   const context = await browser.newContext(options)
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
-  page.setDefaultTimeout(patience)
   const complaints = watch(page, statuses)
   t.after(async () => {
     await context.close()
