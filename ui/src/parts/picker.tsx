@@ -1,6 +1,6 @@
 // Finding users and groups by what is typed; the service searches.
 import { Combobox, Option, OptionGroup } from '@fluentui/react-components'
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { call, type Schema } from '../api/client'
 import { t } from '../strings'
@@ -17,7 +17,7 @@ export function Picker({ pick, users: people = true, groups = true, label, witho
     return () => clearTimeout(timer)
   }, [text])
   const found = useQuery({
-    queryKey: ['picker', search, people, groups], enabled: open, // nobody is looked for before somebody asks
+    queryKey: ['picker', search, people, groups], enabled: open, placeholderData: keepPreviousData, // nobody is looked for before somebody asks
     queryFn: async ({ signal }) => {
       const query = { search, sort: 'name', limit: shown }
       const [users, teams] = await Promise.all([people ? call('listUsers', { query, signal }) : null, groups ? call('listGroups', { query, signal }) : null])
@@ -25,8 +25,11 @@ export function Picker({ pick, users: people = true, groups = true, label, witho
     },
   })
   const title = (u: Schema['User']) => (u.displayName ? `${u.displayName} (${u.name})` : u.name)
-  const users = (found.data?.users ?? []).filter((u) => !without.includes(u.id))
-  const teams = (found.data?.groups ?? []).filter((g) => !without.includes(g.id))
+  // Until the answer is there, those found before that fit what is typed: what is pressed is there, and nobody else is picked by it.
+  const waits = found.isPending || found.isPlaceholderData || search !== text
+  const fits = (name: string) => !waits || name.toLowerCase().includes(text.toLowerCase())
+  const users = (found.data?.users ?? []).filter((u) => !without.includes(u.id) && fits(title(u)))
+  const teams = (found.data?.groups ?? []).filter((g) => !without.includes(g.id) && fits(g.name))
   return (
     <Combobox id={id} aria-label={label} placeholder={hint ?? (people ? t.applications.people.pickHint : t.people.membership.pickHint)} value={text} freeform open={open} onOpenChange={(_, d) => setOpen(d.open)} onChange={(e) => { setText(e.target.value); setOpen(true) }}
       onOptionSelect={(_, d) => {
@@ -36,7 +39,7 @@ export function Picker({ pick, users: people = true, groups = true, label, witho
       }}>
       {users.length > 0 && <OptionGroup label={t.applications.people.user}>{users.map((u) => <Option key={u.id} value={`user:${u.id}`} text={u.name}>{title(u)}</Option>)}</OptionGroup>}
       {teams.length > 0 && <OptionGroup label={t.applications.people.group}>{teams.map((g) => <Option key={g.id} value={`group:${g.id}`} text={g.name}>{g.name}</Option>)}</OptionGroup>}
-      {users.length + teams.length === 0 && <Option key="none" value="" text={text} disabled>{found.isPending ? t.list.loading : t.applications.people.nobody}</Option>}
+      {users.length + teams.length === 0 && <Option key="none" value="" text={text} disabled>{waits ? t.list.loading : t.applications.people.nobody}</Option>}
     </Combobox>
   )
 }
