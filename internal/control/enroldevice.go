@@ -120,9 +120,6 @@ func (c *Control) askedDevice(by access.Actor, req wire.DeviceRequest) (*enrolli
 func (c *Control) enrolDevice(ctx context.Context, tx *store.Tx, e *enrolling) error {
 	over := fault.Unauthenticated("you are signed out; sign in again with postern-client")
 	e.changed = false
-	if err := tx.HoldEndings(ctx); err != nil {
-		return err
-	}
 	row, err := tx.SessionByID(ctx, e.session)
 	if err != nil {
 		return orElse(err, fault.KindNotFound, over)
@@ -160,6 +157,9 @@ func (c *Control) enrolDevice(ctx context.Context, tx *store.Tx, e *enrolling) e
 
 // newDevice makes the device of a key that nobody has.
 func (c *Control) newDevice(ctx context.Context, tx *store.Tx, e *enrolling) error {
+	if err := tx.HoldEndings(ctx); err != nil {
+		return err
+	}
 	if err := tx.HoldUser(ctx, e.by.ID); err != nil { // who enrols another at the same moment counts this one
 		return err
 	}

@@ -228,7 +228,7 @@ func (c *Control) welcome(ctx context.Context, by access.Actor, a arrival) (acce
 	case a.in.Who != nil && a.in.Who.User != user.ID:
 		return user, Progress{}, fault.Forbidden("this confirms somebody else than who is signed in here")
 	}
-	step := session.Step{ID: session.Secret(), User: user.ID, Upstream: upstream.ID, Methods: methodsOf(upstream, a.said), Started: a.started, PasswordSet: user.PasswordSet}
+	step := session.Step{ID: session.Secret(), User: user.ID, Upstream: upstream.ID, Methods: methodsOf(upstream, a.said), Started: a.started, PasswordSet: user.PasswordSet, Subject: session.Hash(user.Subject)}
 	if a.in.Who != nil {
 		step.Session, step.Need = a.in.Who.Session, a.in.Need
 	}

@@ -11,6 +11,7 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/control"
+	"postern/internal/fault"
 	"postern/internal/identity"
 	"postern/internal/posterntest/pg"
 	"postern/internal/store"
@@ -195,6 +196,42 @@ func TestStepWhileLinkedElsewhere(t *testing.T) {
 			t.Errorf("signed in by a password that is gone: %+v", got.Who.Methods)
 		}
 	})
+}
+
+// TestStepOfAnUpstreamWhileItsWordChanges: what an upstream vouched for leads nowhere once its user is somebody else there, or refused.
+func TestStepOfAnUpstreamWhileItsWordChanges(t *testing.T) {
+	for name, change := range map[string]func(ctx context.Context, a *abroad, u access.User) error{
+		"linked anew": func(ctx context.Context, a *abroad, u access.User) error {
+			u.Subject = "43"
+			_, err := a.UpdateUser(ctx, a.owner, u)
+			return err
+		},
+		"refused": func(ctx context.Context, a *abroad, u access.User) error {
+			return a.store.Write(ctx, func(tx *store.Tx) error { return tx.SetRefused(ctx, u.ID, time.Now()) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			both(t, func(t *testing.T, k *kit) {
+				ctx := t.Context()
+				a := newAbroad(k)
+				p := a.signIn(t)
+				key := k.withPasskeyOf(a.confirmed(t, p))
+				show := func(p control.Progress) (control.Progress, error) {
+					return k.answer(p, control.Answer{Passkey: key.get(p.Next.Passkey)})
+				}
+				if done, err := show(given(a.try(t))(t)); err != nil || done.Cookie == "" {
+					t.Fatalf("nothing changed: %+v, %v", done, err)
+				}
+				next := given(a.try(t))(t)
+				if err := change(ctx, a, given(k.User(ctx, k.owner, p.Who.User))(t)); err != nil {
+					t.Fatal(err)
+				}
+				if done, err := show(next); !fault.Is(err, fault.KindGone) || done.Cookie != "" {
+					t.Errorf("signed in: %+v, %v", done.Who.Methods, err)
+				}
+			})
+		})
+	}
 }
 
 // TestDevicesAtOnce: however many enrol at once, there are not more than there may be, each of its own name.

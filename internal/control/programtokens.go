@@ -322,6 +322,9 @@ func (c *Control) rotate(kept *access.Refresh, shown session.RefreshToken, secre
 // endReused ends the session of a code or token that somebody showed a second time.
 func (c *Control) endReused(ctx context.Context, tx *store.Tx, a *asking, id access.ID) error {
 	a.tried.Reason, a.tried.Session = access.ReasonReused, id
+	if err := tx.HoldEndings(ctx); err != nil {
+		return err
+	}
 	row, err := tx.SessionByID(ctx, id)
 	if err != nil {
 		return orElse(err, fault.KindNotFound, nil)

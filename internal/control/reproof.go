@@ -64,6 +64,9 @@ func (c *Control) Reprove(ctx context.Context, in Departure) (out Departed, ok b
 	if !in.Ask {
 		suspended := !in.Who.Ends.IsZero() && !now.Before(in.Who.Ends)
 		err = c.store.Write(ctx, func(tx *store.Tx) error {
+			if err = tx.HoldEndings(ctx); err != nil {
+				return err
+			}
 			if ok, err = tx.ClaimReproof(ctx, in.Who.Session, now, now.Add(reproofPause)); err != nil || !ok {
 				return err
 			}
@@ -98,6 +101,9 @@ func (c *Control) looksAgain(user access.ID) {
 func (c *Control) demandProof(ctx context.Context, s store.UpstreamSession) error {
 	now := c.now()
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.HoldEndings(ctx); err != nil {
+			return err
+		}
 		if err := tx.Reprove(ctx, s.Session, now, now.Add(access.UpstreamReproof)); err != nil {
 			return err
 		}
@@ -154,6 +160,9 @@ func (c *Control) vouchAnew(ctx context.Context, client *client, got answered) e
 	proof := c.proofOf(client, got.said)
 	proof.Session, proof.User = got.step.Session, got.step.User
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.HoldEndings(ctx); err != nil {
+			return err
+		}
 		row, err := tx.SessionByID(ctx, proof.Session)
 		if err != nil || row.User != proof.User {
 			return cmpErr(orElse(err, fault.KindNotFound, nil), errBegin)

@@ -162,7 +162,9 @@ func (c *Control) endRefused(ctx context.Context, s store.UpstreamSession, why e
 		if err != nil {
 			return err
 		}
-		// First, since it holds the user: a session that is being made is seen then.
+		if err := ch.tx.HoldUser(ctx, user.ID); err != nil { // a session that is being made is seen then
+			return err
+		}
 		if err := ch.tx.SetRefused(ctx, user.ID, ch.now); err != nil {
 			return err
 		}

@@ -196,7 +196,7 @@ type signedIn struct {
 }
 
 func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor, s signedIn) error {
-	if err := holdAsBegun(ctx, tx, &s.user); err != nil {
+	if err := holdAsBegun(ctx, tx, &s.user, s.upstream); err != nil {
 		return err
 	}
 	if err := tx.InsertSession(ctx, &s.row); err != nil {
@@ -219,14 +219,18 @@ func (c *Control) writeSignIn(ctx context.Context, tx *store.Tx, by access.Actor
 }
 
 // holdAsBegun keeps a user as they are until the transaction is over, and refuses a sign-in that began when they signed in otherwise. The
-// time alone does not tell: a change that was under way has the time of its beginning.
-func holdAsBegun(ctx context.Context, tx *store.Tx, began *access.User) error {
+// time alone does not tell: a change that was under way has the time of its beginning. Who was refused since by the upstream that vouches is
+// not let in either.
+func holdAsBegun(ctx context.Context, tx *store.Tx, began *access.User, vouches access.ID) error {
 	if err := tx.HoldUser(ctx, began.ID); err != nil {
 		return err
 	}
 	now, err := tx.User(ctx, began.ID)
 	if err != nil {
 		return orElse(err, fault.KindNotFound, errBegin)
+	}
+	if vouches != "" && !now.UpstreamRefused.IsZero() {
+		return errBegin
 	}
 	if now.Disabled || !now.PasswordSet.Equal(began.PasswordSet) || now.Upstream != began.Upstream || now.Subject != began.Subject {
 		return errBegin

@@ -35,6 +35,8 @@ type signIns struct {
 	counter *prometheus.CounterVec // by event and result
 	dropped prometheus.Counter
 
+	writing sync.Mutex // held while entries are on their way into the database
+
 	mu         sync.Mutex // guards the rest
 	waiting    []access.SignInEntry
 	away       bool      // the last write failed
@@ -231,6 +233,8 @@ func fromSession(ctx context.Context, tx *store.Tx, e *access.SignInEntry) error
 
 // writeSignIns writes what waits. What cannot be written waits on: the database may come back.
 func (c *Control) writeSignIns(ctx context.Context) {
+	c.signIns.writing.Lock()
+	defer c.signIns.writing.Unlock()
 	for {
 		batch := c.signIns.take(signInBatch)
 		if len(batch) == 0 {

@@ -49,6 +49,9 @@ func (c *Control) endIn(ctx context.Context, tx *store.Tx, id access.ID, why lea
 
 // endAllIn is endIn for all sessions of a user.
 func (c *Control) endAllIn(ctx context.Context, tx *store.Tx, user access.ID, why leaving) error {
+	if err := tx.HoldUser(ctx, user); err != nil { // one that is being made ends, too, and is told of
+		return err
+	}
 	list, err := tx.UserSessions(ctx, user)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -273,9 +274,16 @@ func (c *Control) proveFactor(ctx context.Context, tx *store.Tx, step *session.S
 	return user, c.proveTOTP(ctx, tx, step, a.Code)
 }
 
-// beganOtherwise reports whether a step's user signs in otherwise now than when it began: with another password, or at another upstream.
+// beganOtherwise reports whether a step's user signs in otherwise now than when it began: with another password, at another upstream, or as
+// somebody else there.
 func beganOtherwise(step *session.Step, user *access.User) bool {
-	return !step.PasswordSet.Equal(user.PasswordSet) || step.Upstream != user.Upstream
+	if step.Upstream != user.Upstream || len(step.Subject) > 0 && !bytes.Equal(step.Subject, session.Hash(user.Subject)) {
+		return true
+	}
+	if step.PasswordSet.IsZero() { // of an upstream; or the step is of a version that did not say
+		return step.Started.Before(user.PasswordSet)
+	}
+	return !step.PasswordSet.Equal(user.PasswordSet)
 }
 
 // named finds out whose the passkey claims to be. Who confirms a session must be its user.

@@ -26,7 +26,7 @@ func (c *Control) raise(ctx context.Context, tx *store.Tx, by access.Actor, p pa
 	if row.User != p.step.User || row.Kind != access.SessionPortal {
 		return Progress{}, errBegin
 	}
-	if err := holdAsBegun(ctx, tx, &p.user); err != nil {
+	if err := holdAsBegun(ctx, tx, &p.user, ""); err != nil {
 		return Progress{}, err
 	}
 	secret := session.Secret()

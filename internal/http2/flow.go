@@ -86,7 +86,7 @@ func (st *Stream) sleep() bool {
 	}
 	st.cond.Wait()
 	st.waker.Stop()
-	if st.patience -= time.Since(began); inLine {
+	if st.patience -= time.Since(began); inLine && (st.wantsRoom || st.window > 0) {
 		st.trust(st.c.sent - sent)
 	}
 	return st.patience > 0

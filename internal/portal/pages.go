@@ -212,7 +212,7 @@ func (p *portal) signIn(w http.ResponseWriter, r *http.Request) error {
 // refusal reports whether an error is one that the person at the form can do something about.
 func refusal(err error) bool {
 	return fault.Is(err, fault.KindUnauthenticated) || fault.Is(err, fault.KindLimited) ||
-		fault.Is(err, fault.KindForbidden) || fault.Is(err, fault.KindInvalid)
+		fault.Is(err, fault.KindForbidden) || fault.Is(err, fault.KindInvalid) || fault.Is(err, fault.KindGone)
 }
 
 // endOld ends the session that this browser had before, so that none is forgotten behind it.

@@ -43,6 +43,8 @@ type Step struct {
 	Upstream access.ID `json:"p,omitempty"` // that is asked, or that vouched for the user
 	// PasswordSet is when the password that was proven was set: whoever has another one since has to begin again.
 	PasswordSet time.Time `json:"w,omitzero"`
+	// Subject is a hash of what the upstream calls the user.
+	Subject []byte `json:"b,omitempty"`
 	// Need is set where the session of who is signed in is to prove this much from now on.
 	Need access.Strength `json:"n,omitempty"`
 	// Proof is set where the upstream is only to vouch once more for who is signed in; Silent where it may ask nothing.

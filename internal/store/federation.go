@@ -170,8 +170,11 @@ func (t *Tx) SessionsToCheck(ctx context.Context, before time.Time, limit int) (
 // their own are asked for together. Until SetRenewal, what it is asked with is in doubt; Doubt before now
 // means that it was so already.
 func (t *Tx) ClaimCheck(ctx context.Context, session access.ID, before, now time.Time) (s UpstreamSession, ok bool, err error) {
-	_, err = t.exec(ctx, "UPDATE users SET disabled = disabled WHERE id = (SELECT user_id FROM upstream_sessions WHERE session_id = $1)", string(session))
-	if err != nil {
+	whose, err := rows(ctx, t, scanID, "SELECT user_id FROM upstream_sessions WHERE session_id = $1", string(session))
+	if err != nil || len(whose) == 0 {
+		return s, false, err
+	}
+	if err := t.HoldUser(ctx, whose[0]); err != nil { // another session of theirs may be claimed just now
 		return s, false, err
 	}
 	list, err := rows(ctx, t, t.scanUpstreamSession, `UPDATE upstream_sessions SET checked = $1, doubt = CASE WHEN doubt = 0 AND renewal <> '' THEN $1 ELSE doubt END

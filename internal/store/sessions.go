@@ -48,11 +48,14 @@ func (t *Tx) InsertSession(ctx context.Context, s *access.Session) error {
 		}
 	}
 	if s.Parent == "" { // whoever disables the user or ends all sessions comes before or after all of this
-		n, err := t.exec(ctx, "UPDATE users SET disabled = disabled WHERE id = $1 AND disabled = 0", string(s.User))
-		if err != nil {
+		if err := t.HoldUser(ctx, s.User); err != nil {
 			return err
 		}
-		if n == 0 {
+		var enabled int
+		if err := t.row(ctx, "", "SELECT COUNT(*) FROM users WHERE id = $1 AND disabled = 0", []any{string(s.User)}, &enabled); err != nil {
+			return err
+		}
+		if enabled == 0 {
 			return fault.Conflict("the user is disabled or gone")
 		}
 	}

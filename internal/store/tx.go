@@ -46,7 +46,7 @@ type Tx struct {
 // undid it before the commit because of a conflict with another one, or the connection was lost.
 //
 // On PostgreSQL a write sees what others have committed before each of its statements (READ COMMITTED), and nothing of what they are about to.
-// Whoever decides by one row what happens to another holds that row first, by an update: HoldUser for all that becomes of a user's sign-in,
+// Whoever decides by one row what happens to another first holds what both are about: HoldUser for all that becomes of a user's sign-in,
 // HoldEndings before sessions, NextVersion for every change of the configuration. What is removed by a condition repeats it outside of a
 // subquery, which is not asked again for a row that had to be waited for.
 func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
