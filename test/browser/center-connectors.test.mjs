@@ -1,10 +1,10 @@
 // Connectors and groups in the admin center: what is shown is true, and what an administrator does with them is done.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { choose, demo, open, row, see, signIn, until, visit } from './center.mjs'
-import { patience } from './postern.mjs'
+import { freeze, patience } from './postern.mjs'
 
 let system
 
@@ -236,13 +236,12 @@ test('a connector that is killed is seen to be so within 30 seconds', async (t) 
   const page = await visit(t, system)
   await open(page, system, '/connectors')
   await label(page, 'demo').getByText('Active').waitFor()
-  const [process_] = execFileSync('pgrep', ['-P', String(system.pid)], { encoding: 'utf8' }).trim().split('\n').map(Number)
-  process.kill(process_, 'SIGSTOP')
+  const goOn = await freeze(system)
   try {
     await label(page, 'demo').getByText('Degraded').or(label(page, 'demo').getByText('Inactive')).waitFor({ timeout: 2 * 30_000 + 3_000 }) // twice and a bit: every part of the tests shares the machine
     await see(page, 'connector-degraded')
   } finally {
-    process.kill(process_, 'SIGCONT')
+    goOn()
   }
   await label(page, 'demo').getByText('Active').waitFor({ timeout: 2 * patience })
 })

@@ -136,6 +136,7 @@ test('an application shows its policies, and a new one for it begins with it', a
   await row(page, 'Elsewhere').getByText('Enforced').waitFor()
   await see(page, 'application-policies')
   await page.getByRole('button', { name: 'New policy for it' }).click()
+  await page.getByRole('heading', { level: 1, name: 'New policy' }).waitFor()
   await page.getByText('Notes', { exact: true }).waitFor()
   await page.goto(`${system.admin}/policies/${policy.id}`)
   await settled(page)

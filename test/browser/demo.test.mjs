@@ -1,11 +1,10 @@
 // A person and the demo: sign-in, the private application, refusals, sign-out, a connector that hangs.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch } from './browser.mjs'
-import { look, patience, start, watch } from './postern.mjs'
+import { freeze, look, patience, start, watch } from './postern.mjs'
 
 let demo, browser, notes, portal, admin, guest
 
@@ -158,8 +157,7 @@ test('the page names the connector while it hangs, and comes back with it', asyn
   await signIn(page, 'admin', admin)
   await heading(page, 'Notes')
 
-  const [connector] = execFileSync('pgrep', ['-P', String(demo.pid)], { encoding: 'utf8' }).trim().split('\n').map(Number)
-  process.kill(connector, 'SIGSTOP')
+  const goOn = await freeze(demo)
   try {
     const answer = await page.goto(notes)
     assert.ok([503, 504].includes(answer.status()), String(answer.status()))
@@ -169,7 +167,7 @@ test('the page names the connector while it hangs, and comes back with it', asyn
     assert.match(await page.getByRole('main').textContent(), /Reference \w+/)
     await look(page, 'connector-failed')
   } finally {
-    process.kill(connector, 'SIGCONT')
+    goOn()
   }
   for (const deadline = Date.now() + patience; ;) {
     const answer = await page.goto(notes)

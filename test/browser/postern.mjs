@@ -1,7 +1,7 @@
 // The built programs as a person starts them, and a careful look at the pages they serve.
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -59,6 +59,26 @@ export async function start(args, ready) {
     await stop()
     throw error
   }
+}
+
+// freeze stops the connector of a demo, for good when this returns: the signal waits for one of the program's threads, and the others work until
+// then. Its result lets it go on.
+export async function freeze(demo) {
+  const [pid] = execFileSync('pgrep', ['-P', String(demo.pid)], { encoding: 'utf8' }).trim().split('\n').map(Number)
+  const threads = `/proc/${pid}/task`
+  const stopped = () => {
+    try {
+      return readdirSync(threads).every((id) => /\) [Tt] /.test(readFileSync(`${threads}/${id}/stat`, 'utf8')))
+    } catch {
+      return false // a thread ended meanwhile
+    }
+  }
+  process.kill(pid, 'SIGSTOP')
+  for (const late = Date.now() + patience; !stopped();) {
+    assert.ok(Date.now() < late, 'the connector does not stop')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return () => process.kill(pid, 'SIGCONT')
 }
 
 // freePort gives a port that is free now.
