@@ -19,9 +19,11 @@ before(async () => {
   const page = await context.newPage()
   await page.goto(system.admin + '/settings/branding')
   await signIn(page, 'admin', system.adminPassword)
+  await page.locator('#content h1').first().waitFor()
   await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Example Organisation of the North')
   await page.getByRole('textbox', { name: 'Colour', exact: true }).fill('#7a1f3d')
   await page.getByRole('group', { name: 'Logo' }).locator('input[type=file]').setInputFiles({ name: 'logo.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(logo) })
+  await page.getByRole('figure', { name: 'A light page' }).locator('img').waitFor() // it is read
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText('The pages look so now.').first().waitFor()
   await context.close()

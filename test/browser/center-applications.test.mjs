@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { demo, open, row, see, visit } from './center.mjs'
+import { demo, open, reached, row, see, visit } from './center.mjs'
 
 let system
 
@@ -45,7 +45,7 @@ test('an application is published; what is wrong stands at its field', async (t)
   await page.getByRole('textbox', { name: /^Wait for an answer/ }).fill('30s')
   await page.getByRole('button', { name: 'Publish', exact: true }).click()
   await page.getByRole('heading', { level: 1, name: 'Wiki' }).waitFor()
-  await page.getByRole('region', { name: 'How its connectors reach it' }).getByText('Reaches it').waitFor()
+  await reached(page)
   assert.equal(app('Wiki').backendTimeout, '30s')
   await see(page, 'application')
 })
@@ -72,6 +72,7 @@ test('settings are looked at before they are saved, and go back', async (t) => {
   await conflict.getByRole('radio', { name: 'Now, by somebody else: Theirs' }).check()
   await see(page, 'application-conflict')
   await conflict.getByRole('button', { name: 'Save the merged version' }).click()
+  await page.getByText('Theirs is saved.').first().waitFor()
   await conflict.waitFor({ state: 'detached' })
   assert.ok(app('Theirs').requestable)
 

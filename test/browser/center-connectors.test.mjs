@@ -1,10 +1,10 @@
 // Connectors and groups in the admin center: what is shown is true, and what an administrator does with them is done.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { choose, demo, open, row, see, signIn, until, visit } from './center.mjs'
-import { freeze, patience } from './postern.mjs'
+import { freeze, patience, postern } from './postern.mjs'
 
 let system
 
@@ -219,8 +219,7 @@ test('a connector is added: a token, its command, and the line that tells when i
   await page.getByRole('tab', { name: 'Try it without installing' }).click()
   const command = await page.getByRole('region', { name: 'Command' }).textContent()
   const state = join(system.dir, 'second')
-  const bin = process.env.POSTERN_BIN
-  const shell = spawn('bash', ['-c', `exec ${command} --state ${state} --name site-2`], { cwd: bin, stdio: 'ignore', detached: true })
+  const shell = spawn('bash', ['-c', `exec ${command} --state ${state} --name site-2`], { cwd: dirname(postern()), stdio: 'ignore', detached: true })
   t.after(() => { try { process.kill(shell.pid, 'SIGINT') } catch { /* it has ended */ } })
   await page.getByText('site-2 is connected and answers probes.').waitFor({ timeout: 2 * patience })
   await page.getByRole('button', { name: 'Close' }).click()

@@ -52,6 +52,7 @@ const reach = (proxy, port) => new Promise((resolve, reject) => {
   socket.on('data', (part) => { got = Buffer.concat([got, part]) })
   socket.on('end', () => { socket.end(); resolve(got.toString('latin1')) })
   socket.on('error', reject)
+  socket.setTimeout(patience, () => socket.destroy(new Error('nobody answers')))
 })
 
 test('destinations that Quick Access carried become applications', async (t) => {

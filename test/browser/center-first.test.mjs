@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch } from './browser.mjs'
-import { see, visit } from './center.mjs'
+import { reached, see, until, visit } from './center.mjs'
 import { freePort, patience, postern, start } from './postern.mjs'
 
 let service, browser, link, port, wiki
@@ -100,7 +100,7 @@ test('first steps', async (t) => {
   await to(page, 'Publish')
   await page.keyboard.press('Enter')
   await page.getByText('Wiki is published.').first().waitFor()
-  await page.getByRole('region', { name: 'How its connectors reach it' }).getByText('Reaches it').waitFor()
+  await reached(page)
 
   await to(page, /^User or group/)
   await page.keyboard.type('ad')
@@ -113,7 +113,12 @@ test('first steps', async (t) => {
 
   await to(page, `Open wiki.new.localhost:${port}`)
   const [opened] = await Promise.all([page.context().waitForEvent('page'), page.keyboard.press('Enter')])
-  await opened.getByRole('heading', { level: 1, name: 'The wiki' }).waitFor()
+  await until('the gateway knows the assignment', async () => {
+    await opened.getByRole('heading', { level: 1 }).first().waitFor() // of the wiki, or of the page that refuses
+    if (await opened.getByRole('heading', { level: 1, name: 'The wiki' }).isVisible()) return true
+    await opened.reload()
+    return false
+  })
   await page.getByText('A request was answered', { exact: false }).waitFor()
   await page.getByText('Everything is there.', { exact: false }).waitFor()
   await see(page, 'first-steps-done')

@@ -115,6 +115,7 @@ test('the branding has a history, and an earlier look comes back with its logo',
   await open(page, system, '/settings/branding')
   await field(page, 'Name').fill('Example & Sons')
   await page.getByRole('group', { name: 'Logo' }).locator('input[type=file]').setInputFiles({ name: 'logo.svg', mimeType: 'image/svg+xml', buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path d="M0 0h40v20z"/></svg>') })
+  await page.getByRole('figure', { name: 'A light page' }).locator('img').waitFor() // it is read
   await save(page).click()
   await page.getByText('The pages look so now.').first().waitFor()
   system.cli('branding', 'update', '--name', 'Other', '--logo', '')
@@ -139,7 +140,7 @@ test('the service: its URLs, who knows them, and the flags that are in force', a
   const shown = system.json('settings')
   await page.setViewportSize({ width: 1280, height: 2400 }) // rows that are not seen are not there
   for (const { name, value } of shown.filter((s) => s.value)) {
-    assert.ok(await page.getByRole('row').filter({ hasText: `--${name}` }).filter({ hasText: value }).count() > 0, `${name} is shown as ${value}`)
+    await page.getByRole('row').filter({ hasText: `--${name}` }).filter({ hasText: value }).first().waitFor()
   }
   await row(page, 'Load balancers that are trusted').getByRole('button').first().click()
   await page.getByText('PROXY protocol, version 2', { exact: false }).waitFor()

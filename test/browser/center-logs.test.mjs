@@ -128,7 +128,7 @@ test('the audit log: what was changed by whom, and that the chain is whole', asy
   await page.waitForURL(/live=off/)
   system.cli('connectors', 'update', k.id, '--priority', '43')
   await page.getByRole('switch').click()
-  await page.getByText(`${system.json('audit', 'list').length} found`, { exact: true }).waitFor() // what was missed is there, too
+  await until('what was missed is there, too', () => page.getByText(`${system.json('audit', 'list').length} found`, { exact: true }).isVisible())
 })
 
 test('what the filters find is exported, as CSV and as JSON', async (t) => {
@@ -174,9 +174,7 @@ test('what a browser calls itself is a text, also when it looks like script', as
 test('alerts: none on a healthy service', async (t) => {
   const page = await visit(t, system)
   await open(page, system, '/logs/alerts')
-  const api = system.json('alerts', 'list')
-  if (api.length === 0) await page.getByText('Nothing is in this log yet.').waitFor()
-  else await rows(page, 'Alerts').first().waitFor()
+  await until('the page has what the API has', () => (system.json('alerts', 'list').length ? rows(page, 'Alerts').first() : page.getByText('Nothing is in this log yet.')).isVisible())
   await see(page, 'logs-alerts')
 })
 

@@ -71,8 +71,10 @@ test('a user is added, sets a password by the link, signs in and is signed out a
   await confirm(page, 'End it')
   await sessions.getByText('Nowhere.').waitFor()
   assert.deepEqual(system.json('users', 'sessions', 'ada'), [])
-  await hers.reload()
-  await hers.locator('input[name=password]').waitFor()
+  await until('she is signed out', async () => {
+    await hers.reload()
+    return hers.locator('input[name=password]').isVisible()
+  })
 })
 
 test('the list is filtered by what stands in the address', async (t) => {
@@ -106,7 +108,7 @@ test('the list is filtered by what stands in the address', async (t) => {
 })
 
 test('a group: made, filled, nested, assigned, seen in what a person may open, deleted with what goes', async (t) => {
-  const page = await visit(t, system)
+  const page = await visit(t, system, { statuses: [404] }) // a page may ask once more for what was just deleted
   await open(page, system, '/people/groups')
   await page.getByRole('button', { name: 'New group' }).click()
   await page.getByRole('textbox', { name: 'Name' }).fill('Staff')

@@ -1,7 +1,7 @@
 // What must not lose anybody's work: a session that ends, a service that goes away, somebody else who was faster.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { choose, demo, open, row, see, signIn, visit } from './center.mjs'
+import { choose, demo, open, row, see, signIn, until, visit } from './center.mjs'
 
 let system
 
@@ -28,6 +28,7 @@ test('a session that ends in the middle of a form: signing in again goes on wher
   await page.getByRole('textbox', { name: 'Name' }).fill('Half typed')
   const reads = await held(page) // or one of them may tell of the end before Create does
   revoke('admin')
+  await until('the session is over', () => page.evaluate(async () => (await fetch('/api/v1/me', { method: 'HEAD' })).status === 401)) // what is held is GET
   await page.getByRole('button', { name: 'Create' }).click()
   const over = page.getByRole('alertdialog', { name: 'Your session has ended' })
   await over.waitFor()

@@ -134,9 +134,13 @@ test('a certificate of a host: added, replaced, deleted', async (t) => {
   await open(page, system, '/settings/certificates')
   await page.getByRole('button', { name: 'Add a certificate' }).click()
   const form = page.getByRole('dialog')
+  const choosesChain = async (file) => {
+    await form.locator('input[type=file]').first().setInputFiles(file)
+    await page.waitForFunction((text) => [...document.querySelectorAll('[role=dialog] textarea')].some((area) => area.value === text), readFileSync(file, 'utf8'))
+  }
   const soon = make('extra.example.com', 5)
   await form.getByRole('textbox', { name: 'Host' }).fill('extra.example.com')
-  await form.locator('input[type=file]').first().setInputFiles(soon.chain)
+  await choosesChain(soon.chain)
   await form.getByRole('textbox', { name: 'Private key (PEM)' }).fill('not a key')
   await form.getByRole('button', { name: 'Add', exact: true }).click()
   await page.locator('[aria-invalid=true]').first().waitFor()
@@ -148,7 +152,7 @@ test('a certificate of a host: added, replaced, deleted', async (t) => {
   const before = found()
   await choose(page, 'extra.example.com', 'Replace')
   const long = make('extra.example.com', 90)
-  await form.locator('input[type=file]').first().setInputFiles(long.chain)
+  await choosesChain(long.chain)
   await form.getByRole('textbox', { name: 'Private key (PEM)' }).fill(long.key)
   await form.getByRole('button', { name: 'Replace', exact: true }).click()
   await label(page, 'extra.example.com').getByText('Valid').waitFor()
@@ -192,8 +196,10 @@ test('who may only read sees the settings, and why nothing can be changed', asyn
   await begin.hover()
   await page.getByText('Your roles do not allow this. It needs Owner.').filter({ visible: true }).first().waitFor()
   system.cli('users', 'update', 'guest', '--role', 'policy-administrator')
-  await page.reload()
-  await page.getByText('Your roles do not allow this. It needs', { exact: false }).first().waitFor()
+  await until('the page knows the other role', async () => {
+    await page.reload()
+    return page.getByText('Your roles do not allow this. It needs', { exact: false }).first().waitFor({ timeout: 10_000 }).then(() => true, () => false)
+  })
   await see(page, 'settings-reader')
 })
 

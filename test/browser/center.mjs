@@ -36,12 +36,28 @@ export async function visit(t, system, { statuses = [], lost = false, ...options
   const elsewhere = []
   page.on('request', (r) => { if (!/^https:\/\/[^/]*\.localhost[:/]|^data:/.test(r.url())) elsewhere.push(r.url()) })
   const complaints = watch(page, [401, ...statuses, ...(lost ? ['net::ERR'] : [])])
+  leaveWhole(page)
   t.after(async () => {
     await context.close()
     assert.deepEqual(complaints, [], 'the browser complained')
     assert.deepEqual(elsewhere, [], 'the page asked other hosts')
   })
   return page
+}
+
+// leaveWhole has a page not be left by the test while a part of the program is on its way, which the browser would complain of.
+function leaveWhole(page) {
+  const loading = new Set()
+  page.on('request', (r) => { if (new URL(r.url()).pathname.startsWith('/assets/')) loading.add(r) })
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (r) => loading.delete(r))
+  for (const leave of ['goto', 'reload']) {
+    const now = page[leave].bind(page)
+    page[leave] = async (...args) => {
+      for (const late = Date.now() + patience; loading.size && Date.now() < late;) await new Promise((resolve) => setTimeout(resolve, 20))
+      loading.clear() // one that never ended is of the page before
+      return now(...args)
+    }
+  }
 }
 
 // signIn fills in the portal's form, wherever the page was sent from.
@@ -106,6 +122,18 @@ export async function until(what, ask) {
     assert.ok(Date.now() < late, `${what}: not in time`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
+}
+
+// reached waits until the connectors of an application that is shown reach it. They are asked once more where the answer came before they had its
+// configuration.
+export async function reached(page) {
+  const told = page.getByRole('region', { name: 'How its connectors reach it' })
+  await until('its connectors reach it', async () => {
+    if (await told.getByText('Reaches it').isVisible()) return true
+    const again = told.getByRole('button', { name: 'Ask them now' })
+    if (await again.isVisible()) await again.press('Enter')
+    return false
+  })
 }
 
 // settled waits until nothing on the page is being loaded any more.

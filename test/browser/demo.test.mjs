@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch } from './browser.mjs'
-import { freeze, look, patience, start, watch } from './postern.mjs'
+import { freeze, look, patience, reach, start, watch } from './postern.mjs'
 
 let demo, browser, notes, portal, admin, guest
 
@@ -170,8 +170,7 @@ test('the page names the connector while it hangs, and comes back with it', asyn
     goOn()
   }
   for (const deadline = Date.now() + patience; ;) {
-    const answer = await page.goto(notes)
-    if (answer.status() === 200) break
+    if ((await reach(page, notes))?.status() === 200) break
     assert.ok(Date.now() < deadline, 'the application did not come back')
   }
   await heading(page, 'Notes')

@@ -1,6 +1,7 @@
 // The built programs as a person starts them, and a careful look at the pages they serve.
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
@@ -81,13 +82,16 @@ export async function freeze(demo) {
   return () => process.kill(pid, 'SIGCONT')
 }
 
-// freePort gives a port that is free now.
+// freePort gives a port that is free now, and that nobody is given by chance: the kernel chooses above these.
 export async function freePort() {
-  const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    const server = createServer()
+    const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)))
+    if (!free) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 // watch collects what a browser complains about on a page: errors on the console, exceptions, refused styles or scripts.

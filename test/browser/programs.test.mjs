@@ -253,6 +253,7 @@ test('an access key is made, shown once and deleted; sessions end', async (t) =>
   await heading(page, 'Your applications')
   await open(page, 'Your account')
   await open(page, 'Access keys for your programs')
+  await page.getByText('To make one, confirm first', { exact: false }).waitFor()
   await press(page, 'Confirm')
   await confirm(page, guest)
   await heading(page, 'Your account')

@@ -46,7 +46,7 @@ function Edit({ branding: b, hold }: { branding: Branding; hold: (b: Branding | 
   const [wrong, setWrong] = useState('')
   const [past, setPast] = useState(false)
   const saving = useSaving('showBranding', 'updateBranding', { ...b, ...draftOf(b) } as never)
-  const setDraft = (next: typeof draft) => { setTyped(next); saving.reset() } // what was wrong is no longer there
+  const setDraft = (change: Partial<typeof draft>) => { setTyped((was) => ({ ...was, ...change })); saving.reset() } // what was wrong is no longer there
   const toast = useToast()
   const queries = useQueryClient()
   const file = useRef<HTMLInputElement>(null)
@@ -65,19 +65,19 @@ function Edit({ branding: b, hold }: { branding: Branding; hold: (b: Branding | 
     if (!chosen) return
     if (chosen.size > 32 * 1024) return setWrong(s.large)
     const bytes = new Uint8Array(await chosen.arrayBuffer())
-    setDraft({ ...draft, logo: btoa(Array.from(bytes, (n) => String.fromCharCode(n)).join('')) })
+    setDraft({ logo: btoa(Array.from(bytes, (n) => String.fromCharCode(n)).join('')) })
   }
   const why = mayNot('updateBranding')
   return (
     <div className={styles.box}>
       <form noValidate className={styles.form} onSubmit={(e) => { e.preventDefault(); if (changed) void save() }}>
-        <Field label={s.name} hint={s.nameHint} validationMessage={field('name')}><Input value={draft.name} maxLength={60} onChange={(_, d) => setDraft({ ...draft, name: d.value })} /></Field>
-        <Field label={s.colour} hint={s.colourHint} validationMessage={field('colour')}><Input value={draft.colour} placeholder={ours.light.colour} spellCheck={false} onChange={(_, d) => setDraft({ ...draft, colour: d.value })} /></Field>
-        <Field label={s.darkColour} hint={s.darkColourHint} validationMessage={field('darkColour')}><Input value={draft.darkColour} placeholder={b.dark.colour ?? ours.dark.colour} spellCheck={false} onChange={(_, d) => setDraft({ ...draft, darkColour: d.value })} /></Field>
+        <Field label={s.name} hint={s.nameHint} validationMessage={field('name')}><Input value={draft.name} maxLength={60} onChange={(_, d) => setDraft({ name: d.value })} /></Field>
+        <Field label={s.colour} hint={s.colourHint} validationMessage={field('colour')}><Input value={draft.colour} placeholder={ours.light.colour} spellCheck={false} onChange={(_, d) => setDraft({ colour: d.value })} /></Field>
+        <Field label={s.darkColour} hint={s.darkColourHint} validationMessage={field('darkColour')}><Input value={draft.darkColour} placeholder={b.dark.colour ?? ours.dark.colour} spellCheck={false} onChange={(_, d) => setDraft({ darkColour: d.value })} /></Field>
         <div className={styles.row} role="group" aria-label={s.logo}>
           <input ref={file} className={styles.file} type="file" accept="image/png,image/svg+xml" aria-label={s.logo} tabIndex={-1} onChange={(e) => { void choose(e.target.files?.[0]); e.target.value = '' }} />
           <Button onClick={() => file.current?.click()}>{draft.logo ? s.otherLogo : s.chooseLogo}</Button>
-          {draft.logo && <Button onClick={() => setDraft({ ...draft, logo: '' })}>{s.noLogo}</Button>}
+          {draft.logo && <Button onClick={() => setDraft({ logo: '' })}>{s.noLogo}</Button>}
           <Text size={200}>{s.logoHint}</Text>
         </div>
         <Field validationMessage={wrong || field('logo')}><span /></Field>
