@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { demo, open, row, see, signIn, until, visit } from './center.mjs'
-import { postern } from './postern.mjs'
+import { patience, postern } from './postern.mjs'
 
 let system, state
 const running = []
