@@ -55,6 +55,7 @@ type coalescer struct {
 	mu    sync.Mutex // guards the fields below; never held over I/O
 	owned bool
 	held  []byte // not yet sent
+	torn  bool   // a flush failed, maybe within a record
 
 	moved atomic.Uint64 // bytes sent, so that a stall is seen
 }
@@ -130,6 +131,9 @@ func (c *coalescer) flush(rest []byte) error {
 			n, err := c.Conn.Write(rest[:min(len(rest), 64<<10)])
 			c.moved.Add(uint64(n))
 			if err != nil {
+				c.mu.Lock()
+				c.torn = true
+				c.mu.Unlock()
 				return err
 			}
 			rest = rest[n:]
@@ -142,14 +146,15 @@ func (c *coalescer) flush(rest []byte) error {
 	}
 }
 
-// Close sends what TLS wrote last, its farewell, if that takes no waiting, and closes the connection.
+// Close sends what TLS wrote last, its farewell, if that takes no waiting, and closes the connection. After half a record it sends
+// nothing: the peer would take what follows for tampering (bad record MAC), where the connection was merely lost.
 func (c *coalescer) Close() error {
 	c.mu.Lock()
-	owned := c.owned
+	owned, torn := c.owned, c.torn
 	c.mu.Unlock()
 	if owned {
 		held := c.takeHeld()
-		if len(held) > 0 && c.raw != nil && canPush {
+		if !torn && len(held) > 0 && c.raw != nil && canPush {
 			_ = c.Conn.SetWriteDeadline(time.Time{})
 			_, _ = new(pusher).push(c.raw, held) // a flush may be under way
 		}

@@ -2,10 +2,13 @@ package tunnel
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // countedConn counts system calls. It hides the socket, so that the writer goroutine writes.
@@ -84,6 +87,31 @@ func TestOverAnyConn(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestTornRecord: nothing is sent after a flush that failed, maybe in the midst of a record, not even TLS's farewell: the peer shall
+// learn that the connection is lost, not that somebody tampered with it.
+func TestTornRecord(t *testing.T) {
+	near, far := tcpPair(t)
+	c := Coalesce(near).(*coalescer)
+	c.own()
+	c.Write(make([]byte, maxHeld))
+	rest, err := c.push()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetWriteDeadline(time.Unix(1, 0))
+	if err := c.flush(rest); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("flush: %v with %d bytes left", err, len(rest))
+	}
+	if _, err := io.CopyN(io.Discard, far, int64(maxHeld-len(rest))); err != nil { // there is room
+		t.Fatal(err)
+	}
+	c.Write([]byte("farewell"))
+	c.Close()
+	if got, err := io.ReadAll(far); len(got) > 0 || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
