@@ -18,6 +18,8 @@ const (
 	keptSchema  = "postern_replaced"
 )
 
+const restoreLock = "hashtext('postern restore')"
+
 // draft builds in a namespace of its own and moves the tables in the end. One session holds a lock
 // from the first to the last, so that two restores do not meet.
 func (e postgresEngine) draft(ctx context.Context) (*draft, error) {
@@ -26,18 +28,18 @@ func (e postgresEngine) draft(ctx context.Context) (*draft, error) {
 	db := stdlib.OpenDB(*own)
 	db.SetMaxOpenConns(1) // whose lock lasts as long as the connection
 	ok := false
-	err := db.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(hashtext('postern restore'))").Scan(&ok)
+	err := db.QueryRowContext(ctx, "SELECT pg_try_advisory_lock("+restoreLock+")").Scan(&ok)
 	if err == nil && !ok {
 		err = fault.Conflict("another restore is under way on this database")
 	}
-	if err == nil {
-		_, err = db.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+draftSchema+" CASCADE")
+	if err != nil {
+		return nil, errors.Join(e.explain(err), db.Close())
 	}
-	if err == nil {
+	if _, err = db.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+draftSchema+" CASCADE"); err == nil {
 		_, err = db.ExecContext(ctx, "CREATE SCHEMA "+draftSchema)
 	}
 	if err != nil {
-		return nil, errors.Join(e.explain(err), db.Close())
+		return nil, errors.Join(e.explain(err), leave(ctx, db))
 	}
 	place := own.Copy()
 	place.RuntimeParams["search_path"] = draftSchema
@@ -51,14 +53,22 @@ func (e postgresEngine) draft(ctx context.Context) (*draft, error) {
 			if err := e.publish(ctx, db); err != nil {
 				return err
 			}
-			return db.Close()
+			return leave(ctx, db)
 		},
 		discard: func(ctx context.Context) error {
 			_, err := db.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+draftSchema+" CASCADE")
-			return errors.Join(err, db.Close())
+			return errors.Join(err, leave(ctx, db))
 		},
 		kept: "the schema " + keptSchema + " of the same database",
 	}, nil
+}
+
+// leave gives the lock back before it closes: the server takes a moment to notice that a connection has ended, and the next restore
+// may not wait.
+func leave(ctx context.Context, db *sql.DB) error {
+	// An error means that the connection is lost, and the lock with it.
+	_, _ = db.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock("+restoreLock+")")
+	return db.Close()
 }
 
 // deferKeys changes when the foreign keys of the current schema are checked.
