@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"time"
 
 	"postern/internal/agent"
 	"postern/internal/client/flow"
+	"postern/internal/disk"
 	"postern/internal/fault"
 	"postern/internal/local"
 	"postern/internal/oauth"
@@ -24,11 +26,16 @@ var ErrNotRunning = fault.Unavailable("postern-client is not running: start it w
 type Remote struct {
 	session *tunnel.Session
 	ended   chan struct{}
+	state   string // the directory of the client; empty: it is a service of the machine
 }
 
 // Connect connects to the client that runs on a state directory. ErrNotRunning: none does.
 func Connect(ctx context.Context, state string) (*Remote, error) {
-	return connect(ctx, state, local.Dial)
+	r, err := connect(ctx, state, local.Dial)
+	if err == nil {
+		r.state = state
+	}
+	return r, err
 }
 
 // ConnectService connects to the client that is a service of the machine, whose socket is in a directory. ErrNotRunning: none is.
@@ -189,17 +196,24 @@ func (r *Remote) Login(ctx context.Context, q LoginAsk, open func(address string
 	}
 }
 
-// Stop has the client end and waits until it has.
+// Stop has the client end and waits until it has, so that another one may begin on its state directory.
 func (r *Remote) Stop(ctx context.Context) error {
 	if _, err := remotely[struct{}](ctx, r, questionStop, struct{}{}); err != nil {
 		return err
 	}
 	select {
 	case <-r.session.Done():
-		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	if r.state == "" {
+		return nil // whoever runs services may have begun it again
+	}
+	lock, err := disk.Lock(ctx, filepath.Join(r.state, lockRun)) // it ends its session before all that it has open
+	if err != nil {
+		return err
+	}
+	return lock.Unlock()
 }
 
 // Rules gives what the user may reach, and waits a moment for it after a start.
