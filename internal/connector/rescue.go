@@ -9,8 +9,9 @@ import (
 	"postern/internal/wire"
 )
 
-// rescueAfter is how long no gateway of the list may have been reached until the service's own address is tried.
-const rescueAfter = 10 * time.Second
+// rescueAfter is how long no gateway of the list may have been reached until the service's own address is tried. Gateways hold
+// requests for fifteen seconds, in which there must be time to dial.
+const rescueAfter = 6 * time.Second
 
 // rescue dials the service's own address while no gateway of the list is reached: all of them may have been
 // replaced while this connector was away, and whoever answers there tells the new ones.
