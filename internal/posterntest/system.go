@@ -63,9 +63,9 @@ func With(change func(*service.Config)) Option { return Option(change) }
 // whatever Publish is told.
 func New(t testing.TB, options ...Option) *System {
 	t.Helper()
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	s := Attach(t, t.TempDir(), listener.Addr().(*net.TCPAddr).Port)
-	s.start(listener, options)
+	port := FreePort(t) // Restart listens there again
+	s := Attach(t, t.TempDir(), port)
+	s.start(must(net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))))(t), options)
 	t.Cleanup(func() { s.Stop() })
 	s.claim()
 	return s
@@ -201,6 +201,9 @@ func (s *System) AwaitFor(patience time.Duration, what string, ready func() bool
 		select {
 		case <-tick.C:
 		case <-deadline.C:
+			if ready() { // this process may have stood still itself
+				return
+			}
 			s.T.Fatalf("waited %v for: %s", patience, what)
 		}
 	}

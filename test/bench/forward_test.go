@@ -34,7 +34,7 @@ func startPair(b *testing.B) []Side {
 	if err := os.Symlink(filepath.Join(dir, "postern"), filepath.Join(second, "postern")); err != nil {
 		b.Fatal(err)
 	}
-	port := freePort(b)
+	port := posterntest.FreePort(b)
 	system := posterntest.Attach(b, dir, port)
 	key := filepath.Join(dir, "master.key")
 	serve := func(where, listen, advertised string) int {
@@ -45,8 +45,8 @@ func startPair(b *testing.B) []Side {
 	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	near := serve(dir, local(port), local(port))
 	claim(b, system, filepath.Join(dir, "postern.out"))
-	other := local(freePort(b))
-	far := serve(second, other, local(freePort(b))) // where nobody listens: no connector comes there
+	other := local(posterntest.FreePort(b))
+	far := serve(second, other, local(posterntest.FreePort(b))) // where nobody listens: no connector comes there
 	connected := connect(b, system)
 	system.Assign(system.Publish("bench", Backend+"/"), system.User("ada"))
 	system.Await("two gateways that reach each other", func() bool {

@@ -123,8 +123,8 @@ func startService(b *testing.B) subject {
 	b.Helper()
 	dir := b.TempDir()
 	buildPrograms(b, dir)
-	port := freePort(b)
-	metrics := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))
+	port := posterntest.FreePort(b)
+	metrics := net.JoinHostPort("127.0.0.1", strconv.Itoa(posterntest.FreePort(b)))
 	system := posterntest.Attach(b, dir, port)
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	serve := func() int {
@@ -237,15 +237,4 @@ func signIn(b *testing.B, system *posterntest.System) string {
 		header += cookie.Name + "=" + cookie.Value
 	}
 	return header
-}
-
-// freePort gives a port that is free now.
-func freePort(b *testing.B) int {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

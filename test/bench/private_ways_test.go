@@ -50,7 +50,7 @@ func startPrivate(b *testing.B) *private {
 	b.Helper()
 	subject := startService(b)
 	system := subject.system
-	w := &private{system: system, serve: subject.serve, backend: startBackend(b), dir: b.TempDir(), socks: net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))}
+	w := &private{system: system, serve: subject.serve, backend: startBackend(b), dir: b.TempDir(), socks: net.JoinHostPort("127.0.0.1", strconv.Itoa(posterntest.FreePort(b)))}
 	app := system.Private("bench", api.Segment{Destination: "127.0.0.1", Ports: strconv.Itoa(int(w.backend.Port())), Protocol: "both"})
 	system.Assign(app, system.User("ada"))
 	state := filepath.Join(w.dir, "client")
@@ -231,7 +231,7 @@ func (a *associated) Close() error {
 // forwarded gives a port that ssh forwards over two hops (ssh -J).
 func (w *private) forwarded(b *testing.B) way {
 	b.Helper()
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))
+	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(posterntest.FreePort(b)))
 	w.ssh(b, "two", "-L", at+":"+w.backend.String())
 	awaitDial(b, at)
 	return way{Name: "ssh -J", tag: "ssh", dial: func() (net.Conn, error) { return net.Dial("tcp", at) }}
@@ -240,7 +240,7 @@ func (w *private) forwarded(b *testing.B) way {
 // dynamic gives the SOCKS proxy of an ssh over one hop or two (ssh -D).
 func (w *private) dynamic(b *testing.B, hops string) way {
 	b.Helper()
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b)))
+	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(posterntest.FreePort(b)))
 	w.ssh(b, hops, "-D", at)
 	awaitDial(b, at)
 	return way{Name: "ssh -D, hops: " + hops, tag: "ssh-" + hops, dial: func() (net.Conn, error) { return socks(at, w.backend) }}
@@ -278,7 +278,7 @@ func (w *private) ssh(b *testing.B, hops string, args ...string) {
 	allowed := file("allowed", public)
 	var config bytes.Buffer
 	for _, hop := range []string{"one", "two"} {
-		port := freePort(b)
+		port := posterntest.FreePort(b)
 		server := file("sshd-"+hop, fmt.Appendf(nil, "ListenAddress 127.0.0.1:%d\nHostKey %s\nAuthorizedKeysFile %s\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPidFile none\nMaxSessions 1000\n", port, key, allowed))
 		start(b, look(b, "sshd"), "-D", "-e", "-f", server)
 		awaitDial(b, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

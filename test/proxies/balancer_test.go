@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +22,7 @@ func TestBehindABalancer(t *testing.T) {
 	if !need(t, "haproxy") {
 		return
 	}
-	free := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	front := free.Addr().String()
-	free.Close()
+	front := net.JoinHostPort("127.0.0.1", strconv.Itoa(posterntest.FreePort(t)))
 	const balancer = "127.0.0.9"
 	sys := posterntest.New(t, posterntest.With(func(c *service.Config) {
 		c.GatewayAddress, c.ProxyProtocol = front, []string{balancer}

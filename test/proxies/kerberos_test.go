@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,10 +44,8 @@ func (k *kdc) config() string { return filepath.Join(k.dir, "krb5.conf") }
 
 func (k *kdc) run() bool {
 	k.t.Helper()
-	free := must(net.Listen("tcp", "127.0.0.1:0"))(k.t)
-	address := free.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	free.Close()
+	port := strconv.Itoa(posterntest.FreePort(k.t))
+	address := net.JoinHostPort("127.0.0.1", port)
 	for name, text := range map[string]string{
 		"krb5.conf": fmt.Sprintf("[libdefaults]\n default_realm = %s\n dns_lookup_kdc = false\n rdns = false\n dns_canonicalize_hostname = false\n udp_preference_limit = 1\n"+
 			"[realms]\n %s = {\n  kdc = %s\n }\n", realm, realm, address),

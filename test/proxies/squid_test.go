@@ -80,9 +80,7 @@ func give(t testing.TB, path string) {
 }
 
 func (s *squid) run(port string, lines []string) bool {
-	free := must(net.Listen("tcp", "127.0.0.1:0"))(s.t)
-	_, s.port, _ = net.SplitHostPort(free.Addr().String())
-	free.Close()
+	s.port = strconv.Itoa(posterntest.FreePort(s.t))
 	config := append([]string{
 		"http_port 127.0.0.1:" + s.port + " " + port,
 		"hosts_file " + filepath.Join(s.dir, "hosts"),

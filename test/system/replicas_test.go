@@ -60,10 +60,10 @@ func prepareReplicas(t *testing.T, count int, hidden ...int) *replicas {
 	portal := fmt.Sprintf("https://portal.test.localhost:%d", r.front.port)
 	admin := fmt.Sprintf("https://admin.test.localhost:%d", r.front.port)
 	for i := range count {
-		port := freePort(t)
+		port := posterntest.FreePort(t)
 		advertised := port
 		if slices.Contains(hidden, i) {
-			advertised = freePort(t)
+			advertised = posterntest.FreePort(t)
 		}
 		data := filepath.Join(dir, r.directory(i))
 		args := []string{"serve", "--data", data, "--url", portal, "--admin-url", admin, "--database", database,
@@ -139,7 +139,7 @@ type balancer struct {
 
 func newBalancer(t *testing.T) *balancer {
 	t.Helper()
-	port := freePort(t)
+	port := posterntest.FreePort(t)
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Fatal(err)

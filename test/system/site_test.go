@@ -5,13 +5,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,40 +37,16 @@ type client struct {
 	*http.Client
 }
 
-// freePort gives a port below the range from which the system takes ports for outgoing connections, so that it stays free
-// while nothing listens on it between two runs of a process. Nobody else gets it until the test ends: a socket of that name
-// in the abstract name space, which ends with this process at the latest, says that it is taken.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 200 {
-		port := 2000 + rand.IntN(7000)
-		taken, err := net.Listen("unix", fmt.Sprintf("@postern-test-port-%d", port))
-		if err != nil {
-			continue
-		}
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			taken.Close()
-			continue
-		}
-		l.Close()
-		t.Cleanup(func() { taken.Close() })
-		return port
-	}
-	t.Fatal("no free port")
-	return 0
-}
-
 // newSite starts a service and claims it; database is empty for SQLite.
 func newSite(t *testing.T, database string) *site {
 	t.Helper()
 	dir := t.TempDir()
-	port := freePort(t)
+	port := posterntest.FreePort(t)
 	portal := fmt.Sprintf("https://portal.test.localhost:%d", port)
 	admin := fmt.Sprintf("https://admin.test.localhost:%d", port)
 	args := []string{"serve", "--data", filepath.Join(dir, "service"), "--url", portal, "--admin-url", admin,
 		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--listen-plain", "off", "--metrics-listen", "off",
-		"--gateway-address", fmt.Sprintf("127.0.0.1:%d", port), "--drain", "5s"}
+		"--gateway-address", fmt.Sprintf("127.0.0.1:%d", port), "--drain", "15s"}
 	if database != "" {
 		args = append(args, "--database", database)
 	}
