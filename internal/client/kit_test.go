@@ -35,7 +35,7 @@ func newWorld(t testing.TB, options ...posterntest.Option) *world {
 	t.Helper()
 	w := &world{System: posterntest.New(t, options...), tcp: newTCPBackend(t), udp: newUDPBackend(t)}
 	w.Connector("site")
-	w.free = closedPort(t)
+	w.free = 9 // the kernel gives nobody a port below 1024 by chance
 	w.ada = w.User("ada")
 	w.app = w.Private("lab", api.Segment{Destination: "127.0.0.1", Ports: fmt.Sprintf("%d,%d", w.tcp.port, w.free)},
 		api.Segment{Destination: "localhost", Ports: "1-65535", Protocol: "both"},
@@ -50,13 +50,6 @@ func (w *world) unassign() {
 	if err := w.API.Assignments.Delete(w.T.Context(), w.assigned.ID, w.assigned.Version); err != nil {
 		w.T.Fatal(err)
 	}
-}
-
-func closedPort(t testing.TB) uint16 {
-	t.Helper()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return uint16(l.Addr().(*net.TCPAddr).Port)
 }
 
 // tcpBackend gives each connection to whoever takes it from conns.

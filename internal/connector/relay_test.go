@@ -11,6 +11,7 @@ import (
 
 	"postern/internal/tunnel"
 	"postern/internal/wire"
+	"postern/test/size"
 )
 
 func echoTLS(conn *tls.Conn, _ *recorded) {
@@ -121,7 +122,7 @@ func TestOpenerEnds(t *testing.T) {
 			test.end(st)
 			select {
 			case e := <-ends:
-				if e.data != "hello" || !test.ok(e.err) || e.at.Sub(ended) > time.Second {
+				if e.data != "hello" || !test.ok(e.err) || e.at.Sub(ended) > size.Within(time.Second) {
 					t.Errorf("backend got %q, then %v after %s", e.data, e.err, e.at.Sub(ended))
 				}
 			case <-time.After(patience):
@@ -164,7 +165,7 @@ func TestOpenerGoneWhileHalfClosed(t *testing.T) {
 	st.Reset(tunnel.CodeCancelled)
 	select {
 	case at := <-gone:
-		if at.Sub(started) > time.Second {
+		if at.Sub(started) > size.Within(time.Second) {
 			t.Errorf("the backend was told after %s", at.Sub(started))
 		}
 	case <-time.After(patience):

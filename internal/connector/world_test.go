@@ -304,7 +304,7 @@ func (w *world) enrol() {
 }
 
 func dialer(t testing.TB) *uplink.Dialer {
-	return must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(t)
+	return must(uplink.New(uplink.Config{Proxy: uplink.Direct, Timeout: patience}))(t)
 }
 
 // allow writes the local rules.

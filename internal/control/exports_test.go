@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -36,7 +37,8 @@ type exported struct {
 }
 
 func newReceiver(t *testing.T) *receiver {
-	r := &receiver{t: t, got: map[string][]exported{}, address: "127.0.0.1:0"}
+	r := &receiver{t: t, got: map[string][]exported{},
+		address: fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))} // nobody else takes the port while it is stopped
 	r.start()
 	t.Cleanup(func() { r.stop() })
 	return r

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,9 +46,9 @@ func TestPreviewSegments(t *testing.T) {
 		outer, err := k.CreateGroup(ctx, k.owner, access.Group{Name: "Outer", Members: []access.ID{eve.ID}, Groups: []access.ID{inner.ID}})
 		must(t, outer, err)
 		wide := k.privately("Wide", access.KindPrivate, []access.Assignment{{User: ada.ID}, {Group: outer.ID}}, "10.0.0.0/8:443")
-		over, err := k.CreateAssignment(ctx, k.owner, access.Assignment{Application: wide.ID, User: k.user("gone").ID, Expires: k.cfg.Now().Add(1e9)})
+		over, err := k.CreateAssignment(ctx, k.owner, access.Assignment{Application: wide.ID, User: k.user("gone").ID, Expires: k.cfg.Now().Add(time.Minute)})
 		must(t, over, err)
-		k.pass(2e9)
+		k.pass(2 * time.Minute)
 		quick := k.privately("Quick", access.KindQuickAccess, []access.Assignment{{User: ada.ID}}, "0.0.0.0/0:1-65535/both")
 
 		in := access.Application{Name: "Narrow", Kind: access.KindPrivate, Segments: segmentsOf(t, "10.1.0.0/16:443", "192.0.2.1:22", "[fd00::1]:22")}

@@ -3,8 +3,10 @@ package dial_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,15 +15,18 @@ import (
 	"postern/internal/dial"
 )
 
-// listenOn listens on an address and gives its port.
+// listenOn listens on an address and gives its port, one that the kernel gives nobody by chance: on the other family nobody listens.
 func listenOn(t *testing.T, address string) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
-	if err != nil {
-		t.Fatal(err)
+	for range 200 {
+		port := 10_000 + rand.IntN(10_000)
+		if l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port))); err == nil {
+			t.Cleanup(func() { l.Close() })
+			return uint16(port)
+		}
 	}
-	t.Cleanup(func() { l.Close() })
-	return uint16(l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no free port")
+	return 0
 }
 
 func addrs(list ...string) (out []netip.Addr) {
@@ -77,10 +82,7 @@ func TestAnyTakesWhatAnswers(t *testing.T) {
 
 func TestAnyTellsWhy(t *testing.T) {
 	four := listenOn(t, "127.0.0.1")
-	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	closed := uint16(l.Addr().(*net.TCPAddr).Port)
-	l.Close()
-	if _, _, err := dial.Any(t.Context(), addrs("127.0.0.1", "::1"), closed, nil); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, _, err := dial.Any(t.Context(), addrs("127.0.0.1", "::1"), 1, nil); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("refused: %v", err)
 	}
 	if _, _, err := dial.Any(t.Context(), nil, four, nil); err == nil || !strings.Contains(err.Error(), "no address") {

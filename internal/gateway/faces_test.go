@@ -278,19 +278,23 @@ func TestTunnelOfConnectorsThatMayNot(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the tunnel of a disabled connector stays open")
 	}
-	s, _, err := c.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stream, err := s.Open(t.Context(), wire.Encode(wire.Open{Kind: wire.KindAsk, Question: wire.QuestionReport}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = stream.Opened(t.Context())
-	refused, ok := errors.AsType[*tunnel.RefusedError](err)
+	var s *tunnel.Session
+	var refused *tunnel.RefusedError
+	w.until("a refusal", func() (ok bool) { // it has two seconds in which to ask
+		var err error
+		if s, _, err = c.open(); err != nil {
+			return false
+		}
+		stream, err := s.Open(t.Context(), wire.Encode(wire.Open{Kind: wire.KindAsk, Question: wire.QuestionReport}))
+		if err == nil {
+			_, err = stream.Opened(t.Context())
+		}
+		refused, ok = errors.AsType[*tunnel.RefusedError](err)
+		return ok
+	})
 	var refusal wire.Refusal
-	if !ok || json.Unmarshal(refused.Payload, &refusal) != nil || refusal.Code != "connector-disabled" {
-		t.Errorf("a disabled connector is told %v %+v", err, refusal)
+	if err := json.Unmarshal(refused.Payload, &refusal); err != nil || refusal.Code != "connector-disabled" {
+		t.Errorf("a disabled connector is told %s %v", refused.Payload, err)
 	}
 	select {
 	case <-s.Done():

@@ -314,7 +314,9 @@ func TestRecordAndPresence(t *testing.T) {
 	w, _, app := newSite(t)
 	res, _ := do(t, w.client(nil), "POST", "https://wiki.test/mark?secret=1", "body", "Cookie", signedIn)
 	w.until("the record", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.records) == 1 })
+	w.mu.Lock()
 	got := w.records[0]
+	w.mu.Unlock()
 	if got.FirstByte == 0 || got.Duration == 0 || got.Client == "" || got.Time.IsZero() {
 		t.Errorf("record %+v", got)
 	}
@@ -329,6 +331,9 @@ func TestRecordAndPresence(t *testing.T) {
 	w.until("a proven connector", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		if len(w.presence) == 0 {
+			return false
+		}
 		last := w.presence[len(w.presence)-1]
 		return last.Connector == "con_a" && last.Instance == "con_a" && last.Tunnels == 1 && !last.Echo.IsZero() && last.RoundTrip > 0
 	})

@@ -215,7 +215,7 @@ func TestClientLeaves(t *testing.T) {
 			left := time.Now()
 			leave()
 			soon(t, name+path+" cancelled", p.gone)
-			if d := time.Since(left); d > size.Within(time.Second) {
+			if d := time.Since(left); d > size.Of(patience, time.Second) {
 				t.Errorf("%s %s: the backend noticed after %v", name, path, d)
 			}
 		}
@@ -515,7 +515,7 @@ func TestConnectorDrains(t *testing.T) {
 
 // TestDrain: at a stop requests finish, WebSockets are told 1012.
 func TestDrain(t *testing.T) {
-	w, p, _ := newSite(t)
+	w, p, _ := newSite(t, func(c *gateway.Config) { c.Drain = patience })
 	ws, in, _ := w.socket("wiki.test", signedIn)
 	defer ws.Close()
 	soon(t, "WebSocket began", p.begun)
@@ -536,7 +536,13 @@ func TestDrain(t *testing.T) {
 	io.WriteString(writer, "begin")
 	w.until("the upload runs", func() bool { return w.metric("postern_gateway_exchanges") == 2 })
 	w.stop()
-	w.until("no new connections", func() bool { _, err := w.tlsTo(w.address, "wiki.test"); return err != nil })
+	w.until("no new connections", func() bool {
+		c, err := w.tlsTo(w.address, "wiki.test")
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
 	io.WriteString(writer, "end")
 	writer.Close()
 	if err := soon(t, "the upload ends", answer); err != nil {

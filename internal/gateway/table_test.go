@@ -174,7 +174,7 @@ func TestRequestTable(t *testing.T) {
 	w := newWorld(t)
 	backend := newRawBackend(t, func(string) (string, bool) { return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false })
 	w.connect("a")
-	w.publish("https://open.test/", "http://"+backend.address, func(a *access.Application) { passthrough(a); a.IdleTimeout = 2 * time.Second })
+	w.publish("https://open.test/", "http://"+backend.address, func(a *access.Application) { passthrough(a); a.IdleTimeout = 6 * time.Second })
 	var out bytes.Buffer
 	for _, row := range rows(t, "testdata/requests.txt", 2) {
 		c := w.tls("open.test")
@@ -206,14 +206,15 @@ func TestResponseTable(t *testing.T) {
 	w.connect("a")
 	w.publish("https://open.test/", "http://"+backend.address, func(a *access.Application) {
 		passthrough(a)
-		a.BackendTimeout = 2 * time.Second
-		a.IdleTimeout = 2 * time.Second
+		a.BackendTimeout = 6 * time.Second
+		a.IdleTimeout = 6 * time.Second
 	})
+	w.publish("https://other.test/", "http://"+backend.address, passthrough)
 	var out bytes.Buffer
 	for n, row := range table {
 		how, _, _ := strings.Cut(row[1], " ")
 		fmt.Fprintf(&out, "%s: %s\n", row[0], w.answerTo(how, n))
-		res, body := get(t, w.client(nil), "https://open.test/mine")
+		res, body := get(t, w.client(nil), "https://other.test/mine")
 		if res.StatusCode != 200 || body != "mine" {
 			t.Errorf("after %q: %s %q", row[0], res.Status, body)
 		}

@@ -81,7 +81,8 @@ func TestRequestsWhoseAnswersNobodyReads(t *testing.T) {
 // TestALateAnswerStillArrives shows that the limit is of our own pages: between requests of one connection, and
 // after one of our pages, there may be more time.
 func TestALateAnswerStillArrives(t *testing.T) {
-	w, _, _ := newSite(t, unread)
+	const limit = 2 * time.Second
+	w, _, _ := newSite(t, func(c *gateway.Config) { c.Limits.PageWrite = limit })
 	c := w.tls("wiki.test")
 	in := bufio.NewReader(c)
 	for _, path := range []string{"/", "/a//b", "/"} {
@@ -91,6 +92,6 @@ func TestALateAnswerStillArrives(t *testing.T) {
 			t.Fatalf("%s: %v", path, err)
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
-		<-time.After(400 * time.Millisecond)
+		<-time.After(limit + 100*time.Millisecond)
 	}
 }

@@ -775,7 +775,7 @@ func (r *recorder) taken() string {
 	return r.got.String()
 }
 
-func quick(c *gateway.Config) { c.Limits.Handshake = 2 * time.Second }
+func quick(c *gateway.Config) { c.Limits.Handshake = 8 * time.Second }
 
 func (w *world) dialRaw() net.Conn {
 	w.t.Helper()

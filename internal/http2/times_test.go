@@ -50,7 +50,7 @@ func TestTimes(t *testing.T) {
 			p.begin(1, post...)
 			p.raw("\x00\x40\x00\x00\x00\x00\x00\x00\x01abc")
 		}, []string{"goaway 1 PROTOCOL_ERROR"}, "frame-timeout"},
-		{"silent with a stream", http2.Limits{Silence: soon, Pong: soon, Idle: soon}, func(p *peer) { p.ok(p.WriteSettings()); p.ask(1, get...) }, []string{"goaway 1 NO_ERROR"}, "silent"},
+		{"silent with a stream", http2.Limits{Silence: soon, Pong: soon, Idle: soon}, func(p *peer) { p.raw(frame(4, 0, 0, "") + frame(1, 5, 1, good)) }, []string{"goaway 1 NO_ERROR"}, "silent"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := serve(t, http2.Config{Limits: row.limits, Handle: hang})
@@ -76,9 +76,9 @@ func TestBusyIsNotIdle(t *testing.T) {
 		<-finish
 		_ = st.Start(200, nil, 0)
 	}})
-	p := s.dial(t)
-	p.ask(1, get...)
-	for pings := 0; pings < 5; { // each comes after a time in which an idle connection would be closed
+	p := s.dialRaw(t)
+	p.raw(frames.ClientPreface + frame(4, 0, 0, "") + frame(1, 5, 1, good)) // at once, or it is idle between the two
+	for pings := 0; pings < 5; {                                            // each comes after a time in which an idle connection would be closed
 		f, err := p.ReadFrame()
 		p.ok(err)
 		if ping, ok := f.(*frames.PingFrame); ok && !ping.IsAck() {

@@ -10,7 +10,6 @@ import (
 
 	"postern/internal/access"
 	"postern/internal/connector"
-	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -32,9 +31,8 @@ func (s *System) Connector(name string, changes ...func(*connector.Config)) *Con
 	s.T.Helper()
 	state := filepath.Join(s.T.TempDir(), "state")
 	token := must(wire.ParseEnrolmentToken(s.Token(name)))(s.T)
-	dialer := must(uplink.New(uplink.Config{Proxy: "direct"}))(s.T)
 	cred := must(connector.Enrol(s.T.Context(), connector.Enrolment{
-		State: state, Token: token, Name: name, Dialer: dialer, Host: testHost, Log: s.Log,
+		State: state, Token: token, Name: name, Dialer: s.Dialer(), Host: testHost, Log: s.Log,
 	}))(s.T)
 	c := &Connector{ID: access.ID(cred.Identity.ID), State: state}
 	s.Run(c, changes...)
@@ -52,7 +50,7 @@ func (s *System) Run(c *Connector, changes ...func(*connector.Config)) {
 	}
 	cfg := connector.Config{
 		State: c.State, Rules: rules, Host: testHost, Log: s.Log, Drain: 5 * time.Second,
-		Dialer: must(uplink.New(uplink.Config{Proxy: "direct"}))(s.T),
+		Dialer: s.Dialer(),
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -91,8 +91,8 @@ func (s *System) RunDevice(d *Device, changes ...func(*client.Config)) {
 // Stop stops the client and waits for its end.
 func (d *Device) Stop() error { return d.stop() }
 
-// Dialer gives the way out of a program of the test.
+// Dialer gives the way out of a program of the test, which waits for a machine that is slow.
 func (s *System) Dialer() *uplink.Dialer {
 	s.T.Helper()
-	return must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(s.T)
+	return must(uplink.New(uplink.Config{Proxy: uplink.Direct, Timeout: Patience}))(s.T)
 }

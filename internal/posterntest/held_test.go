@@ -14,7 +14,6 @@ import (
 	"postern/internal/api"
 	"postern/internal/connector"
 	"postern/internal/posterntest"
-	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -32,12 +31,8 @@ func TestHeldConnectorCarriesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialer, err := uplink.New(uplink.Config{Proxy: uplink.Direct})
-	if err != nil {
-		t.Fatal(err)
-	}
 	state := filepath.Join(t.TempDir(), "state")
-	cred, err := connector.Enrol(t.Context(), connector.Enrolment{State: state, Token: token, Name: "site", Dialer: dialer, Host: wire.Host{MachineName: "test"}, Log: sys.Log})
+	cred, err := connector.Enrol(t.Context(), connector.Enrolment{State: state, Token: token, Name: "site", Dialer: sys.Dialer(), Host: wire.Host{MachineName: "test"}, Log: sys.Log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +40,7 @@ func TestHeldConnectorCarriesNothing(t *testing.T) {
 	if err := os.WriteFile(rules, []byte(posterntest.Rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := connector.New(connector.Config{State: state, Rules: rules, Dialer: dialer, Host: wire.Host{MachineName: "test"}, Log: sys.Log})
+	c, err := connector.New(connector.Config{State: state, Rules: rules, Dialer: sys.Dialer(), Host: wire.Host{MachineName: "test"}, Log: sys.Log})
 	if err != nil {
 		t.Fatal(err)
 	}

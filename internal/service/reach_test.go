@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,18 +19,13 @@ func TestExplainAsksTheConnector(t *testing.T) {
 	backend := posterntest.NewBackend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "private") }))
 	sealed := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(sealed.Close)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	tests := []struct {
 		name, internal string
 		reason         string // of the failed hop; empty: it is reached
 		detail, cure   string
 	}{
 		{"good", backend.URL, "", "reaches " + backend.URL + " at 127.0.0.1:", ""},
-		{"refused", "http://" + closed.Addr().String(), "connection-refused", "cannot connect: ", "whether the application runs"},
+		{"refused", "http://127.0.0.1:1", "connection-refused", "cannot connect: ", "whether the application runs"},
 		{"nameless", "http://no-such-host.invalid/", "", "", ""}, // by whatever DNS this machine has
 		{"forbidden", "http://127.0.0.2/", "address-refused", "refused by its local rules: 127.0.0.2", "local rules on the machine of site"},
 		{"sealed", sealed.URL, "", "no TLS with the application: ", "--backend-ca-file"},

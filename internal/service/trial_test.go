@@ -33,8 +33,6 @@ func TestApplicationsAreTriedBeforeTheyArePublished(t *testing.T) {
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
-	closed := httptest.NewServer(nil)
-	closed.Close()
 	tests := []struct {
 		name   string
 		in     api.ApplicationTest
@@ -48,7 +46,7 @@ func TestApplicationsAreTriedBeforeTheyArePublished(t *testing.T) {
 		{"a redirect", api.ApplicationTest{InternalURL: plain.URL + "moved/"}, "active", "", "", 302, ""},
 		{"a page that is broken", api.ApplicationTest{InternalURL: plain.URL + "broken/"}, "active", "", "", 500, ""},
 		{"an endless head", api.ApplicationTest{InternalURL: plain.URL + "long/"}, "active", "", "", 0, ""},
-		{"nobody listens", api.ApplicationTest{InternalURL: closed.URL + "/"}, "unreachable", "connection-refused", "connect", 0, ""},
+		{"nobody listens", api.ApplicationTest{InternalURL: "http://127.0.0.1:1/"}, "unreachable", "connection-refused", "connect", 0, ""},
 		{"a name that there is not", api.ApplicationTest{InternalURL: "http://nowhere.invalid/"}, "unreachable", "*", "resolve", 0, ""}, // by whatever DNS this machine has
 		{"what the local rules do not allow", api.ApplicationTest{InternalURL: "http://169.254.169.254/"}, "unreachable", "address-refused", "local", 0, ""},
 		{"not TLS", api.ApplicationTest{InternalURL: strings.Replace(plain.URL, "http:", "https:", 1)}, "unreachable", "not-tls", "tls", 0, ""},

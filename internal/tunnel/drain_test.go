@@ -83,7 +83,7 @@ func TestDrainLosesNothing(t *testing.T) {
 			drainer = client
 		}
 		if err := drainer.Drain(testContext(t)); err != nil {
-			t.Fatalf("Drain: %v", err)
+			t.Fatalf("Drain: %v; the client: %v, the server: %v", err, client.result(t), server.result(t))
 		}
 		if err := errors.Join(client.result(t), server.result(t)); err != nil {
 			t.Fatalf("Run: %v", err)
@@ -227,6 +227,7 @@ func TestDrainWaits(t *testing.T) {
 	if err := server.Drain(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("Drain with an open stream: %v", err)
 	}
+	<-client.Going()
 	if !server.Draining() || !client.Draining() {
 		t.Error("not both ends drain")
 	}
@@ -254,9 +255,9 @@ func TestCloseEndsAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer st.Close()
-	}
-	if _, err := client.Ping(ctx); err != nil {
-		t.Fatal(err)
+		if _, err := st.Opened(ctx); err != nil { // or its answer meets a connection that is closed
+			t.Fatal(err)
+		}
 	}
 	client.Close()
 	if err := client.result(t); !errors.Is(err, ErrClosed) {

@@ -38,7 +38,9 @@ func joined(t *testing.T, count int) (here, there []*Stream, over chan error) {
 				if err == nil {
 					err = to.CloseWrite()
 				}
-				if err != nil {
+				if reset, ok := errors.AsType[*ResetError](err); ok { // AtEnd may come after
+					to.Reset(reset.Code)
+				} else if err != nil {
 					to.Reset(CodeInternal)
 				}
 				over <- err

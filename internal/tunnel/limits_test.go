@@ -307,6 +307,7 @@ func TestBudget(t *testing.T) {
 		return st
 	}
 	first := open()
+	its := <-accepted
 	if _, err := first.Write(make([]byte, startWindow)); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +334,7 @@ func TestBudget(t *testing.T) {
 	if _, err := first.Read(make([]byte, 1)); !errors.As(err, &reset) || reset.Code != CodeBufferBudget || !reset.Remote {
 		t.Errorf("the first stream at the sender: %v", err)
 	}
-	if _, err := (<-accepted).Read(make([]byte, 1)); !errors.As(err, &reset) || reset.Code != CodeBufferBudget || reset.Remote {
+	if _, err := its.Read(make([]byte, 1)); !errors.As(err, &reset) || reset.Code != CodeBufferBudget || reset.Remote {
 		t.Errorf("the first stream at the receiver: %v", err)
 	}
 	if client.Draining() || server.Draining() {
@@ -372,8 +373,9 @@ func TestBudgetOfHandedOnData(t *testing.T) {
 		defer st.Close()
 		if first == nil {
 			first = st
+		} else {
+			st.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		}
-		st.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		st.Write(make([]byte, startWindow))
 		if _, err := client.Ping(ctx); err != nil {
 			t.Fatal(err)

@@ -204,6 +204,7 @@ func TestLateFramesAreDropped(t *testing.T) {
 	})
 	peer.open(1)
 	peer.expect(frameReset, 1)
+	eventually(t, "the stream is forgotten", func() bool { return s.Streams() == 0 })
 	peer.send(join(appendData(nil, 1, make([]byte, 100)), appendWindow(nil, 1, 1<<20), appendFin(nil, 1), appendReset(nil, 1, CodeCancelled, nil),
 		appendPing(nil, 0, 7)))
 	for {

@@ -68,9 +68,7 @@ func TestRefuse(t *testing.T) {
 		t.Errorf("Write: %v", err)
 	}
 	st.Close()
-	if client.Streams() != 0 || server.Streams() != 0 {
-		t.Errorf("streams left: %d, %d", client.Streams(), server.Streams())
-	}
+	eventually(t, "no stream is left", func() bool { return client.Streams() == 0 && server.Streams() == 0 })
 }
 
 // TestUnanswered: a handler that forgets its answer does not leave the opener waiting. A session without a handler refuses.
@@ -381,7 +379,7 @@ func TestWindowGrowsAndShrinks(t *testing.T) {
 			defer o.mu.Unlock()
 			return o.received == o.credit || o.window == startWindow
 		}
-		for end := time.Now().Add(3 * time.Second); !full(); runtime.Gosched() {
+		for end := time.Now().Add(30 * time.Second); !full(); runtime.Gosched() {
 			if time.Now().After(end) {
 				t.Fatalf("window %d received %d credit %d consumed %d; sent %d limit %d", o.window, o.received, o.credit, o.consumed, a.sent, a.limit)
 			}

@@ -336,15 +336,16 @@ func TestOtherServersAreToldApart(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
+		timeout time.Duration
 		address string
 		want    string
 	}{
-		{"speaks no TLS", listen(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 302 Found\r\nLocation: http://sign-in/\r\n\r\n") }), "does not speak TLS"},
-		{"closes", listen(t, func(c net.Conn) { io.ReadFull(c, make([]byte, 100)) }), "closed the connection during the TLS handshake"},
-		{"hangs", listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "did not finish the TLS handshake within 300ms"},
+		{"speaks no TLS", time.Minute, listen(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 302 Found\r\nLocation: http://sign-in/\r\n\r\n") }), "does not speak TLS"},
+		{"closes", time.Minute, listen(t, func(c net.Conn) { io.ReadFull(c, make([]byte, 100)) }), "closed the connection during the TLS handshake"},
+		{"hangs", 300 * time.Millisecond, listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "did not finish the TLS handshake within 300ms"},
 	}
 	for _, test := range tests {
-		d := dialer(t, uplink.Config{Timeout: 300 * time.Millisecond})
+		d := dialer(t, uplink.Config{Timeout: test.timeout})
 		_, err := d.Tunnel(t.Context(), uplink.Tunnel{Gateway: wire.Gateway{Address: test.address}, TLS: config})
 		e, ok := errors.AsType[*uplink.Error](err)
 		if !ok || e.Step != uplink.StepTLS || !strings.Contains(err.Error(), test.want) {

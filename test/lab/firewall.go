@@ -159,6 +159,9 @@ func (l *Lab) guard(h Host) error {
 		for name, value := range conntrack {
 			errs = append(errs, sysctl("netfilter/nf_conntrack_"+name, value))
 		}
+		if err := sysctl("netfilter/nf_conntrack_tcp_ignore_invalid_rst", "1"); !errors.Is(err, os.ErrNotExist) { // kernels have it since 5.14
+			errs = append(errs, err)
+		}
 		return errors.Join(append(errs, sysctl("ipv4/ip_forward", "1"))...)
 	})
 }

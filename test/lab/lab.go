@@ -165,7 +165,7 @@ func (l *Lab) Name(address string, names ...string) {
 func (l *Lab) ResolveBy(h Host, server, domain string, alone bool) {
 	l.t.Helper()
 	dir := etcDir(l.Namespace(h))
-	files := map[string]string{"resolv.conf": "nameserver " + server + "\nsearch " + domain + "\noptions timeout:1 attempts:2\n",
+	files := map[string]string{"resolv.conf": "nameserver " + server + "\nsearch " + domain + "\noptions timeout:3 attempts:2\n",
 		"nsswitch.conf": strings.Replace(nsswitch, "hosts: files", "hosts: files dns", 1)}
 	if alone {
 		files["hosts"] = ownHosts

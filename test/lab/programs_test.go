@@ -198,7 +198,7 @@ func (s *site) expectBulkDatagrams(w way) {
 			r = s.iperf(w, args...).End.Sum
 		}
 		s.t.Logf("%s: iperf3 UDP %v: %.0f of %.0f datagrams lost", w.name, args, r.Lost, r.Packets)
-		if r.Packets < 500 || r.Lost > r.Packets/size.Of(2., 20) {
+		if r.Packets < size.Of(1., 500) || r.Lost > r.Packets*size.Of(0.95, 0.05) {
 			s.t.Errorf("%s: iperf3 UDP %v: %+v", w.name, args, r)
 		}
 	}

@@ -164,10 +164,11 @@ func newCutMember(t *testing.T, w *world, app api.Application) *cutMember {
 	})
 	m.b = w.Browser()
 	w.Await("the application to answer", func() bool {
-		if strings.Contains(m.b.Go(w.URL("endless", "/")).Text, `name="request"`) {
-			return m.b.SignIn(w.URL("endless", "/"), m.user.Name).StatusCode == http.StatusOK
+		page := m.b.Go(w.URL("endless", "/"))
+		if strings.Contains(page.Text, `name="request"`) {
+			page = m.b.SignIn(w.URL("endless", "/"), m.user.Name)
 		}
-		return m.b.Go(w.URL("endless", "/")).StatusCode == http.StatusOK
+		return page.StatusCode == http.StatusOK
 	})
 	m.cookie = sessionCookie + "=" + cookieOf(t, m.b, w.URL("endless", "/"), sessionCookie)
 	return m

@@ -31,7 +31,7 @@ func enrol(t testing.TB, ctx context.Context, token wire.EnrolmentToken, name st
 	t.Helper()
 	return connector.Enrol(ctx, connector.Enrolment{
 		State: filepath.Join(t.TempDir(), "state"), Token: token, Name: name, Log: slog.New(slog.DiscardHandler),
-		Dialer: must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(t), Host: wire.Host{MachineName: "test"},
+		Dialer: must(uplink.New(uplink.Config{Proxy: uplink.Direct, Timeout: posterntest.Patience}))(t), Host: wire.Host{MachineName: "test"},
 	})
 }
 
@@ -247,7 +247,7 @@ func renew(t testing.TB, cred *credential.Credential, key *ecdsa.PrivateKey) (wi
 
 func agentFace(t testing.TB, cred *credential.Credential) *uplink.Service {
 	t.Helper()
-	dialer := must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(t)
+	dialer := must(uplink.New(uplink.Config{Proxy: uplink.Direct, Timeout: posterntest.Patience}))(t)
 	return must(dialer.Service(cred.Connection.ServiceURL, must(cred.AgentTLS())(t)))(t)
 }
 

@@ -17,7 +17,6 @@ import (
 	"postern/internal/fault"
 	"postern/internal/posterntest"
 	"postern/internal/tunnel"
-	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -149,7 +148,7 @@ func plantedKeys(t *testing.T, w *world) {
 	check(t, os.Mkdir(state, 0o777))
 	check(t, os.Chmod(state, 0o777)) // whatever the umask
 	token := newToken(t, w.System, "planted")
-	e := connector.Enrolment{State: state, Token: token, Dialer: must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(t), Log: w.Log}
+	e := connector.Enrolment{State: state, Token: token, Dialer: w.Dialer(), Log: w.Log}
 	if _, err := connector.Enrol(t.Context(), e); !fault.Is(err, fault.KindForbidden) {
 		t.Errorf("enrolled in a directory of everybody: %v", err)
 	}

@@ -25,7 +25,6 @@ import (
 	"postern/internal/connector"
 	"postern/internal/posterntest"
 	"postern/internal/service"
-	"postern/internal/uplink"
 	"postern/internal/wire"
 )
 
@@ -134,7 +133,7 @@ func agentLife(t *testing.T, s *posterntest.System, log *captured, known secrets
 	known["secret of a used token"] = used.Secret
 	state := filepath.Join(t.TempDir(), "state")
 	cred := must(connector.Enrol(t.Context(), connector.Enrolment{
-		State: state, Token: used, Log: log.logger(), Dialer: must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(t), Host: wire.Host{MachineName: "test"},
+		State: state, Token: used, Log: log.logger(), Dialer: s.Dialer(), Host: wire.Host{MachineName: "test"},
 	}))(t)
 	_, err = enrol(t, t.Context(), used, "again")
 	fmt.Fprintln(answers, err)
@@ -144,7 +143,7 @@ func agentLife(t *testing.T, s *posterntest.System, log *captured, known secrets
 	check(t, os.WriteFile(rules, []byte(posterntest.Rules), 0o600))
 	ctx, stop := context.WithCancel(context.Background())
 	site := must(connector.New(connector.Config{State: state, Rules: rules, Log: log.logger(), Host: wire.Host{MachineName: "test"},
-		Dialer: must(uplink.New(uplink.Config{Proxy: uplink.Direct}))(t)}))(t)
+		Dialer: s.Dialer()}))(t)
 	go func() { c <- site.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-c })
 	s.Await("the connector", func() bool {

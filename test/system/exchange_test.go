@@ -13,11 +13,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"postern/internal/api"
 	"postern/internal/connector"
 	"postern/internal/posterntest"
-	"postern/internal/uplink"
 	"postern/internal/wire"
 	"postern/test/size"
 )
@@ -53,7 +53,7 @@ func TestExchangeOfTheRootUnderLoad(t *testing.T) {
 	if _, err := sys.API.ExchangeRoot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	sys.Await("both connectors to renew under the next root", func() bool {
+	sys.AwaitFor(20*time.Second+2*posterntest.Patience, "both connectors to renew under the next root", func() bool {
 		state, err := sys.API.Authority(t.Context())
 		return err == nil && state.Exchange != nil && len(state.Exchange.Waiting) == 0
 	})
@@ -117,11 +117,7 @@ func enrolsWith(t *testing.T, sys *posterntest.System, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialer, err := uplink.New(uplink.Config{Proxy: uplink.Direct})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = connector.Enrol(t.Context(), connector.Enrolment{State: t.TempDir() + "/state", Token: token, Dialer: dialer, Log: sys.Log})
+	_, err = connector.Enrol(t.Context(), connector.Enrolment{State: t.TempDir() + "/state", Token: token, Dialer: sys.Dialer(), Log: sys.Log})
 	if err != nil {
 		t.Error(err)
 	}

@@ -3,6 +3,7 @@ package system
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"postern/internal/posterntest"
 )
@@ -25,7 +26,7 @@ func TestFIPS(t *testing.T) {
 	if _, err := s.API.ExchangeRoot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.Await("the connector to renew under the next root", func() bool {
+	s.AwaitFor(20*time.Second+2*posterntest.Patience, "the connector to renew under the next root", func() bool {
 		state, err := s.API.Authority(t.Context())
 		return err == nil && state.Exchange != nil && len(state.Exchange.Waiting) == 0 && s.connectors[0].logged("certificate renewed")
 	})

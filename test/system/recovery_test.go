@@ -153,8 +153,8 @@ func TestDatabaseKilled(t *testing.T) {
 	for round := range size.Of(2, 10) {
 		database.Kill(t)
 		pause(t, size.Of(500*time.Millisecond, 5*time.Second))
-		began := time.Now()
 		database.Start(t)
+		began := time.Now()
 		s.back(fmt.Sprintf("the database was killed, round %d", round+1), began)
 		s.awaitChange()
 		if took := time.Since(began); took > backWithin {

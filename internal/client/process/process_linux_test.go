@@ -48,7 +48,7 @@ func TestName(t *testing.T) {
 
 // soon asks until the answer came in time: the first may take a scan of all processes.
 func soon(f *process.Finder, s process.Socket) (name string) {
-	for deadline := time.Now().Add(30 * time.Second); name == "" && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); name == "" && time.Now().Before(deadline); {
 		name = f.Name(s)
 	}
 	return name

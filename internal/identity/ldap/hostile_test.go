@@ -131,7 +131,7 @@ func TestStartTLSIsNeverGivenUp(t *testing.T) {
 			cfg := Config{Settings: f.settings(ca.pem), Password: topSecret}
 			cfg.Settings.StartTLS = true
 			if name == "silence" {
-				cfg.Timeout, cfg.Patience = soon, 2*soon
+				cfg.Timeout, cfg.Patience = 2*time.Second, 4*time.Second
 			}
 			c := client(t, cfg)
 			within(t, func(ctx context.Context) {
