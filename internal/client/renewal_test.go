@@ -60,7 +60,7 @@ func TestRenewalCutsNothing(t *testing.T) {
 // TestExpiredCertificate: that of a machine that slept too long is renewed with the sign-in; while that cannot be, the status says so, and when
 // the sign-in is over, too, it says who has to do something.
 func TestExpiredCertificate(t *testing.T) {
-	w := newWorld(t, living(4*time.Second))
+	w := newWorld(t, living(8*time.Second))
 	d := w.Device("ada")
 	w.ready(d, 1)
 	if err := d.Stop(); err != nil {

