@@ -3,6 +3,7 @@ package tunnel
 import (
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,6 +40,9 @@ const maxUnsent = 1 << 20
 // What the kernel acknowledges says nothing about the peer: for that the session has its own, longer limit of silence.
 const maxDark = 5 * time.Second
 
+// lastChance is for how long a flush tries what its deadline left unsent.
+const lastChance = 200 * time.Millisecond
+
 // probes make both kernels look after an idle connection as maxDark says.
 var probes = net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3}
 
@@ -55,7 +59,7 @@ type coalescer struct {
 	mu    sync.Mutex // guards the fields below; never held over I/O
 	owned bool
 	held  []byte // not yet sent
-	torn  bool   // a flush failed, maybe within a record
+	torn  bool   // a flush failed, between two records or within one
 
 	moved atomic.Uint64 // bytes sent, so that a stall is seen
 }
@@ -123,20 +127,26 @@ func (c *coalescer) push() (rest []byte, err error) {
 	return nil, nil
 }
 
-// flush sends rest and then what is gathered, and waits for it.
+// flush sends rest and then what is gathered, and waits for it, until the connection's deadline for writing.
 func (c *coalescer) flush(rest []byte) error {
+	late := false
 	for {
 		for len(rest) > 0 {
 			// Pieces, so that a slow connection that moves is told from one that stands.
 			n, err := c.Conn.Write(rest[:min(len(rest), 64<<10)])
 			c.moved.Add(uint64(n))
+			rest = rest[n:]
+			if errors.Is(err, os.ErrDeadlineExceeded) && !late {
+				// It may have passed before the first attempt, where this process stood still itself.
+				late = true
+				err = c.Conn.SetWriteDeadline(time.Now().Add(lastChance))
+			}
 			if err != nil {
 				c.mu.Lock()
 				c.torn = true
 				c.mu.Unlock()
 				return err
 			}
-			rest = rest[n:]
 		}
 		giveBuffer(rest)
 		if rest = c.takeHeld(); len(rest) == 0 {
@@ -146,8 +156,8 @@ func (c *coalescer) flush(rest []byte) error {
 	}
 }
 
-// Close sends what TLS wrote last, its farewell, if that takes no waiting, and closes the connection. After half a record it sends
-// nothing: the peer would take what follows for tampering (bad record MAC), where the connection was merely lost.
+// Close sends what TLS wrote last, its farewell, if that takes no waiting, and closes the connection. After a flush that failed it
+// sends nothing: the peer would take what follows a gap for tampering (bad record MAC), where the connection was merely lost.
 func (c *coalescer) Close() error {
 	c.mu.Lock()
 	owned, torn := c.owned, c.torn

@@ -289,6 +289,21 @@ func TestContextEndsRun(t *testing.T) {
 	}
 }
 
+// TestDrainOfAStalledProcess: both ends stand still for longer than their last frames may take, with everything else in order. A
+// drain is graceful nevertheless.
+func TestDrainOfAStalledProcess(t *testing.T) {
+	for range 20 {
+		client, server := pair(t, echo, func(client, server *Config) { client.Limits.Linger, server.Limits.Linger = 1, 1 })
+		if _, err := exchange(testContext(t), client.Session, 1); err != nil {
+			t.Fatal(err)
+		}
+		err := client.Drain(testContext(t))
+		if err := errors.Join(err, client.result(t), server.result(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestStalledReadersStopNobody: 32 full and unread streams in both directions, and the others go on.
 func TestStalledReadersStopNobody(t *testing.T) {
 	client, _ := pair(t, func(st *Stream) {
