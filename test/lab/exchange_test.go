@@ -26,6 +26,7 @@ func TestConnectorThatIsAwayForAWholeExchange(t *testing.T) {
 		}
 	}
 	p.admin("ca", "rotate", "--finish", "--force", "--yes")
+	p.admin("ca", "status") // meanwhile the gateway hears of it: until then it takes the old certificate, and gives a ticket to resume with
 	p.startConnector()
 	p.system.Await("the connector to say what happened", func() bool {
 		return strings.Contains(p.log.String(), "an authority that this machine does not know")
