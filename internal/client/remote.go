@@ -210,6 +210,9 @@ func (r *Remote) Stop(ctx context.Context) error {
 		return nil // whoever runs services may have begun it again
 	}
 	lock, err := disk.Lock(ctx, filepath.Join(r.state, lockRun)) // it ends its session before all that it has open
+	if errors.Is(err, disk.ErrLocked) {
+		return fault.Conflict("it was told to end, but a client still runs on %s: it is slow to end, or another one has begun", r.state).Because(err)
+	}
 	if err != nil {
 		return err
 	}
